@@ -55,7 +55,7 @@ pub use crate::engine::act::{
 };
 pub use crate::engine::outbox::{
     Breaker, BreakerChange, Claim, Claimed, Detour, Fallback, Fate, Folded, Freeze, Frozen, Kept, LaneHead,
-    LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, Queued, Settlement, State, Taken, VIEW, Waiting,
+    LateMessage, Lease, Moved, Naming, Next, OUTAGE, Outcome, Queued, Settlement, Spent, State, Taken, VIEW, Waiting,
     WaitingMessage, Way,
 };
 #[cfg(test)]

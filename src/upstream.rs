@@ -3,13 +3,14 @@
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
 //! parses answers, `look` finds an alert in what was listed, `error` explains failures, `span` parses durations: all pure.
-//! `client` calls through `wire`, `series` and `grafana_rule` ask for rules and series there, and nothing here knows the store or WeCom.
+//! `making` is the machine that makes a silence once, pure as well; `client` calls through `wire`, `series` and `grafana_rule` ask for rules and series there, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;
 mod error;
 mod grafana_rule;
 mod look;
+pub(crate) mod making;
 mod matchers;
 mod origin;
 mod series;
@@ -112,6 +113,18 @@ pub struct Silence {
     pub author: String,
     /// Why.
     pub comment: String,
+}
+
+/// How far the end of an extended silence may be from the requested one: upstream may store fewer digits.
+const END_MS: u64 = 1000;
+
+impl Silence {
+    /// Is the other one what an extension of this one until then made: itself, or one like it in its place?
+    pub(crate) fn is_extended_by(&self, other: &Self, until: Timestamp) -> bool {
+        other.state != SilenceState::Expired
+            && other.ends_at.0.abs_diff(until.0) <= END_MS
+            && (other.id == self.id || other.comment == self.comment && other.matchers == self.matchers)
+    }
 }
 
 /// Does a silence hide anything?

@@ -60,18 +60,35 @@ async fn asked(acts: &Acts, setup: &Setup, due: Vec<Escalation>) -> Result<Vec<(
     let known: HashSet<i64> = due.iter().map(|due| due.alert.alert).collect();
     let mut taken = Vec::new();
     for due in acts.store.due_escalations(acts.clock.now(), AT_ONCE).await? {
-        let verdict = verdicts.get(&due.alert.alert).filter(|_| due.alert.status == Status::Firing);
-        match verdict {
-            _ if !known.contains(&due.alert.alert) => {}
-            None => taken.push((due, false)),
-            Some(Verdict::Step { unknown }) => taken.push((due, *unknown)),
-            Some(Verdict::Hold | Verdict::End) => {
-                let later = acts.clock.now().plus_millis(HELD_MS);
+        if !known.contains(&due.alert.alert) {
+            continue;
+        }
+        match turn(&due, verdicts.get(&due.alert.alert).copied(), acts.clock.now()) {
+            Turn::Taken { unknown } => taken.push((due, unknown)),
+            Turn::Later(later) => {
                 acts.store.delay_escalation(due.alert.alert, due.step, due.fired_at, later).await?;
             }
         }
     }
     Ok(taken)
+}
+
+/// What becomes of an escalation that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It goes on now; `unknown`: without knowing the state upstream.
+    Taken { unknown: bool },
+    /// It waits, and is asked about again then.
+    Later(Timestamp),
+}
+
+/// Decides by what the upstream says; `None`: the alert has none.
+pub(crate) fn turn(due: &Escalation, verdict: Option<Verdict>, now: Timestamp) -> Turn {
+    match verdict.filter(|_| due.alert.status == Status::Firing) {
+        None => Turn::Taken { unknown: false },
+        Some(Verdict::Step { unknown }) => Turn::Taken { unknown },
+        Some(Verdict::Hold | Verdict::End) => Turn::Later(now.plus_millis(HELD_MS)),
+    }
 }
 
 /// Takes the same step for alerts that were told together; `unknown`: without knowing their state upstream.

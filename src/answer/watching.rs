@@ -2,24 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::following::{Kept, Row, follow};
+use super::following::follow;
 use super::origin::Origins;
+use super::watch::{Kept, OPEN, Rounds, Row, open_interval};
 use super::{Acts, Setup};
-use crate::config::Upstream;
 use crate::engine::truth::{State, Verdict, verdict};
 use crate::names::Duty;
 use crate::store::{ActAlert, Escalation, Followed, StoreError, Truth};
 use crate::upstream::{self, Origin};
 
-/// Interval of looks while something depends on them: a step that waits, a suppressed alert, one that is absent.
-const OPEN: Duration = Duration::from_secs(15);
-/// The same while nothing does, and longest interval while an upstream does not answer.
-const QUIET: Duration = Duration::from_mins(1);
 /// Firing alerts that are followed, each receiver's on its own; those with a waiting step come first.
 const FOLLOWED: u32 = 5_000;
 /// Longest wait for an upstream in a round of looks.
@@ -27,19 +22,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait before a step is taken without the upstream's answer.
 const STEP_PATIENCE: Duration = Duration::from_secs(2);
 /// A reading that is younger than this serves the steps of one round.
-const JUST_READ_MS: i64 = 2_000;
+pub(super) const JUST_READ_MS: i64 = 2_000;
 /// Notifications that are read at once to find the upstreams of their alerts, and how often in one round.
 const NOTIFICATIONS_AT_ONCE: usize = 20;
 const BATCHES_PER_ROUND: usize = 50;
 
 /// Follows until the task is dropped.
 pub(super) async fn watch(acts: &Acts) {
-    let mut rounds = Rounds::default();
+    let mut looks = Looks::default();
     loop {
         // One replica looks for all; a single process always does.
         match acts.store.take_on(Duty::Silences).await {
             Ok(true) => {
-                if let Err(error) = rounds.round(acts, false).await {
+                if let Err(error) = looks.round(acts, false).await {
                     warn!(%error, "Alerts cannot be followed upstream.");
                 }
             }
@@ -53,24 +48,18 @@ pub(super) async fn watch(acts: &Acts) {
 
 /// One look at every upstream: for tests that control the clock.
 pub(super) async fn look_once(acts: &Acts) -> Result<(), StoreError> {
-    Rounds::default().round(acts, true).await
+    Looks::default().round(acts, true).await
 }
 
-/// Three looks fit into the time after which an absent alert is over.
-fn open_interval(upstream: &Upstream) -> Duration {
-    (upstream.gone_after / 3).min(OPEN)
-}
-
-/// When each upstream was asked.
+/// The rounds of looks.
 #[derive(Default)]
-struct Rounds {
-    /// By name: when last, and consecutive failures.
-    asked: HashMap<String, (Instant, u32)>,
+struct Looks {
+    rounds: Rounds,
     /// The configuration by which alerts were found to have no upstream.
     placed_by: Option<Arc<Setup>>,
 }
 
-impl Rounds {
+impl Looks {
     /// Asks the upstreams that are due, or all.
     async fn round(&mut self, acts: &Acts, all: bool) -> Result<(), StoreError> {
         let setup = acts.setup.now();
@@ -82,15 +71,14 @@ impl Rounds {
         self.placed_by = Some(setup.clone());
         let mut failed = None;
         for upstream in &setup.config.upstreams {
-            let rows: Vec<&Row> = rows.iter().filter(|row| row.upstream == upstream.name).collect();
-            if rows.is_empty() || !(all || self.is_due(upstream, &rows)) {
+            let of = |row: &&Row| row.upstream == upstream.name;
+            let rows: Vec<Row> = rows.iter().filter(of).cloned().collect();
+            if rows.is_empty() || !(all || self.rounds.is_due(upstream, &rows, Instant::now())) {
                 continue;
             }
-            match follow(acts, &setup, upstream, &rows, PATIENCE).await {
+            match follow(acts, &setup, upstream, rows, PATIENCE).await {
                 Ok(answered) => {
-                    let (at, failures) = self.asked.entry(upstream.name.clone()).or_insert_with(|| (Instant::now(), 0));
-                    *at = Instant::now();
-                    *failures = if answered { 0 } else { *failures + 1 };
+                    self.rounds.asked(&upstream.name, answered, Instant::now());
                     if !answered {
                         debug!(
                             upstream = upstream.name,
@@ -103,12 +91,6 @@ impl Rounds {
         }
         failed.map_or(Ok(()), Err)
     }
-
-    fn is_due(&self, upstream: &Upstream, rows: &[&Row]) -> bool {
-        let Some((at, failures)) = self.asked.get(&upstream.name) else { return true };
-        let interval = if rows.iter().any(|row| row.is_open()) { open_interval(upstream) } else { QUIET };
-        at.elapsed() >= interval.saturating_mul(1 << (*failures).min(4)).min(QUIET)
-    }
 }
 
 /// Finds the upstream of each alert; of a new one, or with `again` of one without, from its notification.
@@ -119,7 +101,7 @@ async fn placed(acts: &Acts, setup: &Setup, followed: Vec<Followed>, again: bool
     };
     let (known, mut new): (Vec<Followed>, Vec<Followed>) =
         followed.into_iter().partition(|one| one.truth.as_ref().is_some_and(is_known));
-    let mut rows: Vec<Row> = known.into_iter().map(Row::of).collect();
+    let mut rows: Vec<Row> = known.into_iter().map(|one| Row::of(one, &setup.config)).collect();
     new.sort_by_key(|one| one.alert.notification);
     for _ in 0..BATCHES_PER_ROUND {
         if new.is_empty() {
@@ -167,7 +149,7 @@ async fn place(acts: &Acts, setup: &Setup, new: Vec<Followed>) -> Result<Vec<Row
         };
         truths.push(truth.clone());
         one.truth = Some(truth);
-        rows.push(Row::of(one));
+        rows.push(Row::of(one, &setup.config));
     }
     acts.store.note_truths(truths).await?;
     Ok(rows)
@@ -184,13 +166,14 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
     let rows = placed(acts, setup, followed, false).await?;
     for upstream in &setup.config.upstreams {
         let stale = |row: &&Row| row.upstream == upstream.name && !row.is_younger(JUST_READ_MS, acts.clock.now());
-        let rows: Vec<&Row> = rows.iter().filter(stale).collect();
+        let rows: Vec<Row> = rows.iter().filter(stale).cloned().collect();
         if !rows.is_empty() {
-            follow(acts, setup, upstream, &rows, STEP_PATIENCE).await?;
+            follow(acts, setup, upstream, rows, STEP_PATIENCE).await?;
         }
     }
     // As it stands now, what was read before included.
-    let rows = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted).map(Row::of);
+    let rows = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted);
+    let rows = rows.map(|one| Row::of(one, &setup.config));
     let asked = rows.filter(|row| !row.upstream.is_empty());
     Ok(asked.map(|row| (row.alert.alert, verdict(row.reading(), acts.clock.now()))).collect())
 }

@@ -1,6 +1,7 @@
 //! Cards with buttons: which message becomes one, its state, and which later message updates it instead of being sent
 //! separately.
 
+use serde::Deserialize;
 use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
 
@@ -13,7 +14,7 @@ use crate::card_name;
 use crate::config::{Channel, Config, Face, Target, To};
 use crate::render::{ActLetter, Hides, Mark, Offer, Rendered, Standing, places, with_buttons};
 use crate::standing;
-use crate::store::{ActKind, ActNews, Card, Queued, Store, StoreError};
+use crate::store::{ActKind, ActNews, Card, Queued, Spent, Store, StoreError};
 use crate::upstream::Matcher;
 
 /// The face recorded for a card with buttons.
@@ -165,7 +166,8 @@ pub(super) async fn after_act(
     if target.channel() != Channel::App {
         return Ok(None);
     }
-    let Some((card, code)) = with_code(deliver, queued).await? else { return Ok(None) };
+    let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await?;
+    let Some((card, code)) = updated(card, false) else { return Ok(None) };
     let now = as_it_stands(deliver, setup, &card, target).await?;
     Ok(now.map(|now| change(code, now)))
 }
@@ -183,16 +185,27 @@ pub(super) async fn after_end(
     if target.channel() != Channel::App {
         return Ok(None);
     }
-    let Some((card, code)) = with_code(deliver, queued).await? else { return Ok(None) };
-    // While one of the card's alerts is still firing, the card stays unchanged.
-    let all_over = card.alerts.iter().all(|alert| alert.status == Status::Resolved);
-    Ok(all_over.then(|| change(code, (**over).clone())))
+    let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await?;
+    Ok(updated(card, true).map(|(_, code)| change(code, (**over).clone())))
 }
 
-/// The card of this lane for the same alerts, and its unused code.
-async fn with_code(deliver: &Deliver, queued: &Queued) -> Result<Option<(Card, String)>, StoreError> {
-    let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await?;
-    Ok(card.and_then(|card| card.code.clone().map(|code| (card, code))))
+/// The card that a message updates, and the code for it. While one of the card's alerts is still firing, an end leaves it
+/// unchanged.
+pub(super) fn updated(card: Option<Card>, ends: bool) -> Option<(Card, String)> {
+    let all_over = |card: &Card| card.alerts.iter().all(|alert| alert.status == Status::Resolved);
+    let card = card.filter(|card| !ends || all_over(card))?;
+    let code = card.code.clone()?;
+    Some((card, code))
+}
+
+/// The code that the bytes of an update use. They may be older than the newest code of the card.
+pub(super) fn spent(card: i64, body: &[u8]) -> Option<Spent> {
+    #[derive(Deserialize)]
+    struct Update {
+        response_code: String,
+    }
+    let update: Update = serde_json::from_slice(body).ok()?;
+    Some(Spent { card, code: update.response_code })
 }
 
 fn change(response_code: String, card: TemplateCard) -> CardUpdate {

@@ -28,7 +28,7 @@ use crate::alert::{Labels, Status, ThreadId, Timestamp};
 use crate::config::{Config, Face, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::{DigestLetter, Note, Offer};
-use crate::store::{ActKind, Digest, Freeze, Frozen, Naming, Queued, State, StoreError};
+use crate::store::{ActKind, Digest, Freeze, Frozen, Naming, Queued, Spent, State, StoreError};
 use crate::words::{Language, told, words};
 
 /// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
@@ -63,7 +63,7 @@ pub enum Form {
 
 /// How much of the target's wishes a message gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     /// Everything: buttons, or an update of the card that was sent before.
     Whole,
     /// Everything without buttons.
@@ -74,7 +74,7 @@ enum Shape {
 
 impl Shape {
     /// `before`: its earlier face, if any. A bot sends text in place of any card that is rejected.
-    fn of(form: Form, before: Option<&str>, bot: bool) -> Self {
+    pub(super) fn of(form: Form, before: Option<&str>, bot: bool) -> Self {
         match (form, before) {
             (Form::Simpler, Some(card::BUTTONS)) => Self::Notice,
             (Form::Simpler, Some(face)) if bot && face == Face::Card.as_str() => Self::Notice,
@@ -99,8 +99,8 @@ pub struct Prepared {
     pub freeze: Option<Freeze>,
     /// The bytes of all parts.
     pub bodies: Vec<Bytes>,
-    /// The card that these bytes update.
-    pub changes: Option<i64>,
+    /// The card that these bytes update, and the code that they use.
+    pub changes: Option<Spent>,
 }
 
 impl Writer {
@@ -139,14 +139,14 @@ impl Writer {
             (None, None) => return Err("a message has no bytes".to_owned()),
         };
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
+        let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
         let changes = match face {
             Some(face) if face == card::UPDATE => {
                 let card = deliver.store.card(&queued.lane, queued.message, deliver.clock.now()).await;
-                card.map_err(|error| error.to_string())?.map(|card| card.message)
+                card.map_err(|error| error.to_string())?.and_then(|known| card::spent(known.message, body))
             }
             _ => None,
         };
-        let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
         let reach = Self::reach(deliver, setup, &target, body).await?;
         let mut ways = way::ways(&setup.config, &target, &reach)?;
         if face.is_some_and(|face| face == verbatim::FILE) && verbatim::names_media(body) {

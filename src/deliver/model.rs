@@ -1,7 +1,8 @@
 //! A model of the way from a source to a recipient: sources, the real decisions, the real workers, a store, a simulated
 //! recipient; with crashes between any two commands of a worker, lost leases, changes of the clock, and every answer
 //! WeCom can give, people who take alerts and give them back, escalations, and fallbacks told by age, in random order. It
-//! plays no silences, no cards, no upstreams and no bots; their tests are in `store/tests` and `tests/it`. These laws are checked after each step and when all is at rest:
+//! plays cards, whose codes work once, in the lane of an app. What is done upstream is played by `answer::model`, the
+//! sockets of bots by `bots::model`. These laws are checked after each step and when all is at rest:
 //!
 //! * L1: what was answered with a 200 is stored, and stays as long as the record does;
 //! * L2: every transition has one fate, and it is the truth;
@@ -14,6 +15,7 @@
 //! * L10: the sums of a digest are those of what was folded into it;
 //! * L11: a fallback is told the content of a message once;
 //! * A1: one press makes one act, however often it comes;
+//! * A3: a card shows what the record says once all is at rest, unless a newer message tells it; a code is used once;
 //! * A4: no step of an escalation is taken for an alert that a person has or that is over;
 //! * A5: a receiver that was told a beginning by a step is told the end;
 //! * A6: a receiver that begins to hear of an episode hears that a person has it;
@@ -41,30 +43,24 @@ mod reference;
 mod rest;
 mod world;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use proptest::test_runner::{Config as Plan, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-
 use crate::alert::Timestamp;
 use crate::config::{Config, Database};
+use crate::sequences::{self, Check, Game, STEPS, seed, setting, times};
 use crate::store::tests::postgres::Schema;
 use action::Action;
 use ground::Ground;
 use world::World;
 
-/// Whether a law holds; the error says which does not.
-type Check = Result<(), String>;
-
 /// A member, a department, a group's webhook, and the fallback webhook.
 const LANES: [&str; 4] = ["app/app/m1", "app/app/party:2", "webhook/group", "webhook/backup"];
 /// Actions of one sequence, at most; half as many at least.
 const LONGEST: usize = 600;
-/// Steps of the short form, which is part of `cargo test`.
-const STEPS: u64 = 1_000_001;
 /// The seed of the short form.
 const SHORT: u64 = 3_364_127_152_154_418_805;
 /// Sequences made by one generator; the next generator has the next seed.
@@ -116,6 +112,14 @@ pub enum Mutant {
     OwnerUnheard,
     /// A fallback is told by each target that fails.
     FallbackForEachTarget,
+    /// The code of a card is not forgotten when it was used.
+    CodeUsedTwice,
+    /// A card shows the state of before the act that it tells.
+    CardLags,
+    /// Of what waits acts are seen before alerts, critical or not.
+    ActsFirst,
+    /// A worker that lost its lane goes on with the old lease.
+    LostKeepsLease,
 }
 
 /// The counters of a run.
@@ -199,43 +203,14 @@ async fn walk(mut world: World, actions: &[Action], figures: &RefCell<Figures>) 
     Ok(())
 }
 
-/// The environment of a test, which nothing else reads.
-fn setting(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "how long a test runs is no configuration")]
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// The seed of the sequences: the same in each short run, so that an unrelated change never fails because of it; a new
-/// one in each long run, which is there to find something.
-fn seed() -> u64 {
-    let long = setting("WEGRAF_MODEL_STEPS").is_some();
-    setting("WEGRAF_MODEL_SEED").unwrap_or_else(|| if long { rand::random::<u64>() >> 1 } else { SHORT })
-}
-
-/// Plays sequences; the error names the law that does not hold, with the shortest sequence found that breaks it.
+/// Plays sequences on a stage.
 fn explore(stage: &Stage, sequences: u32, longest: usize, seed: u64, shrinking: u32) -> (Figures, Check) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Rc::new(Config::parse(world::CONFIG, Path::new("model.yaml")).unwrap().0);
     let figures = RefCell::new(Figures::default());
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let plan = Plan { cases: sequences, max_shrink_iters: shrinking, failure_persistence: None, ..Plan::default() };
-    let mut runner = TestRunner::new_with_rng(plan, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let found = Cell::new(false);
-    let played = runner.run(&action::sequences(longest), |(tempo, actions)| {
-        let result = runtime.block_on(stage.play(config.clone(), tempo, &actions, &figures));
-        if let (Err(broken), false, true) = (&result, found.replace(result.is_err() || found.get()), shrinking > 0) {
-            println!("model: WEGRAF_MODEL_SEED={seed}: {broken}; looking for a shorter way there");
-        }
-        result.map_err(TestCaseError::fail)
-    });
-    let result = match played {
-        Ok(()) => Ok(()),
-        Err(TestError::Fail(reason, (tempo, actions))) => {
-            Err(format!("WEGRAF_MODEL_SEED={seed}: {reason}\ntempo {tempo}\n{actions:#?}"))
-        }
-        Err(TestError::Abort(reason)) => Err(reason.to_string()),
-    };
+    let play =
+        |(tempo, actions): &(u8, Vec<Action>)| runtime.block_on(stage.play(config.clone(), *tempo, actions, &figures));
+    let result = sequences::explore(Game { sequences, seed, shrinking }, &action::sequences(longest), play);
     (figures.into_inner(), result)
 }
 
@@ -262,7 +237,7 @@ impl Sum {
 
 #[test]
 fn a_million_steps_break_no_law() {
-    let (steps, seed) = (setting("WEGRAF_MODEL_STEPS").unwrap_or(STEPS), seed());
+    let (steps, seed) = (setting("WEGRAF_MODEL_STEPS").unwrap_or(STEPS), seed(SHORT));
     let begun = Instant::now();
     let sum = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
@@ -298,9 +273,8 @@ fn a_million_steps_break_no_law() {
 
 /// Sequences on a real store: as many as their cost allows, more in the long form.
 fn on_a_real_store(name: &str, stage: &Stage, sequences: u32, longest: usize) {
-    let times =
-        setting("WEGRAF_MODEL_STEPS").map_or(1, |steps| u32::try_from(steps / STEPS).unwrap_or(u32::MAX).max(1));
-    let (figures, result) = explore(stage, sequences.saturating_mul(times), longest, seed(), SHRINKING / 10);
+    let sequences = sequences.saturating_mul(times());
+    let (figures, result) = explore(stage, sequences, longest, seed(SHORT), SHRINKING / 10);
     println!("model: {} steps in {} sequences on {name}", figures.steps, figures.sequences);
     assert_eq!(result, Ok(()));
 }

@@ -64,7 +64,7 @@ pub fn decide(
         next: follows(&next, verdict, at.now),
         fallback,
         breakers,
-        spends: flight.changes,
+        spends: flight.changes.clone(),
     };
     Decided { settlement, next, adornment }
 }

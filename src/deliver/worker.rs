@@ -20,7 +20,7 @@ use super::{card, verbatim};
 use crate::alert::Timestamp;
 use crate::config::{Channel, Face, Target};
 use crate::names::LaneKey;
-use crate::store::{Claim, Claimed, Folded, Lease, Queued, Settlement, Taken, Waiting, WaitingMessage};
+use crate::store::{Claim, Claimed, Folded, Lease, Queued, Settlement, Spent, Taken, Waiting, WaitingMessage};
 
 /// Simpler forms that are tried for a rejected message, at most: a card loses its buttons first, then everything but
 /// its text.
@@ -175,8 +175,8 @@ pub struct Flight {
     pub target: Target,
     /// All ways to it.
     pub ways: Vec<Way>,
-    /// The card that the bytes update.
-    pub changes: Option<i64>,
+    /// The card that the bytes update, and the code that they use.
+    pub changes: Option<Spent>,
     bodies: Vec<Bytes>,
     face: String,
 }

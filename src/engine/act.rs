@@ -51,8 +51,6 @@ pub struct Recorded {
     pub state: ActState,
     /// The actor, the time, and the end of a silence that was asked for.
     pub doer: Doer,
-    /// The short id of the alert it is about; 0 if it is about none of ours.
-    pub thread: i64,
     /// Details, in words.
     pub detail: String,
 }
@@ -129,9 +127,8 @@ pub struct EndFacts {
     pub act: Option<Recorded>,
     /// The alerts that it touched and that are still firing.
     pub on: Vec<ActAlert>,
-    /// The stored silences that its end concerns: that with the id of the one that was made, or, without one, those of
-    /// the episode. Each with its end.
-    pub silences: Vec<(i64, Timestamp)>,
+    /// The acts on record that made the silence which this one made: more than none where it was extended.
+    pub silences: Vec<i64>,
     /// As in [`ActFacts`].
     pub kept: BTreeMap<i64, i64>,
     /// The last ids given.
@@ -231,7 +228,7 @@ pub fn act(request: &NewAct, facts: ActFacts, now: Timestamp) -> Draft<'_> {
 
 /// Decides the end of an act that was open. If it is no longer open, nothing changes. `None`: there is no such act.
 pub fn end_act(end: &ActEnd, facts: EndFacts, now: Timestamp) -> Option<Draft<'_>> {
-    let Recorded { id, kind, state, doer, detail, .. } = facts.act?;
+    let Recorded { id, kind, state, doer, detail } = facts.act?;
     if state != ActState::Open {
         let alerts = each_once(facts.on);
         let acted = Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() };
@@ -251,11 +248,7 @@ pub fn end_act(end: &ActEnd, facts: EndFacts, now: Timestamp) -> Option<Draft<'_
             }
             (ActKind::Silence | ActKind::Extend, Some(silence)) => {
                 let known = facts.silences.iter();
-                known.map(|(act, _)| SilenceChange::Renewed { act: *act, silence }).collect()
-            }
-            (ActKind::Expire, _) => {
-                let lasting = facts.silences.iter().filter(|(_, until)| *until > now);
-                lasting.map(|(act, _)| SilenceChange::Ended { act: *act, at: now }).collect()
+                known.map(|act| SilenceChange::Renewed { act: *act, silence }).collect()
             }
             _ => Vec::new(),
         };

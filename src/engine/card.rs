@@ -40,10 +40,11 @@ impl Codes {
         }
     }
 
-    /// The next code was used: the spare one is next.
+    /// A code was used. A press may have brought a newer one since the bytes with this one were written, which stays.
     #[must_use]
-    pub fn spent(self) -> Self {
-        Self { next: self.spare, spare: None }
+    pub fn spent(self, used: &str) -> Self {
+        let mut left = [self.next, self.spare].into_iter().flatten().filter(|code| code.code != used);
+        Self { next: left.next(), spare: left.next() }
     }
 }
 
@@ -59,8 +60,15 @@ mod tests {
     fn an_unused_code_becomes_the_spare_when_a_press_brings_another() {
         let codes = Codes::default().sent(code("sent", 10), Timestamp(5)).pressed(code("press", 20));
         assert_eq!(codes, Codes { next: Some(code("press", 20)), spare: Some(code("sent", 10)) });
-        assert_eq!(codes.clone().spent(), Codes { next: Some(code("sent", 10)), spare: None });
-        assert_eq!(codes.spent().spent(), Codes::default());
+        assert_eq!(codes.clone().spent("press"), Codes { next: Some(code("sent", 10)), spare: None });
+        assert_eq!(codes.spent("press").spent("sent"), Codes::default());
+    }
+
+    #[test]
+    fn a_press_while_a_code_is_being_used_does_not_bring_the_used_one_back() {
+        let codes = Codes::default().sent(code("sent", 10), Timestamp(5)).pressed(code("first", 20));
+        let codes = codes.pressed(code("second", 30)).spent("first");
+        assert_eq!(codes, Codes { next: Some(code("second", 30)), spare: None });
     }
 
     #[test]

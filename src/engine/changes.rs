@@ -96,7 +96,7 @@ pub struct Changes<'a> {
     pub owners: Vec<Owner<'a>>,
     /// Alerts that are no longer reported and count as over, and since when.
     pub lapsed: Vec<(i64, Timestamp)>,
-    /// Silences made, renewed and ended.
+    /// Silences made and renewed.
     pub silences: Vec<SilenceChange<'a>>,
     /// Escalations that begin, go on or become due.
     pub escalations: Vec<EscalationChange>,
@@ -567,12 +567,5 @@ pub enum SilenceChange<'a> {
         act: i64,
         /// The silence.
         silence: &'a NewSilence,
-    },
-    /// It is over.
-    Ended {
-        /// The act that made it.
-        act: i64,
-        /// When.
-        at: Timestamp,
     },
 }

@@ -366,9 +366,17 @@ pub struct Settlement {
     pub fallback: Option<Fallback>,
     /// What the answer says about the way.
     pub breakers: Vec<BreakerChange>,
-    /// The card (its message) whose code these bytes use: the code is deleted, unless the bytes were certainly not
-    /// accepted.
-    pub spends: Option<i64>,
+    /// The code of a card that these bytes use: it is deleted, unless the bytes were certainly not accepted.
+    pub spends: Option<Spent>,
+}
+
+/// A code of a card, and the card: its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// The card.
+    pub card: i64,
+    /// The code.
+    pub code: String,
 }
 
 /// Another receiver that gets the content of a message.

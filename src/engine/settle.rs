@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Denied;
 use super::card::{Code, Codes};
 use super::changes::{AnsweredAttempt, CardState, Changes, Copy, FateOf, MessageState};
-use super::outbox::{Breaker, BreakerChange, Fate, Next, Settlement, State};
+use super::outbox::{Breaker, BreakerChange, Fate, Next, Settlement, Spent, State};
 use crate::alert::Timestamp;
 use crate::names::{LaneKey, Scope};
 
@@ -25,7 +25,7 @@ pub struct SettleFacts {
 /// The cards whose codes the settlement may change: the message itself, and the one that it changed.
 pub fn cards(settlement: &Settlement) -> BTreeSet<i64> {
     let issued = settlement.outcome.response_code.as_ref().map(|_| settlement.claimed.message);
-    issued.into_iter().chain(settlement.spends).collect()
+    issued.into_iter().chain(settlement.spends.as_ref().map(|spent| spent.card)).collect()
 }
 
 /// A message at the time of a settlement.
@@ -76,9 +76,10 @@ pub fn settle(settlement: &Settlement, mut facts: SettleFacts, now: Timestamp) -
         });
     }
     changes.change_breakers(&settlement.breakers, facts.breakers);
-    let spent = settlement.spends.filter(|_| settlement.next.spends());
-    if let Some((card, codes)) = spent.and_then(|card| facts.cards.remove_entry(&card)) {
-        changes.cards.push(CardState { card, codes: codes.spent() });
+    if let Some(Spent { card, code }) = settlement.spends.as_ref().filter(|_| settlement.next.spends())
+        && let Some(codes) = facts.cards.remove(card)
+    {
+        changes.cards.push(CardState { card: *card, codes: codes.spent(code) });
     }
     if let (Next::Accepted, Some(code)) = (&settlement.next, &outcome.response_code) {
         let codes = facts.cards.remove(&message).unwrap_or_default();

@@ -4,22 +4,25 @@
 
 mod acts;
 mod admit;
+mod cards;
 mod changes;
 mod fold;
 mod late;
 mod outbox;
 mod read;
 mod rows;
+mod upstream;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 
-use super::{Breaker, Fate, Kept, Lease, Moved, Retention, State};
+use super::{Breaker, Fate, Kept, Lease, Moved, Retention, State, Truth};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
 use crate::engine::act::{Doer, Recorded};
+use crate::engine::card::Codes;
 use crate::engine::escalate::Course;
 use crate::engine::judge::AlertRow;
 use crate::names::{Account, LaneKey, Scope, SourceId};
@@ -51,6 +54,12 @@ struct Tables {
     events: HashMap<String, i64>,
     /// By alert: its escalation. Its `status` is stale here.
     escalations: BTreeMap<i64, Course>,
+    /// By message: its codes, and the alerts that it tells.
+    cards: BTreeMap<i64, CardRow>,
+    /// By act: the silence that it made.
+    silences: BTreeMap<i64, Made>,
+    /// By alert: what its upstream said last.
+    truths: HashMap<i64, Truth>,
     budgets: HashMap<Account, Window>,
     breakers: BTreeMap<Scope, Breaker>,
     /// By lane: how often it was taken. As in SQLite, there is no fence where this is not checked.
@@ -76,8 +85,26 @@ struct Alert {
 struct Act {
     recorded: Recorded,
     via: String,
+    thread: i64,
+    message: Option<i64>,
     /// By alert: its episode.
     touched: BTreeMap<i64, i64>,
+}
+
+/// A message that can be changed after it was sent.
+#[derive(Debug, Default)]
+struct CardRow {
+    codes: Codes,
+    alerts: BTreeSet<i64>,
+}
+
+/// A silence that was made.
+#[derive(Debug)]
+struct Made {
+    upstream: String,
+    upstream_id: String,
+    matchers_json: String,
+    until: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -251,7 +278,20 @@ impl Memory {
         let mut tables = self.0.borrow_mut();
         let oldest = now.plus_millis(-keep.record_ms);
         tables.messages.retain(|_, message| message.settled_at.is_none_or(|at| at >= oldest));
-        let Tables { messages, transitions, alerts, pending, identities, acts, events, escalations, .. } = &mut *tables;
+        let Tables {
+            messages,
+            transitions,
+            alerts,
+            pending,
+            identities,
+            acts,
+            events,
+            escalations,
+            silences,
+            truths,
+            cards,
+            ..
+        } = &mut *tables;
         transitions.retain(|_, transition| match transition.message {
             Some(message) => messages.get(message).is_some(),
             None => transition.moved.at >= oldest,
@@ -275,5 +315,11 @@ impl Memory {
             act.recorded.doer.at >= oldest || told.contains(&id) || act.touched.keys().any(fires)
         });
         events.retain(|_, act| acts.get(*act).is_some());
+        silences.retain(|act, _| acts.get(*act).is_some());
+        truths.retain(|alert, _| alerts.get(*alert).is_some());
+        cards.retain(|message, card| {
+            card.alerts.retain(|alert| alerts.get(*alert).is_some());
+            messages.get(*message).is_some()
+        });
     }
 }

@@ -99,6 +99,14 @@ impl Store {
         }
     }
 
+    /// Records that a silence is over since `at`, unless another one took its place meanwhile: the record has another id.
+    pub async fn end_silence(&self, act: i64, upstream_id: String, at: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.end_silence(act, upstream_id, at).await,
+            Self::Postgres(db) => db.end_silence(act, upstream_id, at).await,
+        }
+    }
+
     /// The firing alerts with these identities, for each receiver.
     pub async fn told_firing(&self, identities: Vec<Identity>) -> Result<Vec<ActAlert>, StoreError> {
         match self {

@@ -9,14 +9,12 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::error::Doing;
+use super::making::{Command, Event, Making, oldest};
 use super::matchers::{NAME, RULE_UID, covers};
 use super::wire::{Call, Wire};
 use super::{About, Firing, Look, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, body};
 use crate::alert::Timestamp;
 use crate::config::{Upstream, UpstreamKind};
-
-/// How far the end of an extended silence may be from the requested one: upstream may store fewer digits.
-const END_MS: u64 = 1000;
 
 /// Longest filter in a URL. Percent-encoding makes it up to three times as long, and proxies accept 8 KB.
 const FILTER_BYTES: usize = 2048;
@@ -68,25 +66,26 @@ impl Client {
     pub async fn silence(&self, wanted: &Wanted) -> Result<Made, UpstreamError> {
         let doing = Doing::Create { names_rule: names_rule(&wanted.matchers) };
         let request = body::create(wanted);
-        let first = match self.post(doing, &request).await {
-            Err(error) if error.problem == Problem::Unsure => error,
-            certain => return certain,
-        };
-        match self.made(wanted).await {
-            Ok(Some(made)) => return Ok(made),
-            Ok(None) => {}
-            // The peer is not an upstream at all, which is more informative than an unknown result.
-            Err(error) if error.problem == Problem::Foreign => return Err(error),
-            Err(_) => return Err(first),
+        let (mut making, mut event) = (Making::default(), Event::Started);
+        loop {
+            event = match making.on(event) {
+                Command::Post => Event::Posted(self.post(doing, &request).await),
+                Command::Look => Event::Marked(self.marked(wanted).await),
+                Command::Expire(twin) => {
+                    // If it stays, two silences hide the same until the same time, which does no harm.
+                    if let Err(error) = self.expire(&twin).await {
+                        tracing::warn!(%error, silence = %twin, "A silence was made twice, and the second one stays.");
+                    }
+                    Event::Expired
+                }
+                Command::End(result) => return result,
+            };
         }
-        let made = self.post(doing, &request).await?;
-        self.end_twins(wanted, &made).await;
-        Ok(made)
     }
 
     /// The silence that an earlier try with this marker made, if it has not ended.
     pub async fn made(&self, wanted: &Wanted) -> Result<Option<Made>, UpstreamError> {
-        Ok(self.marked(wanted).await?.into_iter().next().map(|silence| Made { id: silence.id }))
+        Ok(oldest(&self.marked(wanted).await?))
     }
 
     /// Moves the end of a silence. One that has ended is made again, with the same matchers. Keep the returned id.
@@ -98,18 +97,23 @@ impl Client {
             Err(error) if error.problem == Problem::Unsure => error,
             certain => return certain,
         };
-        let extended = |other: &Silence| {
-            other.state != SilenceState::Expired
-                && other.ends_at.0.abs_diff(until.0) <= END_MS
-                && (other.id == silence.id || other.comment == silence.comment && other.matchers == silence.matchers)
-        };
-        match self.list(&narrowed(literal(&silence.matchers))).await {
-            Ok(silences) => match silences.into_iter().find(extended) {
-                Some(extended) => Ok(Made { id: extended.id }),
-                None => self.post(doing, &request).await,
-            },
+        match self.longer(&silence, until).await {
+            Ok(Some(made)) => Ok(made),
+            Ok(None) => self.post(doing, &request).await,
             Err(_) => Err(first),
         }
+    }
+
+    /// The silence that an earlier try to extend this one until then left, if there is one: this one, or one with its
+    /// matchers and its comment.
+    pub async fn extended(&self, id: &str, until: Timestamp) -> Result<Option<Made>, UpstreamError> {
+        let (silence, _) = self.read(id).await?;
+        self.longer(&silence, until).await
+    }
+
+    async fn longer(&self, silence: &Silence, until: Timestamp) -> Result<Option<Made>, UpstreamError> {
+        let silences = self.list(&narrowed(literal(&silence.matchers))).await?;
+        Ok(silences.into_iter().find(|other| silence.is_extended_by(other, until)).map(|found| Made { id: found.id }))
     }
 
     /// Ends a silence now; one that has ended already is fine.
@@ -202,18 +206,6 @@ impl Client {
         let mut marked = self.list(&narrowed(literal(&wanted.matchers))).await?;
         marked.retain(|silence| silence.state != SilenceState::Expired && silence.comment.ends_with(&tail));
         Ok(marked)
-    }
-
-    /// Ends a silence that a first try did make after all, later than we looked for it. If that fails, two silences
-    /// hide the same until the same time, which does no harm.
-    async fn end_twins(&self, wanted: &Wanted, made: &Made) {
-        for twin in self.marked(wanted).await.unwrap_or_default() {
-            if twin.id != made.id
-                && let Err(error) = self.expire(&twin.id).await
-            {
-                tracing::warn!(%error, silence = %twin.id, "A silence was made twice, and the second one stays.");
-            }
-        }
     }
 
     async fn read(&self, id: &str) -> Result<(Silence, Map<String, Value>), UpstreamError> {

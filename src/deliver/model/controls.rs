@@ -113,3 +113,23 @@ fn an_acknowledgement_that_a_later_receiver_does_not_hear_is_found() {
 fn a_content_that_its_fallback_is_told_twice_is_found() {
     finds(Mutant::FallbackForEachTarget, &["L11:"]);
 }
+
+#[test]
+fn a_code_that_is_used_twice_is_found() {
+    finds(Mutant::CodeUsedTwice, &["A3:"]);
+}
+
+#[test]
+fn a_card_that_shows_what_was_before_is_found() {
+    finds(Mutant::CardLags, &["A3:"]);
+}
+
+#[test]
+fn acts_that_hide_a_critical_alert_are_found() {
+    finds(Mutant::ActsFirst, &["W1:"]);
+}
+
+#[test]
+fn a_lost_lane_that_keeps_its_lease_is_found() {
+    finds(Mutant::LostKeepsLease, &["rest:", "L2:"]);
+}

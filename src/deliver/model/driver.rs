@@ -6,20 +6,24 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::action::Answer;
+use super::letter::CardBody;
 use super::phone::Arrival;
 use super::world::{World, said};
 use super::{Check, LANES, Mutant};
 use crate::alert::Timestamp;
 use crate::config::Target;
 use crate::deliver::audience::Reach;
+use crate::deliver::card;
 use crate::deliver::letter::{Form, Prepared};
 use crate::deliver::verdict::Verdict;
 use crate::deliver::verdict::tests::{failed_with, refused};
 use crate::deliver::way;
 use crate::deliver::worker::{Command, Event, Letter, Moment, Worker, Written};
 use crate::names::LaneKey;
-use crate::store::{Claimed, State, StoreError, Taken, TargetRow};
+use crate::store::{Claimed, Lease, State, StoreError, Taken, TargetRow};
 
+/// A code that was used, or is too old.
+const CODE_USED: i64 = 60140;
 /// Runs until the next attempt is in flight, or the worker has looked at its lane again.
 pub const WHOLE_STEP: u8 = u8::MAX;
 
@@ -42,6 +46,8 @@ pub struct Lane {
     critical: Vec<i64>,
     /// Messages that had to wait for older news when they were last tried, since something was sent.
     refused: Vec<i64>,
+    /// The lease that a mistaken worker keeps.
+    kept: Option<Lease>,
     /// A message that a mistaken worker settled before it sent it.
     late: Option<(Claimed, Bytes)>,
 }
@@ -159,7 +165,12 @@ impl World {
                 self.lanes[lane].critical = critical;
                 Event::Looked(waiting)
             }
-            Command::Lease => Event::Leased(self.store.acquire(&key).await?),
+            Command::Lease => {
+                let kept = self.lanes[lane].kept.take().filter(|_| self.mutant == Mutant::LostKeepsLease);
+                let lease = if kept.is_some() { kept } else { self.store.acquire(&key).await? };
+                self.lanes[lane].kept.clone_from(&lease);
+                Event::Leased(lease)
+            }
             Command::Fold { lease, keep } => {
                 let folded = self.store.fold(&lease, keep, now).await?;
                 if folded.is_some() {
@@ -193,7 +204,9 @@ impl World {
             Command::Send => self.answer(lane, worker, answer)?,
             Command::Settle(settlement) => {
                 let (message, copied) = (settlement.claimed.message, settlement.fallback.is_some());
+                let spent = settlement.spends.clone().filter(|_| settlement.next.spends());
                 let state = self.store.settle(*settlement, now).await?;
+                self.spent.extend(spent.map(|spent| (spent.code, message)));
                 self.lanes[lane].refused.clear();
                 if copied {
                     self.note_copies(1).await?;
@@ -205,6 +218,7 @@ impl World {
             }
             Command::Release(lease) => {
                 self.store.release(&lease).await?;
+                self.lanes[lane].kept = None;
                 Event::Done
             }
             Command::Pause | Command::End(_) => Event::Done,
@@ -223,7 +237,8 @@ impl World {
             }
         }
         (self.lanes[lane].bodies, self.lanes[lane].tells) = (letter.bodies.clone(), letter.tells);
-        let prepared = Prepared { target, ways, freeze: letter.freeze, bodies: letter.bodies, changes: None };
+        let changes = letter.bodies.first().and_then(|body| card::spent(CardBody::read(body)?.card, body));
+        let prepared = Prepared { target, ways, freeze: letter.freeze, bodies: letter.bodies, changes };
         Ok(Written::Letter(Box::new(Letter { queued, prepared })))
     }
 
@@ -240,6 +255,12 @@ impl World {
     /// WeCom accepts the request.
     fn deliver(&mut self, lane: usize, message: i64, part: u32, body: &Bytes) -> Check {
         let lines = self.ledger.lines(&self.lanes[lane].tells)?;
+        if let Some(card) = CardBody::read(body) {
+            if card.response_code.as_ref().is_some_and(|code| !self.phone.takes(code, self.real)) {
+                return Ok(());
+            }
+            self.phone.show(&card, &lines);
+        }
         let unsure = self.ledger.messages.get(&message).map_or(0, |known| known.unsure);
         self.phone.take(&Arrival { lane, message, part, body, lines: &lines, unsure }, self.real)
     }
@@ -249,13 +270,25 @@ impl World {
         let flight = worker.flight().ok_or("nothing is in flight")?;
         let (Claimed { message, part, .. }, body) = (flight.claimed, flight.body());
         self.lanes[lane].began = None;
+        let card = CardBody::read(body);
+        let code = card.as_ref().and_then(|card| card.response_code.as_ref());
+        let refused = code.is_some_and(|code| !self.phone.takes(code, self.real));
+        let answer = match answer {
+            Answer::Accepted | Answer::InPart if refused => Answer::Code(CODE_USED),
+            other => other,
+        };
         if arrives(answer) {
             self.deliver(lane, message, part, body)?;
         }
         if self.mutant == Mutant::SendTwice && answer == Answer::Accepted && message % 5 == 0 {
             self.deliver(lane, message, part, body)?;
         }
-        let verdict = verdict_on(answer);
+        let mut verdict = verdict_on(answer);
+        if let (Verdict::Accepted(receipt) | Verdict::AcceptedInPart { receipt, .. }, Some(card), None) =
+            (&mut verdict, &card, code)
+        {
+            receipt.response_code = Some(self.phone.code(card.card, self.real));
+        }
         if matches!(verdict, Verdict::Unsure(_)) {
             self.ledger.messages.entry(message).or_default().unsure += 1;
         }
@@ -283,7 +316,7 @@ impl World {
     /// The worker of a lane is gone; whether the request in flight arrived is unknown to the gateway.
     pub fn crash(&mut self, lane: usize, arrived: bool) -> Check {
         self.lose(lane, arrived)?;
-        self.lanes[lane].work = None;
+        (self.lanes[lane].work, self.lanes[lane].kept) = (None, None);
         Ok(())
     }
 

@@ -8,9 +8,9 @@ use crate::config::Database;
 use crate::names::LaneKey;
 use crate::store::memory::Memory;
 use crate::store::{
-    ActAlert, Acted, Admission, Admitted, Audit, Breaker, BreakerChange, Claim, Contents, Delivery, DeliveryFilter,
-    DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, NewAct, Next, Queued, Retention,
-    Settlement, State, Store, StoreError, Taken, Waiting,
+    ActAlert, Acted, Admission, Admitted, Audit, Breaker, BreakerChange, Card, Claim, Contents, Delivery,
+    DeliveryFilter, DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, NewAct, Next,
+    Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
 };
 
 /// The store of a world.
@@ -143,6 +143,12 @@ impl Ground {
         if self.mutant == Mutant::CriticalUnseen {
             waiting.messages.truncate(2);
         }
+        if let (Mutant::ActsFirst, Some(memory)) = (self.mutant, &self.memory) {
+            // Of places that acts may fill.
+            waiting.messages.sort_by_key(|other| !memory.is_of_act(other.message));
+            waiting.messages.truncate(2);
+            waiting.messages.sort_by_key(|other| other.message);
+        }
         Ok(waiting)
     }
 
@@ -179,6 +185,7 @@ impl Ground {
             // Every fifth is silently not written.
             (Mutant::SettleIsLost, Next::Accepted) if self.settled.get().is_multiple_of(5) => return Ok(State::Sent),
             (Mutant::RefusedIsSent, Next::Dead { .. }) => settlement.next = Next::Accepted,
+            (Mutant::CodeUsedTwice, _) => settlement.spends = None,
             _ => {}
         }
         let settled = ask!(self, "settle", store => store.settle(settlement.clone(), now).await, memory => memory.settle(&settlement, now));
@@ -296,6 +303,15 @@ impl Ground {
 
     pub async fn contents(&self, message: i64) -> Result<Option<Contents>, StoreError> {
         ask!(self, "contents", store => store.contents(message).await, memory => Ok(memory.contents(message)))
+    }
+
+    /// The newest card of a lane that tells all alerts of a message.
+    pub async fn card(&self, lane: &LaneKey, message: i64, now: Timestamp) -> Result<Option<Card>, StoreError> {
+        ask!(self, "card", store => store.card(lane, message, now).await, memory => Ok(memory.card(lane, message, now)))
+    }
+
+    pub async fn card_of(&self, message: i64) -> Result<Option<Card>, StoreError> {
+        ask!(self, "card_of", store => store.card_of(message).await, memory => Ok(memory.card_of(message)))
     }
 
     pub async fn audit(&self) -> Result<Audit, StoreError> {

@@ -74,6 +74,12 @@ impl Ledger {
         if self.messages.values().any(same) { Err(format!("L11: told again: {copy:?}")) } else { Ok(()) }
     }
 
+    /// The place of the newest news of a story, told or not.
+    pub fn newest(&self, story: &str) -> u64 {
+        let of = self.told.values().filter(|told| told.line.story == story);
+        of.map(|told| told.line.place).max().unwrap_or_default()
+    }
+
     /// Transitions as a person reads them.
     pub fn lines(&self, ids: &[i64]) -> Result<Vec<Line>, String> {
         let line = |id: &i64| self.told.get(id).map(|told| told.line.clone());

@@ -12,7 +12,7 @@ use crate::answer::escalation::{Next, next};
 use crate::engine::act::LIMIT;
 use crate::engine::overdue::FallbackAfter;
 use crate::store::{
-    About, ActAlert, ActKind, ActState, Acted, Detour, Fallback, Listeners, NewAct, StoreError, TargetRow,
+    About, ActAlert, ActKind, ActState, Acted, Detour, Fallback, Listeners, NewAct, NewCode, StoreError, TargetRow,
 };
 
 /// Reminders of a step: as in `answer::escalation`.
@@ -48,6 +48,11 @@ impl World {
             return Ok(());
         }
         let message = *self.ledger.messages.keys().nth(usize::from(which) % known).expect("one of them");
+        self.press_on(message, by, release).await
+    }
+
+    /// A person takes the alerts of this message, or gives them back.
+    pub async fn press_on(&mut self, message: i64, by: u8, release: bool) -> Check {
         let told = self.store.delivery(message).await.map_err(|error| said(&error))?;
         let told = told.ok_or_else(|| format!("L1: message {message} is gone"))?.transitions;
         let alerts: BTreeSet<&str> = told.iter().filter_map(|row| Some(row.name.split_once('/')?.1)).collect();
@@ -68,6 +73,9 @@ impl World {
 
         let kind = if release { ActKind::Release } else { ActKind::Acknowledge };
         self.people.presses += 1;
+        // A press of a card brings a code.
+        let card = self.phone.cards.contains_key(&message);
+        let code = card.then(|| NewCode { message, code: self.phone.code(message, self.real) });
         let act = NewAct {
             event: format!("press/{}", self.people.presses),
             kind,
@@ -78,7 +86,7 @@ impl World {
             only: Vec::new(),
             until: None,
             detail: String::new(),
-            code: None,
+            code,
             except_lane: None,
             listeners: self.listeners(),
         };

@@ -1,11 +1,14 @@
 //! What WeCom does with requests, and what people see. It knows nothing of the store.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 
 use super::Check;
+use super::letter::CardBody;
 
+/// A card can be changed for so long (page 94888).
+const CODE_MS: i64 = 72 * 3_600_000;
 /// WeCom compares the requests of an app for this long (page 90236).
 const COMPARED_MS: i64 = 4 * 3_600_000;
 
@@ -31,6 +34,15 @@ pub struct Arrival<'a> {
     pub unsure: u32,
 }
 
+/// A card that arrived.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// What it shows since its last update; empty before.
+    pub shows: String,
+    /// The place of the last news that it tells.
+    pub place: u64,
+}
+
 /// All recipients.
 #[derive(Debug, Default)]
 pub struct Phone {
@@ -43,6 +55,11 @@ pub struct Phone {
     /// By place: the message that told it.
     by: HashMap<u64, i64>,
     extras: HashMap<i64, u32>,
+    /// By message: the cards, and what they show.
+    pub cards: BTreeMap<i64, Shown>,
+    /// By code: the card that can be changed with it once, and when it was given, in real time.
+    codes: HashMap<String, (i64, i64)>,
+    issued: u64,
     /// When the clock of the gateway was last set forward, in real time.
     leapt_at: Option<i64>,
     /// Arrivals above a limit that are explained by the clock having been set forward.
@@ -82,6 +99,28 @@ impl Phone {
             }
         }
         if arrival.part == 0 { self.read(arrival) } else { Ok(()) }
+    }
+
+    /// A new code for a card: with the answer to its sending, or with a press.
+    pub fn code(&mut self, card: i64, at: i64) -> String {
+        self.issued += 1;
+        let code = format!("code-{}", self.issued);
+        self.codes.insert(code.clone(), (card, at));
+        code
+    }
+
+    /// Can a card be changed with this code?
+    pub fn takes(&self, code: &str, at: i64) -> bool {
+        self.codes.get(code).is_some_and(|(_, since)| at - since <= CODE_MS)
+    }
+
+    /// A card arrives, or is changed.
+    pub fn show(&mut self, body: &CardBody, lines: &[Line]) {
+        if let Some(code) = &body.response_code {
+            self.codes.remove(code);
+        }
+        let place = lines.iter().map(|line| line.place).max().unwrap_or_default();
+        self.cards.insert(body.card, Shown { shows: body.shows.clone(), place });
     }
 
     /// A recipient reads it.
@@ -144,5 +183,6 @@ impl Phone {
     pub fn forget(&mut self, message: i64) {
         self.seen.retain(|&(known, _), _| known != message);
         self.extras.remove(&message);
+        self.cards.remove(&message);
     }
 }

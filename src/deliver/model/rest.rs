@@ -2,10 +2,12 @@
 
 use super::action::Answer;
 use super::driver::WHOLE_STEP;
+use super::letter::{CARDS, shows};
 use super::world::{World, said};
 use super::{Check, LANES};
 use crate::alert::Timestamp;
-use crate::store::{Breaker, BreakerChange};
+use crate::engine::act::LIMIT_MS;
+use crate::store::{ActAlert, Breaker, BreakerChange};
 
 /// Everything must be at rest within this time once nothing fails any more. A message waits at most two hours for its
 /// next try; after a change of the clock the next message behind it may, too.
@@ -37,6 +39,24 @@ impl World {
         // Also what the clock has put off.
         self.escalate(Timestamp(i64::MAX)).await?;
         self.ends_are_told()?;
+        let mut turns = self.settle_all().await?;
+        // The newest card is pressed and shows what follows.
+        let kept = self.phone.cards.keys().rev().find(|card| self.ledger.messages.contains_key(card));
+        if let Some(card) = kept.copied() {
+            for release in [false, true, false] {
+                self.pass_until(self.real + LIMIT_MS).await?;
+                self.press_on(card, 0, release).await?;
+                turns += self.settle_all().await?;
+                self.cards_are_true().await?;
+            }
+        }
+        self.ledger.sums(&self.store).await?;
+        self.ledger.close(&self.store, &self.phone).await?;
+        self.store.close().await.map_err(|error| said(&error))?;
+        Ok(turns)
+    }
+
+    async fn settle_all(&mut self) -> Result<u64, String> {
         let until = self.real + REST_MS;
         let mut turns = 0;
         loop {
@@ -53,7 +73,7 @@ impl World {
             }
             let heads = self.store.lanes(self.now()).await.map_err(|error| said(&error))?;
             if heads.is_empty() {
-                break;
+                return Ok(turns);
             }
             let now = self.now();
             let waits = self.lanes.iter().filter_map(|lane| lane.until).map(|until| until.millis_since(now));
@@ -64,9 +84,21 @@ impl World {
             }
             self.pass_until(self.real + pause).await?;
         }
-        self.ledger.sums(&self.store).await?;
-        self.ledger.close(&self.store, &self.phone).await?;
-        self.store.close().await.map_err(|error| said(&error))?;
-        Ok(turns)
+    }
+
+    /// A card that was changed shows what the record says, unless a newer message tells of its alerts (A3).
+    async fn cards_are_true(&self) -> Check {
+        let lane = LANES[CARDS];
+        for (&message, shown) in self.phone.cards.iter().filter(|(_, shown)| !shown.shows.is_empty()) {
+            let Some(card) = self.store.card_of(message).await.map_err(|error| said(&error))? else { continue };
+            let newer = |alert: &ActAlert| {
+                let story = format!("{lane} <- {lane}: {}", alert.name);
+                self.ledger.newest(&story).max(self.phone.last(&story)) > shown.place
+            };
+            if !card.alerts.iter().any(newer) && shows(&card) != shown.shows {
+                return Err(format!("A3: {card:?} shows {shown:?}"));
+            }
+        }
+        Ok(())
     }
 }

@@ -75,6 +75,8 @@ pub struct World {
     /// Alerts that a step of an escalation told, and no route since.
     pub escalated: BTreeSet<u8>,
     pub people: People,
+    /// Codes of cards that were used as far as is known, and by which message.
+    pub spent: HashMap<String, i64>,
     steps: u64,
     /// Something was written since the sums were last checked.
     pub dirty: bool,
@@ -111,6 +113,7 @@ impl World {
             admissions: 0,
             escalated: BTreeSet::new(),
             people: People::default(),
+            spent: HashMap::new(),
             steps: 0,
             dirty: false,
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Alert, Memory, Tables};
 use crate::alert::{Identity, Status, ThreadId, Timestamp, TransitionKind};
-use crate::engine::act::{self, ActFacts, ActKind, ActState, LIMIT_MS, meant};
+use crate::engine::act::{self, ActFacts, ActKind, ActState, LIMIT_MS, PressedCard, meant};
 use crate::engine::admit::{Merge, Waits, of_one_state};
 use crate::engine::escalate::{Course, advance};
 use crate::store::{ACT_ALERTS, About, ActAlert, Acted, Escalation, NewAct};
@@ -46,8 +46,7 @@ impl Memory {
     /// Records that a step was taken.
     pub fn advance_escalation(&self, alert: i64, from_step: u32, next_due: Option<Timestamp>) -> bool {
         let mut tables = self.0.borrow_mut();
-        let course = tables.escalations.get(&alert).copied();
-        let course = course.map(|course| Course { status: tables.alerts[&alert].row.known.status, ..course });
+        let course = tables.course(alert);
         let changes = advance(course, from_step, next_due);
         tables.write(&changes);
         !changes.is_empty()
@@ -79,15 +78,20 @@ impl Tables {
         if first.is_some() {
             return ActFacts { first, on, ..ActFacts::default() };
         }
-        assert!(act::asks_for_silences(request, &on).is_none(), "the store in memory keeps no silences");
+        let silences = match act::asks_for_silences(request, &on) {
+            Some(alert) => self.earlier_silences(request, alert, now),
+            None => Vec::new(),
+        };
         let thread = match request.about {
             About::Message(message) => self.messages.get(message).map(|row| row.thread),
             _ => None,
         };
+        let card = request.code.as_ref().filter(|code| self.messages.get(code.message).is_some());
+        let card = card.map(|code| PressedCard { codes: self.codes(code.message).unwrap_or_default() });
         let recent = on.first().map_or(0, |alert| self.recent(request, alert.alert, now));
         // Notifications stay.
         let kept = on.iter().map(|alert| (alert.notification, alert.notification)).collect();
-        ActFacts { first, recent, thread, kept, on, ids: self.last_ids(), ..ActFacts::default() }
+        ActFacts { first, silences, recent, thread, card, kept, on, ids: self.last_ids() }
     }
 
     /// Acts of the same person, or of all visitors of the page, on an alert shortly before.
@@ -129,7 +133,7 @@ impl Tables {
         self.alerts.iter().filter(firing)
     }
 
-    fn act_alert(&self, id: i64) -> ActAlert {
+    pub(super) fn act_alert(&self, id: i64) -> ActAlert {
         let Alert { identity, receiver, name, labels_json, critical, source, row, ends_at, owner } = &self.alerts[&id];
         ActAlert {
             alert: id,
@@ -150,7 +154,7 @@ impl Tables {
     }
 
     /// What waits in older messages about acts of the same state, for each merge.
-    fn act_waits(&self, merges: &[Merge<'_>], kind: TransitionKind) -> Vec<Waits> {
+    pub(super) fn act_waits(&self, merges: &[Merge<'_>], kind: TransitionKind) -> Vec<Waits> {
         let states = of_one_state(kind);
         let mut waits = Vec::new();
         for (place, merge) in merges.iter().enumerate() {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Act, Alert, Attempt, Message, Tables, Transition};
+use super::{Act, Alert, Attempt, Made, Message, Tables, Transition};
 use crate::alert::{Status, Timestamp};
-use crate::engine::act::{Doer, Recorded};
+use crate::engine::act::{Doer, NewSilence, Recorded};
 use crate::engine::changes::{
     Changes, Copy, EscalationChange, FateOf, Gather, NewActRow, NewAttempt, NewBytes, NewDigest, NewMessage,
-    NewTransition,
+    NewTransition, SilenceChange,
 };
 use crate::engine::dedup::Suppression;
 use crate::engine::escalate::Course;
@@ -117,21 +117,32 @@ impl Tables {
         for row in &changes.fates {
             self.give_fates(row);
         }
+        for row in &changes.cards {
+            self.write_card(row);
+        }
         self.write_acts(changes);
     }
 
     fn write_acts(&mut self, changes: &Changes<'_>) {
         for row in &changes.acts {
-            let NewActRow { id, event, at, state, request, thread, message: _ } = row;
+            let NewActRow { id, event, at, state, request, thread, message } = row;
             let doer = Doer { by: request.by.clone(), at: *at, until: request.until };
             let (kind, detail) = (request.kind, request.detail.clone());
-            let recorded = Recorded { id: *id, kind, state: *state, doer, thread: *thread, detail };
-            let act = Act { recorded, via: request.via.clone(), touched: BTreeMap::new() };
+            let recorded = Recorded { id: *id, kind, state: *state, doer, detail };
+            let (via, message) = (request.via.clone(), *message);
+            let act = Act { recorded, via, thread: *thread, message, touched: BTreeMap::new() };
             assert_eq!(self.acts.push(act), *id, "ids are given in order");
             self.events.insert(event.clone(), *id);
         }
         for row in &changes.touched {
             self.acts.get_mut(row.act).expect("it is recorded").touched.insert(row.alert, row.thread);
+        }
+        for row in &changes.act_states {
+            let recorded = &mut self.acts.get_mut(row.act).expect("it is recorded").recorded;
+            (recorded.state, recorded.detail, recorded.doer.until) = (row.state, row.detail.clone(), row.until);
+        }
+        for row in &changes.silences {
+            self.write_silence(row);
         }
         for row in &changes.owners {
             let owner = row.owner.as_ref().map(|(by, at)| Doer { by: by.to_string(), at: *at, until: None });
@@ -153,6 +164,19 @@ impl Tables {
                         course.due_at = Some(at);
                     }
                 }
+            }
+        }
+    }
+
+    fn write_silence(&mut self, row: &SilenceChange<'_>) {
+        match row {
+            SilenceChange::Made { act, silence } => {
+                let NewSilence { upstream, upstream_id, matchers_json, until } = (*silence).clone();
+                self.silences.insert(*act, Made { upstream, upstream_id, matchers_json, until });
+            }
+            SilenceChange::Renewed { act, silence } => {
+                let made = self.silences.get_mut(act).expect("it was made");
+                (made.until, made.matchers_json) = (silence.until, silence.matchers_json.clone());
             }
         }
     }

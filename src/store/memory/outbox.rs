@@ -1,12 +1,12 @@
 //! Claiming, settling, breakers: the facts that the engine decides on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Memory, Message, Tables};
 use crate::alert::Timestamp;
 use crate::engine::changes::{Changes, Copy};
 use crate::engine::claim::{ClaimFacts, Head, accounts, claim, scopes};
-use crate::engine::settle::{Flight, SettleFacts, settle};
+use crate::engine::settle::{Flight, SettleFacts, cards, settle};
 use crate::names::LaneKey;
 use crate::store::{BreakerChange, Claim, Fallback, Settlement, State, StoreError, Taken, TargetRow};
 
@@ -100,7 +100,7 @@ impl Tables {
             flight,
             told_instead: fallback.map_or_else(BTreeSet::new, |fallback| self.told_instead(message, fallback)),
             breakers: self.breakers.clone(),
-            cards: BTreeMap::new(),
+            cards: cards(settlement).into_iter().filter_map(|card| Some((card, self.codes(card)?))).collect(),
         }
     }
 

@@ -147,32 +147,27 @@ async fn facts(tx: &Tx, request: &NewAct, now: Timestamp) -> Result<ActFacts, Fa
 async fn end_facts(tx: &Tx, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, Fault> {
     let (found, on, ids) = try_join3(find(tx, "id = $1", values![act]), touched(tx, act), last_ids(tx)).await?;
     let on = still_on(on);
-    let thread = found.as_ref().map_or(0, |act| act.thread);
-    let rows = if let Some(NewSilence { upstream, upstream_id, .. }) = silence {
-        let sql = "SELECT act_id, until FROM silence WHERE upstream = $1 AND upstream_id = $2 FOR UPDATE";
+    let mut silences = Vec::new();
+    if let Some(NewSilence { upstream, upstream_id, .. }) = silence {
+        let sql = "SELECT act_id FROM silence WHERE upstream = $1 AND upstream_id = $2 FOR UPDATE";
         let (upstream, id) = (text(upstream).into_owned(), text(upstream_id).into_owned());
-        tx.rows(sql, values![upstream, id]).await?
-    } else {
-        let sql = "SELECT act_id, until FROM silence
-                       WHERE act_id IN (SELECT id FROM act WHERE thread = $1 AND thread <> 0) FOR UPDATE";
-        tx.rows(sql, values![thread]).await?
-    };
-    let row = |row: &Row| Ok((row.try_get(0)?, moment(row, 1)?));
-    let silences = rows.iter().map(row).collect::<Result<_, Fault>>()?;
+        for row in tx.rows(sql, values![upstream, id]).await? {
+            silences.push(row.try_get(0)?);
+        }
+    }
     let kept = kept(tx, &on).await?;
     Ok(EndFacts { act: found, on, silences, kept, ids })
 }
 
 async fn find(tx: &Tx, condition: &str, values: Values<'_>) -> Result<Option<Recorded>, Fault> {
-    let sql = format!("SELECT id, kind, state, by, at, until, thread, detail FROM act WHERE {condition}");
+    let sql = format!("SELECT id, kind, state, by, at, until, detail FROM act WHERE {condition}");
     let found = |row: Row| {
         Ok(Recorded {
             id: row.try_get(0)?,
             kind: named(&row, 1, ActKind::from_name)?,
             state: named(&row, 2, ActState::from_name)?,
             doer: Doer { by: row.try_get(3)?, at: moment(&row, 4)?, until: time(&row, 5)? },
-            thread: row.try_get(6)?,
-            detail: row.try_get(7)?,
+            detail: row.try_get(6)?,
         })
     };
     tx.row(&sql, values).await?.map(found).transpose()

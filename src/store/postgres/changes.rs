@@ -663,9 +663,6 @@ async fn silences(tx: &Tx, all: &[SilenceChange<'_>]) -> Result<(), Fault> {
                 let matchers = json(&silence.matchers_json).into_owned();
                 tx.execute(sql, values![*act, silence.until.0, matchers]).await?
             }
-            SilenceChange::Ended { act, at } => {
-                tx.execute("UPDATE silence SET until = $2 WHERE act_id = $1", values![*act, at.0]).await?
-            }
         };
         expect(written, 1, "a silence")?;
     }

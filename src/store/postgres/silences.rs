@@ -59,6 +59,20 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn end_silence(
+        &self,
+        act: i64,
+        upstream_id: String,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE silence SET until = $3 WHERE act_id = $1 AND upstream_id = $2";
+        let upstream_id = text(&upstream_id).into_owned();
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            tx.execute(sql, values![act, upstream_id, at.0]).await?;
+            Ok(())
+        })
+    }
+
     pub(in crate::store) async fn act_alerts(&self, act: i64) -> Result<Vec<ActAlert>, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => touched(&tx, act))
     }

@@ -7,6 +7,7 @@ use super::alerts::{COLUMNS, alert, select};
 use super::tx::{Fault, Kind, transaction};
 use super::values::{moment, time, values};
 use crate::alert::Timestamp;
+use crate::engine::truth::FRESH_MS;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
 use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
@@ -35,16 +36,19 @@ impl Db {
         let listed: Vec<Option<i64>> = truths.iter().map(|truth| truth.listed_at.map(|time| time.0)).collect();
         let absent: Vec<Option<i64>> = truths.iter().map(|truth| truth.absent_at.map(|time| time.0)).collect();
         // An alert may have been pruned meanwhile. In order of ids, so that two replicas never wait for one another.
-        let sql = "INSERT INTO truth (alert_id, thread, upstream, state, seen_at, listed_at, absent_at)
+        let sql = format!(
+            "INSERT INTO truth (alert_id, thread, upstream, state, seen_at, listed_at, absent_at)
                    SELECT k.* FROM unnest($1, $2, $3, $4, $5, $6, $7)
                           AS k (id, thread, upstream, state, seen_at, listed_at, absent_at)
                    WHERE EXISTS (SELECT 1 FROM alert a WHERE a.id = k.id) ORDER BY k.id
                    ON CONFLICT (alert_id) DO UPDATE
                    SET thread = excluded.thread, upstream = excluded.upstream, state = excluded.state,
                        seen_at = excluded.seen_at, listed_at = excluded.listed_at, absent_at = excluded.absent_at
-                   WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at";
+                   WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at
+                      OR truth.seen_at - excluded.seen_at > {FRESH_MS}"
+        );
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(sql, values![; alerts, threads, upstreams, states, seen, listed, absent]).await?;
+            tx.execute(&sql, values![; alerts, threads, upstreams, states, seen, listed, absent]).await?;
             Ok(())
         })
     }

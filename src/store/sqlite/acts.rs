@@ -92,35 +92,26 @@ fn facts(connection: &Connection, request: &NewAct, now: Timestamp) -> Result<Ac
 fn end_facts(connection: &Connection, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, StoreError> {
     let found = find(connection, "id = ?1", act)?;
     let on = still_on(touched(connection, act)?);
-    let thread = found.as_ref().map_or(0, |act| act.thread);
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, Timestamp(row.get(1)?)));
     let silences = match silence {
         Some(NewSilence { upstream, upstream_id, .. }) => connection
-            .held("SELECT act_id, until FROM silence WHERE upstream = ?1 AND upstream_id = ?2")?
-            .query_map([text(upstream), text(upstream_id)], row)?
+            .held("SELECT act_id FROM silence WHERE upstream = ?1 AND upstream_id = ?2")?
+            .query_map([text(upstream), text(upstream_id)], |row| row.get(0))?
             .collect::<Result<_, _>>()?,
-        None => connection
-            .held(
-                "SELECT act_id, until FROM silence
-                 WHERE act_id IN (SELECT id FROM act WHERE thread = ?1 AND thread <> 0)",
-            )?
-            .query_map([thread], row)?
-            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
     };
     let kept = kept(connection, &on)?;
     Ok(EndFacts { act: found, silences, kept, on, ids: last_ids(connection)? })
 }
 
 fn find(connection: &Connection, condition: &str, value: impl rusqlite::ToSql) -> Result<Option<Recorded>, StoreError> {
-    let sql = format!("SELECT id, kind, state, by, at, until, thread, detail FROM act WHERE {condition}");
+    let sql = format!("SELECT id, kind, state, by, at, until, detail FROM act WHERE {condition}");
     let found = connection.held(&sql)?.query_row(params![value], |row| {
         Ok(Recorded {
             id: row.get(0)?,
             kind: named(row, 1, ActKind::from_name)?,
             state: named(row, 2, ActState::from_name)?,
             doer: Doer { by: row.get(3)?, at: Timestamp(row.get(4)?), until: time(row, 5)? },
-            thread: row.get(6)?,
-            detail: row.get(7)?,
+            detail: row.get(6)?,
         })
     });
     Ok(found.optional()?)

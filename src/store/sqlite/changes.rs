@@ -693,9 +693,6 @@ fn silences(connection: &Connection, rows: &[SilenceChange<'_>]) -> Result<(), S
             SilenceChange::Renewed { act, silence } => connection
                 .held("UPDATE silence SET until = ?2, matchers = ?3 WHERE act_id = ?1")?
                 .execute(params![act, silence.until.0, json(&silence.matchers_json)])?,
-            SilenceChange::Ended { act, at } => {
-                connection.held("UPDATE silence SET until = ?2 WHERE act_id = ?1")?.execute([*act, at.0])?
-            }
         };
         expect(written, 1, "a silence")?;
     }

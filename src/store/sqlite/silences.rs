@@ -63,6 +63,20 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn end_silence(
+        &self,
+        act: i64,
+        upstream_id: String,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let sql = "UPDATE silence SET until = ?3 WHERE act_id = ?1 AND upstream_id = ?2";
+            connection.held(sql)?.execute(params![act, text(&upstream_id), at.0])?;
+            Ok(())
+        })
+        .await
+    }
+
     pub(in crate::store) async fn act_alerts(&self, act: i64) -> Result<Vec<ActAlert>, StoreError> {
         self.read(move |connection| touched(connection, act)).await
     }

@@ -7,6 +7,7 @@ use super::alerts::{COLUMNS, alert, select};
 use super::lanes::time;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
+use crate::engine::truth::FRESH_MS;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
 use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
@@ -51,7 +52,8 @@ impl Db {
                  ON CONFLICT (alert_id) DO UPDATE
                  SET thread = excluded.thread, upstream = excluded.upstream, state = excluded.state,
                      seen_at = excluded.seen_at, listed_at = excluded.listed_at, absent_at = excluded.absent_at
-                 WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at",
+                 WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at
+                    OR truth.seen_at - excluded.seen_at > ?8",
             )?;
             for truth in &truths {
                 note.execute(params![
@@ -62,6 +64,7 @@ impl Db {
                     truth.seen_at.0,
                     truth.listed_at.map(|time| time.0),
                     truth.absent_at.map(|time| time.0),
+                    FRESH_MS,
                 ])?;
             }
             Ok(())

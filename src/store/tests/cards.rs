@@ -37,18 +37,21 @@ async fn an_accepted_message_with_a_code_is_a_card_whose_code_is_used_once(store
     assert_eq!((found.message, found.created_at, found.code_at), (card, at(0), at(2)));
     assert_eq!((found.code.as_deref(), found.alerts.len()), (Some("first"), 1));
     store.admit(notification(3, "lane", vec![resolved("HighCPU", 0, 3)])).await.unwrap();
-    let spends = |claimed, next| Settlement { spends: Some(card), ..settlement(claimed, "class", next) };
+    let spends = |code: &str, claimed, next| Settlement {
+        spends: Some(Spent { card, code: code.to_owned() }),
+        ..settlement(claimed, "class", next)
+    };
     let claimed = claim(store, "lane", 3, "update").await;
-    store.settle(spends(claimed, Next::RetryAt(at(3))), at(3)).await.unwrap();
+    store.settle(spends("first", claimed, Next::RetryAt(at(3))), at(3)).await.unwrap();
     assert_eq!(code(store, card).await.as_deref(), Some("first"), "it was certainly not used");
     let claimed = claim(store, "lane", 4, "update").await;
-    store.settle(spends(claimed, Next::UnsureAt(at(4))), at(4)).await.unwrap();
+    store.settle(spends("first", claimed, Next::UnsureAt(at(4))), at(4)).await.unwrap();
     assert_eq!(code(store, card).await, None, "it may have been used");
     let press = wish("1", ActKind::Acknowledge, About::Message(card));
     let press = NewAct { code: Some(NewCode { message: card, code: "second".to_owned() }), ..press };
     store.act(press, at(5)).await.unwrap();
     let claimed = claim(store, "lane", 5, "update").await;
-    store.settle(spends(claimed, Next::Accepted), at(5)).await.unwrap();
+    store.settle(spends("second", claimed, Next::Accepted), at(5)).await.unwrap();
     assert_eq!(code(store, card).await, None);
     assert_eq!(code(store, claimed.message).await, None, "what changes a card is none");
     assert_eq!(store.card_of(4711).await.unwrap(), None, "there is no such message");
@@ -67,7 +70,8 @@ async fn a_press_that_leads_to_an_act_brings_a_new_code_and_keeps_the_unused_one
         let lane = format!("lane {minute}");
         store.admit(notification(minute, &lane, vec![firing(&lane, minute)])).await.unwrap();
         let claimed = claim(store, &lane, minute, "update").await;
-        let spends = Settlement { spends: Some(card), ..settlement(claimed, "accepted", Next::Accepted) };
+        let spends = Spent { card, code: code(store, card).await.unwrap_or_default() };
+        let spends = Settlement { spends: Some(spends), ..settlement(claimed, "accepted", Next::Accepted) };
         store.settle(spends, at(minute)).await.unwrap();
         code(store, card).await
     };

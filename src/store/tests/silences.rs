@@ -116,7 +116,12 @@ async fn a_silence_is_extended_and_ended(store: &Store) {
     let all = store.silences(at(3)).await.unwrap();
     assert_eq!(all.iter().map(|silence| (silence.act, silence.until)).collect::<Vec<_>>(), [(act, at(120))]);
     store.extend_silence(act, "s2".to_owned(), at(180)).await.unwrap();
+    store.end_silence(act, "s1".to_owned(), at(3)).await.unwrap();
+    assert_eq!(store.silences(at(3)).await.unwrap()[0].until, at(180), "another one took the place of the first");
+    store.end_silence(act, "s2".to_owned(), at(170)).await.unwrap();
+    assert_eq!(store.silences(at(3)).await.unwrap()[0].until, at(170));
     let over = wanted("3", ActKind::Expire, 4).await;
+    store.end_silence(act, "s2".to_owned(), at(4)).await.unwrap();
     store.end_act(done(over, None), at(4)).await.unwrap();
     let all = store.silences(at(4)).await.unwrap();
     assert_eq!((all[0].upstream_id.as_str(), all[0].until), ("s2", at(4)));

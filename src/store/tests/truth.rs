@@ -53,6 +53,10 @@ async fn an_older_reading_never_replaces_a_newer_one(store: &Store) {
     store.note_truths(vec![newer.clone()]).await.unwrap();
     store.note_truths(vec![truth(alert, told.id, "unknown", 4)]).await.unwrap();
     assert_eq!(store.followed(1).await.unwrap()[0].truth, Some(newer));
+    // The clock was set back: what was read before says nothing any more.
+    let set_back = truth(alert, told.id, "active", 3);
+    store.note_truths(vec![set_back.clone()]).await.unwrap();
+    assert_eq!(store.followed(1).await.unwrap()[0].truth, Some(set_back));
 }
 
 fn escalating(minute: i64, alerts: Vec<Arrival>) -> Admission {

@@ -27,29 +27,22 @@ pub(super) fn about(config: &Config, subject: &Subject) -> String {
 
 /// The name of the alert.
 pub(super) const fn title(kind: Kind, language: Language) -> &'static str {
-    match (kind, language) {
-        (Kind::Blocked, Language::Zh) => "wegraf 发送受阻",
-        (Kind::Blocked, Language::En) => "wegraf cannot send",
-        (Kind::Lost, Language::Zh) => "wegraf 有消息没有送到",
-        (Kind::Lost, Language::En) => "wegraf gave up a message",
-        (Kind::Missed, Language::Zh) => "wegraf 有人没有收到",
-        (Kind::Missed, Language::En) => "wegraf did not reach everybody",
-        (Kind::Silent, Language::Zh) => "告警来源没有心跳",
-        (Kind::Silent, Language::En) => "A source of alerts is silent",
-        (Kind::Refused, Language::Zh) => "wegraf 一再拒绝请求",
-        (Kind::Refused, Language::En) => "wegraf keeps refusing requests",
-        (Kind::Imbalance, Language::Zh) => "wegraf 的记录对不上",
-        (Kind::Imbalance, Language::En) => "wegraf's record does not balance",
-        (Kind::Reload, Language::Zh) => "wegraf 的新配置有错",
-        (Kind::Reload, Language::En) => "wegraf's new configuration is wrong",
-        (Kind::Restricted, Language::Zh) => "企业微信要停用应用",
-        (Kind::Restricted, Language::En) => "WeCom restricts an app",
-        (Kind::Disk, Language::Zh) => "wegraf 的磁盘空间不够",
-        (Kind::Disk, Language::En) => "wegraf is short of disk space",
-        (Kind::Stuck, Language::Zh) => "wegraf 有消息一直发不出去",
-        (Kind::Stuck, Language::En) => "wegraf's messages are stuck",
-        (Kind::Certificate, Language::Zh) => "wegraf 的证书快过期了",
-        (Kind::Certificate, Language::En) => "wegraf's certificate expires soon",
+    let [zh, en] = match kind {
+        Kind::Blocked => ["wegraf 发送受阻", "wegraf cannot send"],
+        Kind::Lost => ["wegraf 有消息没有送到", "wegraf gave up a message"],
+        Kind::Missed => ["wegraf 有人没有收到", "wegraf did not reach everybody"],
+        Kind::Silent => ["告警来源没有心跳", "A source of alerts is silent"],
+        Kind::Refused => ["wegraf 一再拒绝请求", "wegraf keeps refusing requests"],
+        Kind::Imbalance => ["wegraf 的记录对不上", "wegraf's record does not balance"],
+        Kind::Reload => ["wegraf 的新配置有错", "wegraf's new configuration is wrong"],
+        Kind::Restricted => ["企业微信要停用应用", "WeCom restricts an app"],
+        Kind::Disk => ["wegraf 的磁盘空间不够", "wegraf is short of disk space"],
+        Kind::Stuck => ["wegraf 有消息一直发不出去", "wegraf's messages are stuck"],
+        Kind::Certificate => ["wegraf 的证书快过期了", "wegraf's certificate expires soon"],
+    };
+    match language {
+        Language::Zh => zh,
+        Language::En => en,
     }
 }
 

@@ -182,7 +182,10 @@ impl Job {
             (Phase::Finding(errand, of, _), Event::Found(Ok(Some(made))))
             | (Phase::Doing(errand, of), Event::Made(Ok(made))) => self.done(errand, of, made),
             (Phase::Finding(errand, of, left), Event::Found(Ok(None))) => self.find_next(errand, of, left),
-            (Phase::Finding(errand, Some(of), left), Event::Found(Err(Trouble { gone: true, .. }))) => {
+            // One that cannot be asked does not keep the newest from being extended, which may be done twice.
+            (Phase::Finding(errand, Some(of), left), Event::Found(Err(trouble)))
+                if trouble.gone || !left.is_empty() =>
+            {
                 self.find_next(errand, Some(of), left)
             }
             (Phase::Finding(..), Event::Found(Err(trouble))) => self.finish(Err(trouble.why.unsure())),

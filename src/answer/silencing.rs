@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::failed::Failed;
 use super::job::{Command, Done, Event, Job, Place, Trouble, What, is_left};
@@ -80,7 +80,10 @@ impl Run<'_> {
             }),
             Command::Expire { upstream, id } => Event::Expired(match client(setup, &upstream) {
                 Err(why) => Err(Trouble { gone: false, why }),
-                Ok(client) => client.expire(&id).await.map_err(Trouble::from),
+                Ok(client) => client.expire(&id).await.map_err(|error| {
+                    warn!(upstream, silence = id, %error, "A silence was not ended upstream.");
+                    Trouble::from(error)
+                }),
             }),
             Command::Keep { act, id, until } => {
                 acts.store.extend_silence(act, id, until).await?;

@@ -60,11 +60,26 @@ impl Resolver<'_> {
 
     /// `listen_tls`: the address and what it shows. Its files are read again when they change; a pair that does not match
     /// is a mistake, so that the old one stays in force while a renewal is half written.
-    pub(super) fn listen_tls(&mut self, file: &File, nobody_proves: bool) -> Option<ListenTls> {
+    pub(super) fn listen_tls(
+        &mut self,
+        file: &File,
+        nobody_proves: bool,
+        main: Option<SocketAddr>,
+    ) -> Option<ListenTls> {
         let tls = value(file.listen_tls.as_ref())?;
         let (place, text) = placed(Some(&tls.address))?;
         let address = self.socket_address(place, "listen_tls.address", text)?;
         self.is_not_open(place, address, file, nobody_proves);
+        if main == Some(address) && address.port() != 0 {
+            self.found.mistake(
+                place,
+                (
+                    format!("`listen_tls` 和 `listen` 是同一个地址：{address}"),
+                    format!("`listen_tls` and `listen` are the same address: {address}"),
+                ),
+                ("换一个端口，例如 0.0.0.0:8443", "take another port, for example 0.0.0.0:8443"),
+            );
+        }
         let (certificate_place, certificate) = placed(Some(&tls.certificate))?;
         let (key_place, key) = placed(Some(&tls.key))?;
         let (certificate, key) = (self.folder.join(certificate), self.folder.join(key));
@@ -175,6 +190,7 @@ fn read(certificate: &Path, key: &Path) -> Result<(CertifiedKey, Timestamp), Unu
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) => Ok((certified, Timestamp(i64::try_from(expires).unwrap_or(i64::MAX)))),
-        Err(_) => Err(Unusable::DoNotMatch),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(Unusable::DoNotMatch),
+        Err(error) => Err(bad(&error)),
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Resolver<'a> {
         let dropins = self.dropins(file);
         let nobody_proves = sources.is_empty() && dropins.is_empty();
         let listen = self.listen(file, nobody_proves);
-        let listen_tls = self.listen_tls(file, nobody_proves);
+        let listen_tls = self.listen_tls(file, nobody_proves, listen);
         let trusted_proxies = self.trusted_proxies(file, nobody_proves);
         let listen_monitoring = self.listen_monitoring(file.listen_monitoring.as_ref(), listen);
         let memory = self.memory(file.memory.as_ref());
@@ -130,7 +130,7 @@ impl<'a> Resolver<'a> {
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let listen = listen?;
-        self.judge_tokens(listen);
+        self.judge_tokens(listen, listen_tls.as_ref().map(|tls| tls.address));
         self.note_unused(file);
         Some(Config {
             path: self.found.file.clone(),

@@ -52,10 +52,11 @@ impl Resolver<'_> {
     }
 
     /// Reports weak and shared tokens, more strictly where other machines can try.
-    pub(super) fn judge_tokens(&mut self, listen: SocketAddr) {
+    pub(super) fn judge_tokens(&mut self, listen: SocketAddr, tls: Option<SocketAddr>) {
+        let local = listen.ip().is_loopback() && tls.is_none_or(|tls| tls.ip().is_loopback());
         let tokens = std::mem::take(&mut self.tokens);
         for (index, token) in tokens.iter().enumerate() {
-            self.strength(token, listen);
+            self.strength(token, local);
             let same = |other: &&Token| other.text.expose_secret() == token.text.expose_secret();
             let other = tokens[..index].iter().find(|other| other.source != token.source && same(other));
             if let Some(other) = other {
@@ -90,9 +91,9 @@ impl Resolver<'_> {
         }
     }
 
-    fn strength(&mut self, token: &Token, listen: SocketAddr) {
+    fn strength(&mut self, token: &Token, local: bool) {
         let text = token.text.expose_secret();
-        let least = match (token.shown, listen.ip().is_loopback()) {
+        let least = match (token.shown, local) {
             (true, _) => SHOWN,
             (false, false) => OPEN,
             (false, true) => LOCAL,

@@ -116,7 +116,8 @@ impl Scene<'_> {
         let course = if self.setup.charts.wants(&about) { self.charted(&about).await } else { None };
         match course {
             Some(course) => Some(course),
-            None => self.told_last().await,
+            // What it waits for (the memory of another body) may be held by messages that wait for the same.
+            None => tokio::time::timeout(TOLD, self.told_last()).await.ok().flatten(),
         }
     }
 

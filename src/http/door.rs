@@ -1,6 +1,7 @@
 //! The accept loop and the life cycle of a connection.
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -84,7 +85,7 @@ pub(super) async fn serve(
             }
         });
         let stream = Stream::new(stream, tls.as_ref());
-        let line = TokioIo::new(Line { stream, seat: seat.clone() });
+        let line = TokioIo::new(Line { stream, peer: socket.ip(), seat: seat.clone() });
         let connection = graceful.watch(server.serve_connection(line, service));
         tokio::spawn(async move {
             tokio::select! {
@@ -115,6 +116,7 @@ fn widen(listener: &TcpListener) {
 /// The bytes of a connection. Tells the lobby when an answer was sent and when the next request begins.
 struct Line {
     stream: Stream,
+    peer: IpAddr,
     seat: Seat,
 }
 
@@ -127,7 +129,12 @@ impl AsyncRead for Line {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.seat.look();
-        ready!(read)?;
+        if let Err(error) = ready!(read) {
+            if self.stream.is_greeting() {
+                refusal::no_handshake(self.seat.refusals(), self.peer, &error);
+            }
+            return Poll::Ready(Err(error));
+        }
         if buffer.filled().len() > before {
             self.seat.received();
         }

@@ -295,6 +295,12 @@ pub(super) fn unreadable_head(refusals: &Refusals, socket: IpAddr, error: &hyper
     seen.note(refusals, &Cause::new(reason).detail(error.to_string()));
 }
 
+/// Records a connection to the address with TLS that spoke no TLS, or did not take the certificate.
+pub(super) fn no_handshake(refusals: &Refusals, socket: IpAddr, error: &std::io::Error) {
+    let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status: StatusCode::BAD_REQUEST };
+    seen.note(refusals, &Cause::new("no_handshake").detail(error.to_string()));
+}
+
 /// A refused request.
 struct Seen<'a> {
     peer: Peer,

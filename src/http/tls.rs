@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use rustls::crypto::ring;
@@ -18,22 +18,31 @@ use tokio_rustls::{Accept, TlsAcceptor};
 use super::Setup;
 use crate::live::Live;
 
-/// Shows the certificate that is in force.
+/// Shows the certificate that is in force. A listener ends only with a restart: one that a reload took from the
+/// configuration goes on with its last certificate until then.
 #[derive(Debug)]
-struct InForce(Live<Setup>);
+struct InForce {
+    setup: Live<Setup>,
+    last: Mutex<Option<Arc<CertifiedKey>>>,
+}
 
 impl ResolvesServerCert for InForce {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.now().config.listen_tls.as_ref().map(|tls| tls.certificate.clone())
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tls) = &self.setup.now().config.listen_tls {
+            *last = Some(tls.certificate.clone());
+        }
+        last.clone()
     }
 }
 
 /// Accepts TLS 1.2 and 1.3, and HTTP/1.1 in it.
 pub(super) fn acceptor(setup: Live<Setup>) -> TlsAcceptor {
+    let first = setup.now().config.listen_tls.as_ref().map(|tls| tls.certificate.clone());
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(DEFAULT_VERSIONS);
     let builder = builder.expect("ring knows the default versions").with_no_client_auth();
-    let mut config = builder.with_cert_resolver(Arc::new(InForce(setup)));
+    let mut config = builder.with_cert_resolver(Arc::new(InForce { last: Mutex::new(first), setup }));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
@@ -54,6 +63,11 @@ impl Stream {
             Some(acceptor) => Self::Greeting(acceptor.accept(stream)),
             None => Self::Plain(stream),
         }
+    }
+
+    /// Is its handshake not done?
+    pub(super) const fn is_greeting(&self) -> bool {
+        matches!(self, Self::Greeting(_))
     }
 
     /// Shakes hands, if that is not done.

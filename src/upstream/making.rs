@@ -74,11 +74,15 @@ impl Making {
                 (Phase::Idle, Command::End(Err(known)))
             }
             (Phase::Second, Event::Posted(Ok(made))) => (Phase::Twins(made), Command::Look),
-            (Phase::Twins(made), Event::Marked(found)) => {
+            (Phase::Twins(second), Event::Marked(found)) => {
                 let found = found.unwrap_or_default();
-                let made = oldest(&found).unwrap_or(made);
-                let twins = found.into_iter().map(|silence| silence.id).filter(|id| *id != made.id);
-                let twins = twins.collect();
+                let made = oldest(&found).unwrap_or_else(|| second.clone());
+                // A list may lag behind what was just made.
+                let mut twins: Vec<String> = found.into_iter().map(|silence| silence.id).collect();
+                if !twins.contains(&second.id) {
+                    twins.push(second.id);
+                }
+                twins.retain(|id| *id != made.id);
                 Self::expire(made, twins)
             }
             (Phase::Expiring(made, twins), Event::Expired) => Self::expire(made, twins),

@@ -110,7 +110,6 @@ pub struct Verbatim {
     pub source: SourceId,
     /// Whose API it is written for.
     pub format: Format,
-    /// The body.
     pub body: Bytes,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,

@@ -151,7 +151,6 @@ pub struct Metrics {
     pub delivery_seconds: Histogram,
     /// Messages that became dead.
     pub dead_letters: Counter,
-    /// Acts.
     pub acts: Family<Acting, Counter>,
     /// Pictures that were asked for.
     pub pictures: Family<Pictured, Counter>,
@@ -327,7 +326,6 @@ pub struct Figure {
     name: String,
     /// What it is, without a full stop.
     help: &'static str,
-    /// Its value.
     value: i64,
 }
 

@@ -13,13 +13,10 @@ use crate::names::SourceId;
 /// A message that would be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// Its receiver.
     pub receiver: String,
     /// The matchers that led there, of its first alert; empty: the root took it. `None`: the receiver was named.
     pub path: Option<Vec<String>>,
-    /// Its lane.
     pub lane: String,
-    /// Its face.
     pub face: &'static str,
     /// Bytes that it takes.
     pub used: usize,

@@ -77,9 +77,7 @@ pub struct Link {
 pub enum LinkKind {
     /// What to do.
     Runbook,
-    /// A dashboard.
     Dashboard,
-    /// Logs.
     Logs,
     /// Something else.
     Other,

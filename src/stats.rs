@@ -39,7 +39,6 @@ pub enum Advice {
 /// The figures of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// Its name.
     pub name: String,
     /// Alerts that began.
     pub fired: u64,

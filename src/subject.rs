@@ -70,7 +70,6 @@ pub struct Subject {
 pub struct Why {
     /// The label, as sent.
     pub label: String,
-    /// Its value.
     pub value: String,
     /// What became of it.
     pub fate: Fate,

@@ -28,7 +28,6 @@ pub(super) struct Plan {
     pub measure: String,
     /// The limit, where it is a series.
     pub limit: Option<String>,
-    /// The labels of the alerts.
     pub alerts: Vec<Labels>,
     pub window: (i64, i64),
     pub step: i64,

@@ -7,7 +7,6 @@ use crate::names::SourceId;
 /// What one source may use.
 #[derive(Debug)]
 pub struct DropIns {
-    /// The source.
     pub source: SourceId,
     /// WeCom's addresses.
     pub wecom: Option<AsWecom>,

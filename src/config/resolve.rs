@@ -39,7 +39,6 @@ pub(super) struct Surroundings<'a> {
 /// Which secrets have to be there: an operator's shell lacks the service's environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Secrets {
-    /// All.
     Needed,
     /// All but those that systemd gives the service when it starts.
     GivenAtStart,

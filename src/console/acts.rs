@@ -68,7 +68,6 @@ pub struct ActsPart {
     pub silenced: Option<Silenced>,
     /// Why there is no form.
     pub note: Option<String>,
-    /// The form.
     pub form: Option<Form>,
     /// What was done.
     pub done: Vec<Done>,
@@ -126,7 +125,6 @@ pub struct Form {
     pub person: String,
     /// Most characters of the name.
     pub most: usize,
-    /// Acknowledge.
     pub acknowledge: bool,
     /// The first act is open.
     pub open: bool,
@@ -147,7 +145,6 @@ pub struct Hides {
     pub shown: String,
     /// Where, and that all conditions must hold.
     pub lead: String,
-    /// The conditions.
     pub conditions: Vec<String>,
     /// How many alerts fulfil them now, in three parts.
     pub before: String,

@@ -77,7 +77,6 @@ struct Group {
     alerts: Vec<One>,
 }
 
-/// The page of a digest.
 pub fn digest_page<'a>(f: Frame<'a>, clock: &Clock<'_>, turn: &Turn<'_>) -> DigestPage<'a> {
     let Turn { digest, proof, .. } = turn;
     let say = |words: Words| f.say(words).into_owned();

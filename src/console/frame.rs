@@ -43,7 +43,6 @@ impl<'a> Frame<'a> {
         tag(other(self.language))
     }
 
-    /// Its own name.
     pub const fn other_name(&self) -> &'static str {
         super::words::name_of(other(self.language))
     }

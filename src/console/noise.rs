@@ -31,7 +31,6 @@ pub struct Noise<'a> {
     pub begun: usize,
     /// Of this receiver alone.
     pub receiver: Option<&'a str>,
-    /// Its report.
     pub report: &'a Report,
     /// That of the week before.
     pub before: &'a Report,

@@ -74,7 +74,6 @@ pub type Place<'a> = &'a dyn Fn(&ActAlert) -> Option<String>;
 /// Which incidents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Only {
-    /// All.
     All,
     /// Critical ones.
     Critical,

@@ -131,7 +131,6 @@ struct Latest {
 /// What is known of a sender.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// Its name.
     pub name: String,
     /// When its last call was taken.
     pub last: Option<Timestamp>,
@@ -191,7 +190,6 @@ pub struct MappingPage<'a> {
 /// What a mapping made of the last bodies of the same sender.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tried {
-    /// Bodies.
     pub bodies: usize,
     /// Of these, read by the mapping.
     pub taken: usize,

@@ -131,7 +131,6 @@ pub struct Asked {
     pub sought: Sought,
     /// A name of [`State`]; empty: any.
     pub state: String,
-    /// A receiver.
     pub receiver: String,
     /// A userid.
     pub person: String,

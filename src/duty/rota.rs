@@ -19,7 +19,6 @@ const MOST_STEPS: usize = 4 * MOST_ROWS;
 /// skips that time, the handover is later by the skipped amount; where the clock shows it twice, the first counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rota {
-    /// The zone of all its times.
     pub timezone: TimeZone,
     /// When shifts and holidays change.
     pub handover: Time,

@@ -45,7 +45,6 @@ pub const LIMIT_MS: i64 = 10 * 60_000;
 pub struct Recorded {
     /// Its number.
     pub id: i64,
-    /// Its kind.
     pub kind: ActKind,
     /// Its progress.
     pub state: ActState,
@@ -123,7 +122,6 @@ pub struct ActFacts {
 /// What the end of an act is decided on.
 #[derive(Debug, Default)]
 pub struct EndFacts {
-    /// The act.
     pub act: Option<Recorded>,
     /// The alerts that it touched and that are still firing.
     pub on: Vec<ActAlert>,

@@ -66,7 +66,6 @@ pub struct Recipient {
 pub struct Arrival {
     /// Its place in the notification's list, where rendering finds it again.
     pub index: u32,
-    /// Its identity.
     pub identity: Identity,
     /// The rule's name.
     pub name: String,
@@ -119,7 +118,6 @@ pub struct Candidate {
 /// A target as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRow {
-    /// The key of its lane.
     pub lane: LaneKey,
     /// The target, as JSON.
     pub target_json: String,

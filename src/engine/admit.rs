@@ -42,7 +42,6 @@ pub fn weight(admission: &Admission) -> usize {
 /// A firing alert that a person acknowledged, as one of its receivers knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// That receiver.
     pub receiver: String,
     /// When the episode began.
     pub starts_at: Option<Timestamp>,
@@ -116,7 +115,6 @@ pub struct Draft<'a> {
 pub struct Merge<'a> {
     /// Which alert.
     pub alert: i64,
-    /// The lane.
     pub lane: &'a LaneKey,
     /// Messages up to this id are older.
     pub before: i64,

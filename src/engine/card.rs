@@ -17,7 +17,6 @@ pub struct Codes {
 /// A code and when WeCom gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
-    /// The code.
     pub code: String,
     /// When.
     pub at: Timestamp,

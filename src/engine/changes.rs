@@ -17,13 +17,10 @@ use crate::names::{Account, LaneKey, Scope};
 pub struct Ids {
     /// Of notifications; people search for it.
     pub notification: i64,
-    /// Of alerts.
     pub alert: i64,
     /// Of messages; their order is the order of a lane.
     pub message: i64,
-    /// Of transitions.
     pub transition: i64,
-    /// Of acts.
     pub act: i64,
 }
 
@@ -187,7 +184,6 @@ impl Changes<'_> {
 /// A notification to store.
 #[derive(Debug)]
 pub struct NewNotification<'a> {
-    /// Its id.
     pub id: i64,
     /// All else.
     pub admission: &'a Admission,
@@ -196,7 +192,6 @@ pub struct NewNotification<'a> {
 /// An alert to store, for one receiver.
 #[derive(Debug)]
 pub struct NewAlert<'a> {
-    /// The receiver.
     pub receiver: &'a str,
     /// The first report of it.
     pub arrival: &'a Arrival,
@@ -246,7 +241,6 @@ pub struct Repeated {
 /// A message to queue.
 #[derive(Debug)]
 pub struct NewMessage<'a> {
-    /// Its id.
     pub id: i64,
     /// The notification it is about.
     pub notification: i64,
@@ -297,7 +291,6 @@ pub struct Fold {
 /// A transition to record.
 #[derive(Debug)]
 pub struct NewTransition<'a> {
-    /// Its id.
     pub id: i64,
     /// Which alert.
     pub alert: i64,
@@ -307,7 +300,6 @@ pub struct NewTransition<'a> {
     pub index: u32,
     /// The message that tells it; `None`: none does.
     pub message: Option<i64>,
-    /// Its lane.
     pub lane: &'a LaneKey,
     /// What happened.
     pub kind: TransitionKind,
@@ -378,7 +370,6 @@ pub struct Copy<'a> {
 /// An empty digest. Its short id is its notification's, which no other message of the lane has alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewDigest {
-    /// Its id.
     pub id: i64,
     /// The message whose notification, receiver, lane and target it has.
     pub like: i64,
@@ -389,9 +380,7 @@ pub struct NewDigest {
 /// A digest takes up messages, with all their transitions. Final for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gather {
-    /// The digest.
     pub digest: i64,
-    /// The messages.
     pub messages: Vec<i64>,
     /// When.
     pub at: Timestamp,
@@ -415,7 +404,6 @@ pub struct NewBytes<'a> {
     pub message: i64,
     /// 1 for its first bytes.
     pub version: u32,
-    /// The bytes.
     pub bytes: &'a Freeze,
 }
 
@@ -439,7 +427,6 @@ pub struct NewAttempt {
     pub epoch: i64,
     /// The version of the bytes.
     pub version: u32,
-    /// The part.
     pub part: u32,
     /// When.
     pub at: Timestamp,
@@ -450,7 +437,6 @@ pub struct NewAttempt {
 pub struct MessageState<'a> {
     /// Which message.
     pub message: i64,
-    /// Its state.
     pub state: State,
     /// When it may be claimed.
     pub not_before: Timestamp,
@@ -481,7 +467,6 @@ pub enum FateOf<'a> {
         /// Which message.
         message: i64,
     },
-    /// Dead.
     Dead {
         /// Which message.
         message: i64,
@@ -495,14 +480,12 @@ pub enum FateOf<'a> {
 pub struct CardState {
     /// The card's message.
     pub card: i64,
-    /// Its codes.
     pub codes: Codes,
 }
 
 /// An act to record.
 #[derive(Debug)]
 pub struct NewActRow<'a> {
-    /// Its id.
     pub id: i64,
     /// The event that asked for it.
     pub event: String,
@@ -521,9 +504,7 @@ pub struct NewActRow<'a> {
 /// An alert that an act touches: one that it is about, or one whose receiver heard of it only after the act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Touched {
-    /// The act.
     pub act: i64,
-    /// The alert.
     pub alert: i64,
     /// Its episode. A later one replaces an earlier one of the same alert.
     pub thread: i64,
@@ -555,17 +536,11 @@ pub struct Owner<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SilenceChange<'a> {
     /// An act made it.
-    Made {
-        /// The act.
-        act: i64,
-        /// The silence.
-        silence: &'a NewSilence,
-    },
+    Made { act: i64, silence: &'a NewSilence },
     /// A known one has a new end and perhaps other matchers.
     Renewed {
         /// The act that made it.
         act: i64,
-        /// The silence.
         silence: &'a NewSilence,
     },
 }

@@ -30,9 +30,7 @@ pub struct ClaimFacts {
 /// A message at the time of its claim.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// Its lane.
     pub lane: LaneKey,
-    /// Its state.
     pub state: State,
     /// Claims so far.
     pub epoch: i64,

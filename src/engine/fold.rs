@@ -26,7 +26,6 @@ pub struct FoldFacts {
 pub struct Foldable {
     /// Its id.
     pub message: i64,
-    /// It is a digest.
     pub digest: bool,
     /// Holds a critical alert.
     pub critical: bool,

@@ -45,9 +45,7 @@ pub struct DetourFacts {
 /// A message at the time of a detour.
 #[derive(Debug, Clone)]
 pub struct Stuck {
-    /// Its lane.
     pub lane: LaneKey,
-    /// Its state.
     pub state: State,
     /// Claims so far.
     pub epoch: i64,

@@ -31,7 +31,6 @@ pub fn cards(settlement: &Settlement) -> BTreeSet<i64> {
 /// A message at the time of a settlement.
 #[derive(Debug, Clone, Copy)]
 pub struct Flight {
-    /// Its state.
     pub state: State,
     /// Claims so far.
     pub epoch: i64,

@@ -131,7 +131,6 @@ pub struct Before {
 /// A reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// The state.
     pub state: State,
     /// When the alert was last listed.
     pub listed_at: Option<Timestamp>,

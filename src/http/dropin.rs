@@ -50,7 +50,6 @@ const REPEAT_INTERVAL: Duration = Duration::from_hours(1);
 /// In whose words a call is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Our own.
     Ours,
     /// Alertmanager's `/api/v2`: an empty 200, errors as `{code, message}`.
     AlertmanagerV2,

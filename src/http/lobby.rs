@@ -136,7 +136,6 @@ struct Held {
     watched: AtomicU8,
 }
 
-/// Nothing.
 const NOTHING: u8 = 0;
 /// The answer was sent.
 const ANSWER: u8 = 1;

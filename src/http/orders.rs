@@ -183,7 +183,6 @@ pub(super) async fn recalled(
 /// An act that a command did by itself, to be recorded.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NoteOrder {
-    /// Its kind.
     pub kind: ActKind,
     /// The name of a user of the machine.
     pub by: String,

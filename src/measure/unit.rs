@@ -20,11 +20,8 @@ pub enum UnitKind {
     Count,
     /// A part of a whole: 1 is all of it. Its `scale` is 0.01 where it is given in percent.
     Ratio,
-    /// Bytes.
     Byte,
-    /// Bits.
     Bit,
-    /// Seconds.
     Second,
     /// Degrees Celsius.
     Celsius,

@@ -143,7 +143,6 @@ impl Addressees {
         self.0.extend(ids.iter().map(|id| format!("party:{id}")));
     }
 
-    /// Tags.
     pub fn tags(&mut self, ids: &[i64]) {
         self.0.extend(ids.iter().map(|id| format!("tag:{id}")));
     }

@@ -21,7 +21,6 @@ const STEPS: usize = 50_000;
 pub struct Unreachable {
     /// The route: for each level of the tree the place among its siblings, from 0.
     pub path: Vec<usize>,
-    /// Why.
     pub why: Blocked,
 }
 

@@ -23,7 +23,6 @@ const LONG: usize = 16;
 pub struct Member<'a> {
     /// What is known of it.
     pub of: Sighting<'a>,
-    /// Its subject.
     pub subject: &'a Subject,
     /// Alerts of different states share no row: firing, over. Smaller ones come first.
     pub state: u8,

@@ -7,9 +7,7 @@ use ecow::EcoString;
 pub enum Kind {
     /// A namespace of Kubernetes; stands before the next part, with a slash.
     Namespace,
-    /// A pod.
     Pod,
-    /// A container.
     Container,
     /// What makes pods or holds their data: a deployment, a job, a claim.
     Workload,
@@ -29,13 +27,11 @@ pub enum Kind {
     Cloud,
     /// Something behind a balancer.
     Backend,
-    /// A service.
     Service,
     /// A path of a service.
     Route,
     /// Named by the author of the rule, or taught by the user.
     Named,
-    /// A place.
     Place,
     /// A kind of trouble.
     Qualifier,

@@ -62,13 +62,11 @@ pub(super) fn silence(bytes: &[u8]) -> Option<(Silence, Map<String, Value>)> {
     Some((silence, object))
 }
 
-/// Silences.
 pub(super) fn silences(bytes: &[u8]) -> Option<Vec<Silence>> {
     let items: Vec<Item> = serde_json::from_slice(bytes).ok()?;
     items.into_iter().map(Item::silence).collect()
 }
 
-/// Alerts.
 pub(super) fn alerts(bytes: &[u8]) -> Option<Vec<Firing>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -17,16 +17,19 @@ const GONE: &str = "silence not found";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     /// A new silence; does it name the rule that Grafana requires?
-    Create { names_rule: bool },
+    Create {
+        names_rule: bool,
+    },
     /// The end of a silence, moved; the same question.
-    Extend { names_rule: bool },
+    Extend {
+        names_rule: bool,
+    },
     /// The end of a silence, now.
     Expire,
     /// Silences.
     List,
     /// One silence.
     Get,
-    /// Alerts.
     Alerts,
 }
 

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::series::{Sampler, Series, Trouble};
 use crate::alert::Labels;
 
-/// Bytes of a rule.
 const RULE_BYTES: usize = 1 << 20;
 /// Steps from the condition back to the query.
 const STEPS: usize = 10;

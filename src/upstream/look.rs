@@ -38,7 +38,6 @@ pub struct Group {
 /// What an Alertmanager tells of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
-    /// Its version.
     pub version: String,
     /// Since when it is up.
     pub up_since: Timestamp,

@@ -40,7 +40,6 @@ const PAUSE: Duration = Duration::from_mins(1);
 /// A series of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its labels.
     pub labels: Labels,
     /// Seconds since 1970, and what was measured; not finite where upstream says so.
     pub points: Vec<(i64, f64)>,
@@ -114,7 +113,6 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Bytes of series.
     pub(super) const SERIES_BYTES: usize = 2 << 20;
 
     /// Fails if the certificates of `upstream` cannot be read.

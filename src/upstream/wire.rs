@@ -72,9 +72,7 @@ pub(super) enum Unanswered {
 pub(super) enum Question<'a> {
     /// Nothing.
     Get,
-    /// A form.
     Form(&'a str),
-    /// JSON.
     Json(&'a str),
 }
 

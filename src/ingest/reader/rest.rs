@@ -161,7 +161,6 @@ pub struct Listed {
 pub struct Shown {
     /// The shortest name that no other leaf has.
     pub name: String,
-    /// Its value.
     pub value: String,
 }
 

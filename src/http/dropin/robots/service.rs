@@ -38,7 +38,6 @@ pub(super) struct Service {
     pub receiver: fn(&Asked) -> Option<String>,
     /// What is read instead of the body; `None`: the body.
     pub reads: fn(&Asked) -> Option<Value>,
-    /// The answer.
     pub answers: fn(&Asked, Outcome) -> Answer,
 }
 

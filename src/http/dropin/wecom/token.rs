@@ -22,7 +22,6 @@ use crate::names::SourceId;
 const EXPIRES_IN: i64 = 7_200;
 /// How long a token is good: five minutes longer, for clients that ask a little late.
 const LIFE_S: i64 = 7_500;
-/// Bytes of the signature.
 const SIGNATURE_BYTES: usize = 24;
 
 /// The query of `gettoken`.

@@ -41,6 +41,14 @@ pub struct Game {
     pub shrinking: u32,
 }
 
+/// The planted mistake broke this law.
+pub fn broken(mutant: &impl Debug, law: &str, steps: u64, result: Check) {
+    let broken = result.expect_err("no law was broken");
+    let words: String = broken.lines().next().unwrap_or_default().chars().take(200).collect();
+    println!("model: {mutant:?} was found after {steps} steps: {words}");
+    assert!(broken.contains(law), "{broken}");
+}
+
 /// Plays sequences; the error names the law that does not hold, with the shortest sequence found that breaks it.
 pub fn explore<S: Strategy>(game: Game, sequences: &S, play: impl Fn(&S::Value) -> Check) -> Check
 where

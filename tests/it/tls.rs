@@ -61,6 +61,8 @@ async fn a_renewed_certificate_is_taken_under_load_and_half_a_renewal_is_not() {
     assert_eq!(posted(&trusting(&second), address, "early").await, None, "this client trusts another certificate");
     let plain = world.http.get(format!("http://{address}/healthz")).send().await;
     assert!(plain.is_err(), "HTTP in the clear is no TLS");
+    let refused = "wegraf_refusals_total{path=\"other\",status=\"400\",reason=\"no_handshake\"}";
+    assert!(world.metric(refused).await > 0.5, "a refused handshake is seen");
     assert_eq!(world.http.get(format!("{}/healthz", world.url)).send().await.unwrap().status(), 200);
     assert!(world.metric("wegraf_certificate_expires_timestamp_seconds").await > 1.7e9);
 

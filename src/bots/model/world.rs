@@ -50,14 +50,14 @@ pub struct World {
     both_since: Option<u64>,
 }
 
-impl World {
-    pub fn new(mutant: Mutant) -> Self {
-        let began = Instant::now();
-        let replica = |holder: u64| Replica {
+impl Replica {
+    /// A process that begins at `due`, with this store.
+    fn starting(holder: u64, due: u64, store: (u64, bool)) -> Self {
+        Self {
             holder,
             seat: Seat::new(),
             command: Command::End,
-            due: (holder * 300, Event::Started),
+            due: (due, Event::Started),
             open: false,
             evicted_at: None,
             by_another: false,
@@ -65,8 +65,15 @@ impl World {
             excused: false,
             fresh: false,
             stops: false,
-            store: (5, false),
-        };
+            store,
+        }
+    }
+}
+
+impl World {
+    pub fn new(mutant: Mutant) -> Self {
+        let began = Instant::now();
+        let replica = |holder: u64| Replica::starting(holder, holder * 300, (5, false));
         let replicas = [replica(0), replica(1)];
         Self {
             began,
@@ -125,20 +132,7 @@ impl World {
         let of = &mut self.replicas[replica];
         let (holder, store) = (self.holders, of.store);
         self.holders += 1;
-        *of = Replica {
-            holder,
-            seat: Seat::new(),
-            command: Command::End,
-            due: (self.now + 500, Event::Started),
-            open: false,
-            evicted_at: None,
-            by_another: false,
-            paused: false,
-            excused: false,
-            fresh: false,
-            stops: false,
-            store,
-        };
+        *of = Replica::starting(holder, self.now + 500, store);
     }
 
     /// Time passes: what is due happens, the earliest first.

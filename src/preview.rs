@@ -128,11 +128,40 @@ fn message(
 impl Preview {
     /// What a person reads of the requests: their texts, or what is not one as JSON.
     pub fn texts(&self) -> Vec<String> {
-        let text = |request: &Value| {
-            let kinds = ["text", "markdown", "markdown_v2"];
-            let content = kinds.iter().find_map(|kind| request[*kind]["content"].as_str());
-            content.map_or_else(|| format!("{request:#}"), str::to_owned)
-        };
-        self.requests.iter().map(text).collect()
+        self.requests.iter().map(|request| text(request).unwrap_or_else(|| format!("{request:#}"))).collect()
+    }
+}
+
+/// The text of a request as WeCom shows it, links with their addresses; `None` if the message is of another kind.
+pub fn text(request: &Value) -> Option<String> {
+    let content = |kind: &str| request[kind]["content"].as_str();
+    content("text").map(untagged).or_else(|| content("markdown").or(content("markdown_v2")).map(str::to_owned))
+}
+
+/// `text` with `words address` in place of each link in tags.
+fn untagged(text: &str) -> String {
+    let mut pieces = text.split("<a href=\"");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once("\">").and_then(|(url, rest)| Some((url, rest.split_once("</a>")?))) {
+            Some((url, (words, rest))) => out.extend([words, " ", url, rest]),
+            None => out.extend(["<a href=\"", piece]),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_tags_are_read_with_their_addresses() {
+        let text = |content: &str| text(&json!({ "text": { "content": content } })).unwrap();
+        assert_eq!(
+            text("a\n<a href=\"https://a/b\">面板</a> · <a href=\"https://c\">认领</a>\n#ID"),
+            "a\n面板 https://a/b · 认领 https://c\n#ID"
+        );
+        assert_eq!(text("cut <a href=\"https://a"), "cut <a href=\"https://a");
     }
 }

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::{Misused, Preview, send, why};
 use crate::deliver::{Setup, Writer};
 use crate::names::SourceId;
-use crate::preview::{self, preview};
+use crate::preview::{self, preview, text};
 use crate::shown;
 use crate::time::Clock;
 use crate::words::{told, words};
@@ -95,10 +95,9 @@ fn told(message: &Value) -> Screen {
         screen.line(format_args!("   ! {}", problem.as_str().unwrap_or_default()));
     }
     for request in message["requests"].as_array().into_iter().flatten() {
-        for content in ["text", "markdown", "markdown_v2"].iter().filter_map(|kind| request[*kind]["content"].as_str())
-        {
+        if let Some(content) = text(request) {
             screen.gap();
-            screen.lines(content);
+            screen.lines(&content);
         }
         screen.gap();
         screen.line(shown::json(&request.to_string()));

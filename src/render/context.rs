@@ -137,6 +137,11 @@ impl<'a> Voice<'a> {
         self.facts.title(self.letter, self.width)
     }
 
+    /// Are links written as tags?
+    pub(super) const fn hyperlinks(&self) -> bool {
+        faces::takes_hyperlinks(self.face, self.letter.target.channel())
+    }
+
     /// All variables for `page`.
     pub(super) fn context(&self, page: &Page) -> Value {
         let Self { facts, letter, .. } = *self;
@@ -167,6 +172,7 @@ impl<'a> Voice<'a> {
             language => letter.language.as_str(),
             face => self.face.as_str(),
             state => facts.state.as_str(),
+            hyperlinks => self.hyperlinks(),
             icon => facts.icon(),
             word => facts.word.as_str(),
             color => facts.state.color(facts.weight),
@@ -346,9 +352,12 @@ impl<'a> Voice<'a> {
         let details = find(&["details"]).filter(|_| self.more(page) > 0);
         let mut kept: Vec<usize> = details.into_iter().collect();
         if self.face == Face::Text {
-            // Bare addresses are long: the graph and the details are enough; the page for acts includes the details.
+            // Addresses are long: the graph and the details are enough; the page for acts includes the details. In tags
+            // they take room, but no lines: the runbook has a place, too.
+            let runbook = || find(&["runbook"]);
             kept.extend(find(&["rule", "panel", "dashboard"]));
-            kept.extend(find(&["act"]).or_else(|| find(&["details"])).or_else(|| find(&["runbook"])));
+            kept.extend(find(&["act"]).or_else(|| find(&["details"])).or_else(runbook));
+            kept.extend(runbook().filter(|_| self.hyperlinks()));
         } else {
             // The page for acts includes the details.
             let whole = find(&["act"]).is_some();

@@ -5,6 +5,7 @@ use super::engine::dialect;
 use super::faces;
 use super::fit::cut_chars;
 use super::lines::more;
+use super::link::plain_link;
 use super::neutral::Dialect;
 use super::rows::Row;
 use super::words::pick;
@@ -89,7 +90,7 @@ impl Voice<'_> {
         let details = self.facts.links.iter().find(|link| link.kind == "details" && link.url.len() < room / 4);
         let Some(link) = details.filter(|_| faces::is_text(self.face)) else { return tail };
         match dialect(self.face) {
-            Dialect::Plain => format!("{} {}\n{tail}", link.text, link.url),
+            Dialect::Plain => format!("{}\n{tail}", plain_link(link.text, &link.url, self.hyperlinks())),
             Dialect::Markdown | Dialect::MarkdownV2 => format!("[{}]({}) {tail}", link.text, link.url),
         }
     }

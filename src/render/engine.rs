@@ -11,10 +11,10 @@ use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use super::essence::Essence;
-use super::link::safe_url;
+use super::link::{plain_link, safe_url};
 use super::neutral::{self, Dialect};
 use crate::config::{Face, Language, TemplateFile};
 
@@ -377,7 +377,10 @@ impl std::fmt::Write for AsMuchAsFits {
 }
 
 fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
-    environment.add_function("link", move |text: Value, url: &str| link(&text, url, dialect));
+    environment.add_function("link", move |state: &State<'_, '_>, text: Value, url: &str| {
+        let tags = state.lookup("hyperlinks").is_some_and(|tags| tags.is_true());
+        link(&text, url, dialect, tags)
+    });
     environment.add_function("bold", move |text: Value| {
         let text = printed(&text, dialect)?;
         let bold = dialect != Dialect::Plain && !text.is_empty();
@@ -404,14 +407,14 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
     environment.add_filter("one_line", |text: &str| neutral::one_line(text));
 }
 
-/// A link in words; in the plain faces the words and the bare address. Only the words if the address is not safe for
-/// people.
-fn link(text: &Value, url: &str, dialect: Dialect) -> Result<Value, Error> {
+/// A link in words; in the plain faces the words and the bare address, or a tag where the channel takes one. Only the
+/// words if the address is not safe for people.
+fn link(text: &Value, url: &str, dialect: Dialect, tags: bool) -> Result<Value, Error> {
     let words = printed(text, dialect)?;
     let Some(url) = safe_url(url) else { return Ok(Value::from_safe_string(words)) };
     Ok(Value::from_safe_string(match dialect {
         Dialect::Plain if words.is_empty() => url,
-        Dialect::Plain => format!("{words} {url}"),
+        Dialect::Plain => plain_link(&words, &url, tags),
         Dialect::Markdown | Dialect::MarkdownV2 => {
             let words = if words.is_empty() { "→".to_owned() } else { words.replace('[', "［").replace(']', "］") };
             format!("[{words}]({url})")

@@ -122,6 +122,12 @@ pub(super) const fn card_text(channel: Channel) -> usize {
     card_lengths(channel).text
 }
 
+/// Does `face` on `channel` take `<a href>` in running text? Only the texts of an application are documented to
+/// (docs/reference/wecom.md#links).
+pub(super) const fn takes_hyperlinks(face: Face, channel: Channel) -> bool {
+    matches!((face, channel), (Face::Text, Channel::App))
+}
+
 /// The blocks of `face` on `channel`. A nameless one is the template's whole output.
 pub(super) fn blocks(face: Face, channel: Channel) -> Vec<Block> {
     let title = soft("title", title_limit(face, channel));

@@ -1,6 +1,6 @@
 //! Where a message leads: the links of its alerts, of its page and of its sender, most useful first.
 
-use super::faces::{is_text, possible};
+use super::faces::{is_text, possible, takes_hyperlinks};
 use super::facts::outline;
 use super::link::{safe_url, shown};
 use super::rows::ROWS;
@@ -127,6 +127,7 @@ pub fn long_links(letter: &Letter<'_>) -> Vec<String> {
         return Vec::new();
     }
     let paged = links.iter().any(|link| matches!(link.kind, "act" | "details"));
+    let paged = paged && !takes_hyperlinks(Face::Text, letter.target.channel());
     let graph = links.iter().find(|link| matches!(link.kind, "rule" | "panel" | "dashboard"));
     let runbook = links.iter().find(|link| link.kind == "runbook" && !paged);
     let printed = graph.into_iter().chain(runbook).map(|link| link.url.clone());

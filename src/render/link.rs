@@ -13,6 +13,12 @@ pub(super) fn safe_url(url: &str) -> Option<String> {
     harmless_url(url).filter(|url| url.len() <= wecom::message::URL_BYTES)
 }
 
+/// A link with `words` in plain text: with `tags` in markup, else as words and address. `url` is as [`safe_url`] makes
+/// it, so that it cannot end the attribute.
+pub(super) fn plain_link(words: &str, url: &str, tags: bool) -> String {
+    if tags { format!("<a href=\"{url}\">{words}</a>") } else { format!("{words} {url}") }
+}
+
 /// `url` in a form safe for people: http(s), no credentials, with everything percent-encoded that could end a link, a
 /// tag or a table cell. `None` if that is impossible. Messages and pages have the same rule.
 pub fn harmless_url(url: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The names that a template may use, and what is meant by one that does not exist.
 
 /// The names of a message; `docs/templates.md` explains each.
-pub(super) const NAMES: [&str; 63] = [
+pub(super) const NAMES: [&str; 64] = [
     "act",
     "alerts",
     "annotations",
@@ -20,6 +20,7 @@ pub(super) const NAMES: [&str; 63] = [
     "grade",
     "grid",
     "heading",
+    "hyperlinks",
     "icon",
     "id",
     "label",

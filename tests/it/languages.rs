@@ -38,11 +38,13 @@ fn foreign(text: &str, language: &str) -> Vec<String> {
         "en" => &HAN,
         _ => &SENTENCE,
     };
-    let text = TAGS.replace_all(text, "\n");
+    // The frozen bytes of a message are in the language of its receiver.
+    let own: Vec<&str> = text.lines().filter(|line| !line.contains("msgtype")).collect();
+    let own = own.join("\n");
+    let text = TAGS.replace_all(&own, "\n");
     let lines = text.lines().filter(|line| of_the_other.is_match(&QUOTED.replace_all(line, "")));
-    // The names of the languages, the frozen bytes of a message, which is in the language of its receiver, and the name
-    // of wegraf's own alert, which is in that of the configuration.
-    let fine = ["中文", "English", "msgtype", "wegraf 发送受阻"];
+    // The names of the languages, and the name of wegraf's own alert, which is in that of the configuration.
+    let fine = ["中文", "English", "wegraf 发送受阻"];
     lines.map(str::trim).filter(|line| !fine.iter().any(|fine| line.contains(fine))).map(str::to_owned).collect()
 }
 

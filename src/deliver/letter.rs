@@ -184,40 +184,27 @@ impl Writer {
         form: Form,
         repeated: bool,
     ) -> Result<Freeze, String> {
-        let before = queued.frozen.as_ref();
-        let bot = matches!(target.to, To::Bot { .. });
-        let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), bot);
-        let plain = shape == Shape::Plain;
-        // Where a bot may not send cards with buttons it may send no cards at all (groups,
-        // docs/reference/wecom.md#bot-activation).
-        let target_as_stored = target;
-        let words = bot
-            && target.face == Face::Card
-            && (shape == Shape::Notice || self.is_refused(target, deliver.clock.now()));
-        let target = match target {
-            _ if plain => plainer(target),
-            _ if words => Target { face: Face::MarkdownV2, ..target.clone() },
-            _ => target.clone(),
-        };
-        let notes = notes(queued, repeated, deliver.clock.now());
+        let now = deliver.clock.now();
+        let earlier = queued.frozen.as_ref().map(|frozen| frozen.face.as_str());
+        let shape = Shape::of(form, earlier, matches!(target.to, To::Bot { .. }));
+        let aimed = self.aimed(target, shape, now);
+        let notes = notes(queued, repeated, now);
         // Whether visitors are authorised is checked when they act.
         let acts = (!queued.digest).then_some(setup.config.act_links);
         let key = deliver.links.key().await;
         let external = setup.config.external_url.as_deref();
-        let link = external.map(|url| key.link(url, queued.message, deliver.clock.now(), acts));
-        let (thread, now, details_url) = (queued.thread, deliver.clock.now(), link.as_deref());
-        let meant = !plain && !queued.digest && !queued.act;
-        let language =
-            setup.config.receivers.get(&queued.receiver).map_or(setup.config.language, |known| known.language);
-        if meant
-            && let Some(freeze) =
-                verbatim::written(&queued.notification, target_as_stored, &notes, details_url, language)
-        {
-            return Ok(freeze);
+        let link = external.map(|url| key.link(url, queued.message, now, acts));
+        let chart = external.map(|url| key.picture(url, queued.message, now));
+        let details_url = link.as_deref();
+        if shape != Shape::Plain && !queued.digest && !queued.act {
+            let receiver = setup.config.receivers.get(&queued.receiver);
+            let language = receiver.map_or(setup.config.language, |known| known.language);
+            if let Some(freeze) = verbatim::written(&queued.notification, target, &notes, details_url, language) {
+                return Ok(freeze);
+            }
         }
-        let chart = external.map(|url| key.picture(url, queued.message, deliver.clock.now()));
         let occasion = Occasion {
-            thread,
+            thread: queued.thread,
             now,
             details_url,
             offer: Offer::Nothing,
@@ -233,43 +220,48 @@ impl Writer {
             page
         });
         let queued = &*queued;
-        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &target, now });
+        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now });
         let written = if let Some(scene) = scene {
             self.letter(scene, &occasion, shape).await.map_err(|error| error.to_string())?
         } else if queued.digest {
             let digest = deliver.store.digest(queued.message).await.map_err(|error| error.to_string())?;
             let firing = digest.items.iter().filter(|item| item.status == Status::Firing);
-            let target = self.called(deliver, setup, &target, firing.map(|item| &item.labels)).await;
+            let target = self.called(deliver, setup, &aimed, firing.map(|item| &item.labels)).await;
             summarise(setup, queued, &target, &digest, &occasion)
         } else {
-            about_act(deliver, setup, queued, &target, shape).await.map_err(|error| error.to_string())?
+            about_act(deliver, setup, queued, &aimed, shape).await.map_err(|error| error.to_string())?
         };
-        let receiver = setup.config.receivers.get(&queued.receiver);
-        let reminded = receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval);
-        let envelope = Envelope {
-            message: queued.message,
-            thread: queued.thread,
-            receiver: &queued.receiver,
-            kind: if queued.digest { "digest" } else { "alerts" },
-            at: deliver.clock.now(),
-            reminded,
-        };
+        let envelope = envelope(&setup.config, queued, now);
         let parts = match &written.update {
-            Some(update) => vec![update_body(&setup.config, &target, update)?],
-            None => self.bodies(&setup.config, &target, &written.contents, &envelope)?,
+            Some(update) => vec![update_body(&setup.config, &aimed, update)?],
+            None => self.bodies(&setup.config, &aimed, &written.contents, &envelope)?,
         };
         if let Some(scene) = scene.filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len()) {
             // That many people get several messages, each of which would be a card with a code of its own.
             let notice = Box::pin(self.letter(scene, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
-            let parts = self.bodies(&setup.config, &target, &written.contents, &envelope)?;
+            let parts = self.bodies(&setup.config, &aimed, &written.contents, &envelope)?;
             return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
         }
         // A copy or a reduced form of a message whose first parts have arrived continues with the next part, if it has
         // the same number of parts.
-        let next_part = before.filter(|frozen| frozen.parts.len() == parts.len()).map_or(0, |frozen| frozen.next_part);
-        let face = if plain { PLAIN.to_owned() } else { written.face };
+        let before = queued.frozen.as_ref().filter(|frozen| frozen.parts.len() == parts.len());
+        let next_part = before.map_or(0, |frozen| frozen.next_part);
+        let face = if shape == Shape::Plain { PLAIN.to_owned() } else { written.face };
         Ok(Freeze { face, parts, next_part, naming: written.naming })
+    }
+
+    /// The target in the form that `shape` allows. Where a bot may not send cards with buttons it may send no cards at
+    /// all (groups, docs/reference/wecom.md#bot-activation).
+    fn aimed(&self, target: &Target, shape: Shape, now: Timestamp) -> Target {
+        let card = matches!(target.to, To::Bot { .. }) && target.face == Face::Card;
+        match shape {
+            Shape::Plain => plainer(target),
+            _ if card && (shape == Shape::Notice || self.is_refused(target, now)) => {
+                Target { face: Face::MarkdownV2, ..target.clone() }
+            }
+            Shape::Whole | Shape::Notice => target.clone(),
+        }
     }
 
     async fn letter(&self, scene: Scene<'_>, occasion: &Occasion<'_>, shape: Shape) -> Result<Written, StoreError> {
@@ -406,6 +398,18 @@ impl Writer {
             }
         };
         Ok(bodies.into_iter().map(Bytes::from).collect())
+    }
+}
+
+fn envelope<'a>(config: &Config, queued: &'a Queued, at: Timestamp) -> Envelope<'a> {
+    let receiver = config.receivers.get(&queued.receiver);
+    Envelope {
+        message: queued.message,
+        thread: queued.thread,
+        receiver: &queued.receiver,
+        kind: if queued.digest { "digest" } else { "alerts" },
+        at,
+        reminded: receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval),
     }
 }
 

@@ -17,16 +17,20 @@ pub(super) struct Level {
     aside: bool,
     /// Columns of the names behind their rule.
     inline: usize,
+    /// The same behind a critical rule, until [`MANY`] critical alerts are told.
+    critical: usize,
 }
 
 /// From wide to narrow.
 pub(super) const LEVELS: [Level; 4] = [
-    Level { name: 60, what: 60, aside: true, inline: 60 },
-    Level { name: 40, what: 40, aside: true, inline: 40 },
-    Level { name: 26, what: 26, aside: false, inline: 26 },
-    Level { name: 16, what: 20, aside: false, inline: 0 },
+    Level { name: 60, what: 60, aside: true, inline: 60, critical: 600 },
+    Level { name: 40, what: 40, aside: true, inline: 40, critical: 400 },
+    Level { name: 26, what: 26, aside: false, inline: 26, critical: 200 },
+    Level { name: 16, what: 20, aside: false, inline: 0, critical: 0 },
 ];
 
+/// Other alerts are named only beside so many critical ones, or all of these; else they are counted.
+const MANY: u64 = 10;
 /// Most names that are useful; the others are behind the link to the full content.
 const NAMED: usize = 20;
 /// The same for rules: in a section of firing alerts, and in one of resolved alerts beside it.
@@ -69,6 +73,22 @@ pub(super) struct Sheet {
     pub(super) sections: Vec<Shown>,
     /// Row ids of the alerts that are named.
     pub(super) named: Vec<i64>,
+}
+
+/// What a sheet names, as it is written from its first section to its last.
+#[derive(Default)]
+struct Names {
+    /// Row ids of the alerts that are named.
+    alerts: Vec<i64>,
+    /// How many alerts are named or stand in a run of names.
+    told: u64,
+}
+
+impl Names {
+    fn name(&mut self, row: &Row) {
+        self.alerts.push(row.alert);
+        self.told += 1;
+    }
 }
 
 /// The content of a section. What `lines` name and count, together with what `rest` counts, is `total`.
@@ -159,30 +179,33 @@ impl<'a> Shape<'a> {
 
     /// The content after `steps`.
     pub(super) fn sheet(&self, steps: usize) -> Sheet {
-        let mut named = Vec::new();
+        let mut names = Names::default();
+        let enough = self.tally.sections[0].total.min(MANY);
         let sections = [0, 1, 2, 3]
             .into_iter()
             .filter(|place| self.tally.sections[*place].total > 0)
             .map(|place| {
                 let size = self.steps[..steps].iter().filter(|step| **step == place).count();
-                if self.each[place] {
-                    self.by_alert(place, size, &mut named)
+                if place > 0 && names.told < enough {
+                    self.counted(place, size)
+                } else if self.each[place] {
+                    self.by_alert(place, size, &mut names)
                 } else {
-                    self.by_rule(place, size, &mut named)
+                    self.by_rule(place, size, &mut names)
                 }
             })
             .collect();
-        Sheet { sections, named }
+        Sheet { sections, named: names.alerts }
     }
 
     /// The section with its first `size` alerts named and the rest counted.
-    fn by_alert(&self, place: usize, size: usize, named: &mut Vec<i64>) -> Shown {
+    fn by_alert(&self, place: usize, size: usize, names: &mut Names) -> Shown {
         let section = &self.tally.sections[place];
         let rows: Vec<&Row> = self.nameable[place].iter().take(size).map(|index| &section.rows[*index]).collect();
         let mut left = section.rules.clone();
         let mut beyond = section.beyond;
         for row in &rows {
-            named.push(row.alert);
+            names.name(row);
             match row.rule {
                 Some(rule) => left[rule].count = left[rule].count.saturating_sub(1),
                 None => beyond = None,
@@ -209,13 +232,10 @@ impl<'a> Shape<'a> {
         Shown { lines, rest, ..self.empty(place, false) }
     }
 
-    /// The section with its `size` largest rules.
-    fn by_rule(&self, place: usize, size: usize, named: &mut Vec<i64>) -> Shown {
+    /// The section with its `size` largest rules, and names of their alerts.
+    fn by_rule(&self, place: usize, size: usize, names: &mut Names) -> Shown {
         let section = &self.tally.sections[place];
-        let mut lines = Vec::new();
-        let mut shown = 0;
-        for (index, rule) in section.rules.iter().enumerate().take(size) {
-            shown += rule.count;
+        let line = |(index, rule): (usize, &Rule)| {
             let rows: Vec<&Row> = self.nameable[place]
                 .iter()
                 .map(|row| &section.rows[*row])
@@ -224,21 +244,31 @@ impl<'a> Shape<'a> {
             if rule.count == 1
                 && let [row] = rows.as_slice()
             {
-                named.push(row.alert);
-                lines.push(self.line(row));
-                continue;
+                names.name(row);
+                return self.line(row);
             }
-            lines.push(self.rule(rule, &rows, named));
-        }
-        let left = section.total.saturating_sub(shown);
-        let hidden = section.rules.len().saturating_sub(size) as u64;
-        let rest = if lines.is_empty() {
-            None
-        } else {
-            self.rules(left, section.beyond.map(|beyond| beyond_of(section, beyond) + hidden))
+            self.rule(place, rule, &rows, names)
         };
-        let by_rule = !lines.is_empty();
-        Shown { lines, rest: rest.unwrap_or_default(), ..self.empty(place, by_rule) }
+        let lines = section.rules.iter().enumerate().take(size).map(line).collect();
+        self.ruled(place, lines)
+    }
+
+    /// The section with its `size` largest rules, and no names.
+    fn counted(&self, place: usize, size: usize) -> Shown {
+        let rules = self.tally.sections[place].rules.iter().take(size);
+        self.ruled(place, rules.map(|rule| self.times(&rule.name, rule.count)).collect())
+    }
+
+    /// The section with `lines` for its largest rules, and the rest counted.
+    fn ruled(&self, place: usize, lines: Vec<String>) -> Shown {
+        let section = &self.tally.sections[place];
+        if lines.is_empty() {
+            return self.empty(place, false);
+        }
+        let (shown, hidden) = section.rules.split_at(lines.len());
+        let left = section.total.saturating_sub(shown.iter().map(|rule| rule.count).sum());
+        let rest = self.rules(left, section.beyond.map(|beyond| beyond_of(section, beyond) + hidden.len() as u64));
+        Shown { lines, rest: rest.unwrap_or_default(), ..self.empty(place, true) }
     }
 
     fn empty(&self, place: usize, by_rule: bool) -> Shown {
@@ -310,12 +340,13 @@ impl<'a> Shape<'a> {
     }
 
     /// `主机失联 ×12：host-018…029`, with as many names as have room; the others are counted.
-    fn rule(&self, rule: &Rule, rows: &[&Row], named: &mut Vec<i64>) -> String {
+    fn rule(&self, place: usize, rule: &Rule, rows: &[&Row], names: &mut Names) -> String {
         let times = self.times(&rule.name, rule.count);
         let colon = pick(self.tally.language, "：", ": ");
         let comma = pick(self.tally.language, "，", ", ");
-        let room = match self.card {
+        let room = |told: u64| match self.card {
             Some(room) => room.saturating_sub(columns(&times) + columns(colon)),
+            None if place == 0 && told < MANY => self.level.critical,
             None => self.level.inline,
         };
         let whats: Vec<&str> = rows.iter().map(|row| row.what.as_str()).collect();
@@ -327,14 +358,15 @@ impl<'a> Shape<'a> {
         for piece in runs(&whats) {
             let more = if left > piece.members.len() as u64 { MORE } else { 0 };
             let next = if text.is_empty() { piece.text.clone() } else { format!("{text}{comma}{}", piece.text) };
-            if columns(&next) + more > room {
+            if columns(&next) + more > room(names.told) {
                 break;
             }
             text = next;
             left = left.saturating_sub(piece.members.len() as u64);
-            // What stands in a run is counted: its name is not printed.
-            if let [at] = piece.members[..] {
-                named.push(rows[at].alert);
+            // What stands in a run is told: its name is not printed.
+            match piece.members[..] {
+                [at] => names.name(rows[at]),
+                _ => names.told += piece.members.len() as u64,
             }
         }
         if text.is_empty() {

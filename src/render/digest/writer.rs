@@ -161,6 +161,7 @@ impl<'a> Writer<'a> {
                 (_, Weight::Yellow | Weight::Blue) => "",
             },
             icon => self.headline.icon,
+            hyperlinks => faces::takes_hyperlinks(self.face, self.letter.target.channel()),
             facts => self.facts.iter().map(String::as_str).collect::<Value>(),
             sections => sections.collect::<Value>(),
             url => if frills == Frills::All { self.url.as_deref().unwrap_or_default() } else { "" },

@@ -368,7 +368,7 @@ fn wrong(digest: &Digest, target: &Target, notes: &[Note], rendered: &RenderedDi
     if channel == Channel::Webhook && digest.firing > 0 {
         mentions.extend(target.mention_mobiles.iter().cloned());
     }
-    let allowed = Allowed { channel, mentions, urls: vec!["https://ok.example"] };
+    let allowed = Allowed { channel, mentions, urls: vec!["https://ok.example", URL] };
     let [part] = rendered.parts.as_slice() else { return Some("not one part".to_owned()) };
     let text = readable(part);
     let known = |alert: &i64| digest.items.iter().any(|item| item.alert == *alert);
@@ -527,6 +527,42 @@ fn critical_alerts_are_named_before_any_other_has_a_place() {
             rendered.named
         );
         assert!(rendered.named.starts_with(first), "{face:?}: {:?}", rendered.named);
+    }
+}
+
+/// 183 critical alerts of two rules, whose names form no runs, beside 3,754 others.
+fn critical_storm(name: impl Fn(i64) -> String) -> Digest {
+    let one = |number: i64, severity: &str| {
+        let rule = if severity == "critical" { number % 2 } else { 2 + number % 20 };
+        item(number, &format!("规则 {rule}"), &[("severity", severity), ("instance", &name(number))])
+    };
+    let mut items: Vec<DigestItem> = (0..183).map(|number| one(number, "critical")).collect();
+    items.extend((183..300).map(|number| one(number, "warning")));
+    let mut groups = vec![group("规则 0", "critical", 92, 0), group("规则 1", "critical", 91, 0)];
+    groups.extend((2..22).map(|rule| group(&format!("规则 {rule}"), "warning", if rule == 2 { 201 } else { 187 }, 0)));
+    digest(items, groups, DigestOther::default(), 183)
+}
+
+#[test]
+fn others_are_named_beside_ten_critical_alerts_or_are_only_counted() {
+    let word = |number: i64| format!("k{}-{}", letters(7 * number.unsigned_abs() as usize), number * 7919 % 10_007);
+    let long = |number: i64| format!("{}.{}", word(number), "compute.internal.example".repeat(3));
+    let templates = Templates::compile(&[]).0;
+    for (digest, all_named) in [(critical_storm(word), true), (critical_storm(long), false)] {
+        for face in Face::ALL {
+            for language in [Language::Zh, Language::En] {
+                let rendered = render(&templates, &digest, &target(face), language, &[]);
+                let critical = rendered.named.iter().filter(|alert| **alert < 183).count();
+                let others = rendered.named.len() - critical;
+                let text = readable(&rendered.parts[0]);
+                assert!(critical >= 10 || others == 0, "{face:?}: {critical} critical and {others} others\n{text}");
+                let paged = matches!(face, Face::Text | Face::Markdown | Face::MarkdownV2);
+                assert!(
+                    !(paged && all_named) || (critical >= 10 && others > 0),
+                    "{face:?}: {critical}, {others}\n{text}"
+                );
+            }
+        }
     }
 }
 

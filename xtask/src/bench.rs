@@ -2,6 +2,7 @@
 //! noisy, so ratios of neighbours are quoted before absolute figures.
 
 mod aims;
+mod console;
 mod floor;
 mod growth;
 mod intake;
@@ -76,6 +77,8 @@ enum Section {
     Memory,
     /// What it takes to compose messages and to draw charts.
     Reading,
+    /// The console's pages over as many messages as the largest of `--rows`.
+    Console,
 }
 
 /// Grafana's body with one alert, 1.5 KB, another alert for each number: every request is news.
@@ -159,6 +162,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     if options.measures(Section::Reading) {
         reading::run(&mut aims)?;
+    }
+    if options.measures(Section::Console) {
+        let rows = options.rows.iter().copied().max().unwrap_or_default();
+        let mut seen = Vec::new();
+        for name in stores.names() {
+            seen.push(console::measure(&binary, folder.path(), name, &stores.database(name)?, rows).await?);
+        }
+        console::print(rows, &seen, &mut aims);
     }
     aims.print();
     Ok(())

@@ -18,6 +18,7 @@ mod gateway;
 pub mod health;
 pub mod init;
 pub mod links;
+pub mod log;
 pub mod migrate_store;
 pub mod payloads;
 pub mod preview;
@@ -33,6 +34,7 @@ pub mod shell;
 pub mod silences;
 pub mod simulator;
 pub mod source;
+pub mod support;
 mod systemd;
 mod tongue;
 pub mod why;
@@ -52,9 +54,11 @@ pub use bots::BotsCommand;
 pub use console::Console;
 pub use deliveries::{Deliveries, When};
 pub use links::Links;
+pub use log::Log;
 pub use payloads::Payloads;
 pub use silences::Silences;
 use source::SourceCommand;
+pub use support::SupportBundle;
 pub use tongue::Tongue;
 
 const EXIT_CODES: &str = "\
@@ -125,6 +129,10 @@ pub enum Command {
     Backup(Backup),
     /// 用备份替换数据库；先停止网关。 Put a backup in the place of the database; stop the gateway first.
     Restore(Restore),
+    /// 报告问题时附上的一包材料，不含密钥和告警内容。 What to attach to a report of a fault; no secrets, no texts of alerts.
+    SupportBundle(SupportBundle),
+    /// 运行中的网关记哪些日志：看一看，或者改一段时间。 What the running gateway logs: look, or change it for a while.
+    Log(Log),
     /// 浏览器里的控制台：登录链接和登录。 The console in the browser: links that sign in, and sessions.
     Console(Console),
     /// 把 SQLite 文件搬进 PostgreSQL；先停止网关。 Move a SQLite file into PostgreSQL; stop the gateway first.
@@ -673,6 +681,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Links(arguments) => wait(links::run(arguments)),
         Command::Backup(arguments) => wait(backup::run(arguments)),
         Command::Restore(arguments) => wait(backup::restore(arguments)),
+        Command::SupportBundle(arguments) => wait(support::run(arguments)),
+        Command::Log(arguments) => wait(log::run(arguments)),
         Command::Console(arguments) => wait(console::run(arguments)),
         Command::MigrateStore(arguments) => wait(migrate_store::run(arguments)),
         Command::Simulator(arguments) => wait(simulator::run(arguments.listen)),

@@ -23,6 +23,7 @@ mod finding;
 mod fullwidth;
 mod glob;
 mod listen;
+mod masked;
 mod network;
 mod peers;
 mod people;
@@ -65,6 +66,8 @@ pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place};
 pub use listen::ListenTls;
+pub(crate) use listen::moment;
+pub use masked::{Private, masked};
 pub use network::Network;
 pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
@@ -92,6 +95,8 @@ pub struct Config {
     pub memory: u64,
     /// The URL of this server for people and WeCom, without a trailing slash; links to it are left out if `None`.
     pub external_url: Option<String>,
+    /// The path of `external_url`, below which a proxy may put this server: `/alerts`, or nothing.
+    pub base_path: String,
     /// The database.
     pub database: Database,
     /// Length of a replica's lease on a lane (PostgreSQL only): at least 5 s, at most 5 min.

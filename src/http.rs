@@ -67,7 +67,9 @@ use guests::BODY_DEADLINE;
 pub use heard::{Record, RefusedCall};
 pub use listen::{Doors, raise_descriptors, serve};
 use lobby::Seat;
-pub use orders::{NoteOrder, RecallAnswer, RecallOrder, Reload, ReloadAnswer, RotateOrder};
+pub use orders::{
+    LogAnswer, LogOrder, NoteOrder, RecallAnswer, RecallOrder, Reload, ReloadAnswer, RotateOrder, SupportAnswer,
+};
 use refusal::Refusal;
 use refusal::Refusals;
 use scrape::Figures;
@@ -83,7 +85,7 @@ fn watched() -> axum::Router<Gate> {
 
 /// All paths, grouped by who calls them.
 fn router(gate: Gate) -> axum::Router {
-    let refusals = gate.refusals.clone();
+    let (refusals, setup) = (gate.refusals.clone(), gate.server.setup.clone());
     let routes = axum::Router::new()
         // Grafana, Alertmanager and all other senders
         .route("/webhook", post(webhook).put(webhook).get(webhook_query))
@@ -125,7 +127,7 @@ fn router(gate: Gate) -> axum::Router {
     // A layer around a fallback changes the path before the routes see it.
     axum::Router::new()
         .fallback_service(routes)
-        .layer(axum::middleware::map_request(paths::plain))
+        .layer(axum::middleware::from_fn_with_state(setup, paths::plain))
         .layer(axum::middleware::from_fn_with_state(refusals, refusal::watch))
 }
 

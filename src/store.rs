@@ -22,6 +22,7 @@ mod marks;
 #[cfg(test)]
 pub(crate) mod memory;
 mod migrate;
+mod outline;
 mod people;
 mod postgres;
 mod record;

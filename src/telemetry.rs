@@ -1,21 +1,25 @@
 //! Logs: one line for each event, JSON unless standard error is a terminal, written without ever blocking the work.
 
+mod recent;
+
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{self, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::shown;
+pub use recent::recent;
 
 /// Lines that may wait for a slow terminal or pipe before they are dropped: a few megabytes at most.
 const WAITING_LINES: usize = 4096;
@@ -28,19 +32,80 @@ pub static DROPPED_LINES: AtomicU64 = AtomicU64::new(0);
 /// sends, and an HTTP client its headers.
 const OURS: [&str; 3] = ["wegraf", "wecom", "wecom_simulator"];
 
+/// What changes the filter while the process runs.
+static CONTROL: OnceLock<Control> = OnceLock::new();
+
+struct Control {
+    handle: reload::Handle<EnvFilter, Registry>,
+    /// The filter that the process was started with.
+    usual: String,
+    /// The filter in force, and how often it was changed.
+    now: Mutex<(String, u64)>,
+}
+
+/// Why the filter stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Unchanged {
+    /// It is no filter; the parser's words.
+    #[error("{0}")]
+    NoFilter(String),
+    /// This process has no log of its own: it is a test.
+    #[error("this process keeps no log")]
+    NoLog,
+}
+
 /// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
-/// a terminal. Whatever `filter` says, other crates log from `info` up only.
+/// a terminal. Whatever `filter` says, other crates log from `info` up only. The newest lines are kept ([`recent`]).
 pub fn init(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (usual, parsed) = match EnvFilter::try_new(filter) {
+        Ok(parsed) => (filter, parsed),
+        Err(_) => ("info", EnvFilter::new("info")),
+    };
     let terminal = stderr().is_terminal();
     let lines = Lossy::start(!terminal);
-    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_heard));
+    let (parsed, handle) = reload::Layer::new(parsed);
+    let registry = tracing_subscriber::registry().with(parsed).with(filter_fn(may_be_heard));
     // A second call (tests in one process) keeps the first subscriber.
-    let _ = if terminal {
-        registry.with(fmt::layer().with_target(false).fmt_fields(Plain).with_writer(lines)).try_init()
+    let first = if terminal {
+        let kept = fmt::layer().json().with_writer(recent::Keeper::default);
+        registry.with(fmt::layer().with_target(false).fmt_fields(Plain).with_writer(lines)).with(kept).try_init()
     } else {
         registry.with(fmt::layer().json().with_writer(lines)).try_init()
     };
+    if first.is_ok() {
+        let now = Mutex::new((usual.to_owned(), 0));
+        // Set once: there is one first subscriber.
+        CONTROL.set(Control { handle, usual: usual.to_owned(), now }).ok();
+    }
+}
+
+/// The filter in force, and the one that the process was started with; `None` without a log.
+pub fn filters() -> Option<(String, String)> {
+    let control = CONTROL.get()?;
+    let now = control.now.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((now.0.clone(), control.usual.clone()))
+}
+
+/// Puts another filter in force; returns the number of this change, for [`usual`].
+pub fn change(filter: &str) -> Result<u64, Unchanged> {
+    let parsed = EnvFilter::try_new(filter).map_err(|error| Unchanged::NoFilter(error.to_string()))?;
+    let control = CONTROL.get().ok_or(Unchanged::NoLog)?;
+    let mut now = control.now.lock().unwrap_or_else(PoisonError::into_inner);
+    control.handle.reload(parsed).map_err(|_| Unchanged::NoLog)?;
+    *now = (filter.to_owned(), now.1 + 1);
+    Ok(now.1)
+}
+
+/// Puts the usual filter in force again, unless it was changed since the change of that number.
+pub fn usual(change: u64) {
+    let Some(control) = CONTROL.get() else { return };
+    let mut now = control.now.lock().unwrap_or_else(PoisonError::into_inner);
+    if now.1 == change
+        && let Ok(parsed) = EnvFilter::try_new(&control.usual)
+        && control.handle.reload(parsed).is_ok()
+    {
+        now.0.clone_from(&control.usual);
+    }
 }
 
 /// May events of this origin be logged at all?
@@ -146,6 +211,9 @@ impl Drop for Line<'_> {
             && let Cow::Owned(escaped) = shown::json(text)
         {
             bytes = escaped.into_bytes();
+        }
+        if self.json {
+            recent::keep(&bytes);
         }
         if let Err(TrySendError::Full(_)) = self.to.try_send(bytes) {
             DROPPED_LINES.fetch_add(1, Ordering::Relaxed);

@@ -124,7 +124,7 @@ fn described(held: &Backup, file: &Path) -> serde_json::Value {
 }
 
 /// A moment as a part of a name that sorts by time.
-fn stamp(at: Timestamp) -> String {
+pub(super) fn stamp(at: Timestamp) -> String {
     shown(at, "%Y%m%d-%H%M%S")
 }
 

@@ -33,6 +33,18 @@ pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!fine)))
 }
 
+/// What it prints of a configuration, without a comparison with alerts that were seen.
+pub(super) fn text(file: &super::ConfigFile) -> String {
+    let screen = match file.load_to_check() {
+        Ok((config, notes)) => {
+            let problems = templates(&config);
+            report(Some(&config).filter(|_| problems.is_empty()), &notes, &[], &problems)
+        }
+        Err(mistakes) => report(None, &[], &mistakes.0, &[]),
+    };
+    screen.as_str().to_owned()
+}
+
 /// Typing errors in matchers, as far as they can be found without network access.
 async fn spelled(config: &Config) -> Vec<Note> {
     match config.database {

@@ -67,6 +67,11 @@ pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<(Store, Config)> {
     Ok((store, config))
 }
 
+/// Everything about the messages with this number or short id, as `deliveries show` tells it.
+pub(super) async fn story(store: &Store, id: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<Screen> {
+    show::answer(store, id, false, zone).await
+}
+
 /// The messages that `id` means, the oldest first: one by its number, or all with a short id.
 async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
     let number: Option<i64> = id.parse().ok();

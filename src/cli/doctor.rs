@@ -98,10 +98,24 @@ async fn all(setup: &Setup) -> Vec<Finding> {
     findings
 }
 
+/// All results as text.
+pub(super) async fn text(setup: &Setup) -> String {
+    report(&all(setup).await, &[], false).as_str().to_owned()
+}
+
 /// Prints the results; exit code 1 if there is a fault.
 fn show(findings: &[Finding], notes: &[Note], json: bool) -> anyhow::Result<ExitCode> {
-    let healthy = findings.iter().all(|finding| finding.result.is_ok());
-    let answer = if json {
+    report(findings, notes, json).show()?;
+    Ok(ExitCode::from(u8::from(!is_healthy(findings))))
+}
+
+fn is_healthy(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.result.is_ok())
+}
+
+fn report(findings: &[Finding], notes: &[Note], json: bool) -> Screen {
+    let healthy = is_healthy(findings);
+    if json {
         let rows: Vec<_> = findings
             .iter()
             .map(|finding| json!({ "about": finding.about, "ok": finding.result.is_ok(), "says": finding.result.as_ref().unwrap_or_else(|wrong| wrong) }))
@@ -128,9 +142,7 @@ fn show(findings: &[Finding], notes: &[Note], json: bool) -> anyhow::Result<Exit
             words("有问题，见上面的 ✗", "something is wrong: see ✗ above")
         });
         screen
-    };
-    answer.show()?;
-    Ok(ExitCode::from(u8::from(!healthy)))
+    }
 }
 
 /// Has the database enough space, and can it keep its bound? `None` for a server's database, or one that does not exist

@@ -1,6 +1,4 @@
-//! The memory limit of the process, and the listener that monitoring reaches when the other is crowded.
-
-use std::net::SocketAddr;
+//! The memory limit of the process.
 
 use super::amounts;
 use super::at::At;
@@ -31,39 +29,6 @@ impl Resolver<'_> {
                     ("整数加 MB 或 GB：256MB、1GB", "a whole number with MB or GB: 256MB, 1GB"),
                 );
                 MEMORY
-            }
-        }
-    }
-
-    pub(super) fn listen_monitoring(
-        &mut self,
-        address: Option<&At<String>>,
-        main: Option<SocketAddr>,
-    ) -> Option<SocketAddr> {
-        let (place, text) = placed(address)?;
-        match text.parse::<SocketAddr>() {
-            Ok(address) if main == Some(address) && address.port() != 0 => {
-                self.found.mistake(
-                    place,
-                    (
-                        format!("`listen_monitoring` 和 `listen` 是同一个地址：{address}"),
-                        format!("`listen_monitoring` and `listen` are the same address: {address}"),
-                    ),
-                    ("换一个端口，例如 127.0.0.1:9095", "take another port, for example 127.0.0.1:9095"),
-                );
-                None
-            }
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.found.mistake(
-                    place,
-                    (
-                        format!("`listen_monitoring` 不是“IP:端口”：`{text}`"),
-                        format!("`listen_monitoring` is not IP:PORT: `{text}`"),
-                    ),
-                    ("例如 127.0.0.1:9095", "for example 127.0.0.1:9095"),
-                );
-                None
             }
         }
     }

@@ -70,15 +70,8 @@ impl Resolver<'_> {
         let (place, text) = placed(Some(&tls.address))?;
         let address = self.socket_address(place, "listen_tls.address", text)?;
         self.is_not_open(place, address, file, nobody_proves);
-        if main == Some(address) && address.port() != 0 {
-            self.found.mistake(
-                place,
-                (
-                    format!("`listen_tls` 和 `listen` 是同一个地址：{address}"),
-                    format!("`listen_tls` and `listen` are the same address: {address}"),
-                ),
-                ("换一个端口，例如 0.0.0.0:8443", "take another port, for example 0.0.0.0:8443"),
-            );
+        if let Some(main) = main {
+            self.stand_apart((place, "listen_tls", address), ("listen", main), 8443);
         }
         let (certificate_place, certificate) = placed(Some(&tls.certificate))?;
         let (key_place, key) = placed(Some(&tls.key))?;
@@ -92,6 +85,55 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// `listen_monitoring`, in the clear.
+    pub(super) fn listen_monitoring(&mut self, file: &File, main: Option<SocketAddr>) -> Option<SocketAddr> {
+        let (place, text) = placed(file.listen_monitoring.as_ref())?;
+        let Ok(address) = text.parse::<SocketAddr>() else {
+            self.found.mistake(
+                place,
+                (
+                    format!("`listen_monitoring` 不是“IP:端口”：`{text}`"),
+                    format!("`listen_monitoring` is not IP:PORT: `{text}`"),
+                ),
+                ("例如 127.0.0.1:9095", "for example 127.0.0.1:9095"),
+            );
+            return None;
+        };
+        // Also where its certificate cannot be read.
+        let tls = value(file.listen_tls.as_ref()).and_then(|tls| tls.address.get()?.parse().ok());
+        for (key, other) in [("listen", main), ("listen_tls", tls)] {
+            if let Some(other) = other {
+                self.stand_apart((place, "listen_monitoring", address), (key, other), 9095);
+            }
+        }
+        Some(address)
+    }
+
+    /// Reports two addresses that the system does not give to two listeners.
+    fn stand_apart(&mut self, (place, key, address): (Place, &str, SocketAddr), other: (&str, SocketAddr), port: u16) {
+        if !collide(address, other.1) {
+            return;
+        }
+        let (known, other) = other;
+        let example = SocketAddr::new(address.ip(), port);
+        let said = if address == other {
+            (
+                format!("`{key}` 和 `{known}` 是同一个地址：{address}"),
+                format!("`{key}` and `{known}` are the same address: {address}"),
+            )
+        } else {
+            (
+                format!("`{key}` 的 {address} 和 `{known}` 的 {other} 用同一个端口，不能同时监听"),
+                format!("`{key}` ({address}) and `{known}` ({other}) share a port and cannot both be opened"),
+            )
+        };
+        self.found.mistake(
+            place,
+            said,
+            (format!("换一个端口，例如 {example}"), format!("take another port, for example {example}")),
+        );
     }
 
     fn socket_address(&mut self, place: Place, path: &str, text: &str) -> Option<SocketAddr> {
@@ -177,6 +219,17 @@ impl Resolver<'_> {
     }
 }
 
+/// Does the system refuse the second of these? An unspecified address takes the port on all of them.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && (all || one.ip() == other.ip())
+}
+
+/// A time in a certificate, such as when it expires.
+pub(crate) fn moment(time: x509_cert::time::Time) -> Timestamp {
+    Timestamp(i64::try_from(time.to_unix_duration().as_millis()).unwrap_or(i64::MAX))
+}
+
 /// The pair, and when it expires.
 fn read(certificate: &Path, key: &Path) -> Result<(CertifiedKey, Timestamp), Unusable> {
     let bad = |error: &dyn fmt::Display| Unusable::NoCertificate(error.to_string());
@@ -184,12 +237,12 @@ fn read(certificate: &Path, key: &Path) -> Result<(CertifiedKey, Timestamp), Unu
         CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(|error| bad(&error))?;
     let first = chain.first().ok_or_else(|| bad(&"no certificate in it"))?;
     let parsed = x509_cert::Certificate::from_der(first).map_err(|error| bad(&error))?;
-    let expires = parsed.tbs_certificate.validity.not_after.to_unix_duration().as_millis();
+    let expires_at = moment(parsed.tbs_certificate.validity.not_after);
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| Unusable::NoKey(error.to_string()))?;
     let key = ring::sign::any_supported_type(&key).map_err(|error| Unusable::NoKey(error.to_string()))?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
-        Ok(()) => Ok((certified, Timestamp(i64::try_from(expires).unwrap_or(i64::MAX)))),
+        Ok(()) => Ok((certified, expires_at)),
         Err(rustls::Error::InconsistentKeys(_)) => Err(Unusable::DoNotMatch),
         Err(error) => Err(bad(&error)),
     }

@@ -97,7 +97,7 @@ impl<'a> Resolver<'a> {
         let listen = self.listen(file, nobody_proves);
         let listen_tls = self.listen_tls(file, nobody_proves, listen);
         let trusted_proxies = self.trusted_proxies(file, nobody_proves);
-        let listen_monitoring = self.listen_monitoring(file.listen_monitoring.as_ref(), listen);
+        let listen_monitoring = self.listen_monitoring(file, listen);
         let memory = self.memory(file.memory.as_ref());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
@@ -143,6 +143,7 @@ impl<'a> Resolver<'a> {
             trusted_proxies,
             listen_monitoring,
             memory,
+            base_path: external_url.as_deref().map(base_path).unwrap_or_default(),
             external_url,
             database: database?,
             lease,
@@ -547,4 +548,9 @@ pub(super) fn placed<T>(at: Option<&At<T>>) -> Option<(Place, &T)> {
 
 fn shown(folder: &Path) -> String {
     if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
+}
+
+/// The path of a URL that was checked, without a slash at its end.
+fn base_path(url: &str) -> String {
+    reqwest::Url::parse(url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
 }

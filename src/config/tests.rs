@@ -199,6 +199,19 @@ const WRONG: &[Case] = &[
         "listen_tls: { address: 0.0.0.0:8443, certificate: no.pem, key: no.pem }\n",
         &[(1, 24, "anybody could post", "allow_anonymous: true"), (1, 51, "cannot be used", "fullchain.pem")],
     ),
+    (
+        "listen: 127.0.0.1:8080\nlisten_tls: { address: 127.0.0.1:8080, certificate: no.pem, key: no.pem }\nlisten_monitoring: 127.0.0.1:8080\n",
+        &[
+            (2, 24, "`listen_tls` and `listen` are the same", "127.0.0.1:8443"),
+            (2, 53, "cannot be used", "fullchain.pem"),
+            (3, 20, "`listen_monitoring` and `listen` are the same", "127.0.0.1:9095"),
+            (3, 20, "`listen_monitoring` and `listen_tls` are the same", "127.0.0.1:9095"),
+        ],
+    ),
+    (
+        "listen: 0.0.0.0:8080\nallow_anonymous: true\nlisten_monitoring: 127.0.0.1:8080\n",
+        &[(3, 20, "share a port", "127.0.0.1:9095")],
+    ),
     ("listen: [::]:8080\n", &[(1, 13, "not valid YAML", "quotes")]),
     ("trusted_proxies: 127.0.0.1\n", &[(1, 18, "a list [ … ] is expected here", "")]),
     ("trusted_proxies: [127.0.0.1, nginx]\n", &[(1, 30, "`nginx` in `trusted_proxies` is neither", "10.0.0.0/8")]),

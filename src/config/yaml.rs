@@ -31,19 +31,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Find
 }
 
 fn read_as<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings, outermost: bool) -> Option<T> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        strict_booleans: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_depth: DEPTH },
-    };
-    let tree = match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
-        Ok(tree) => Node::new(tree, text, None),
-        Err(error) => {
-            syntax(&error, text, findings);
-            return None;
-        }
-    };
+    let tree = tree(text, findings)?;
     // A list of people may well be the whole of another file.
     let root = match &tree.value {
         _ if !outermost => None,
@@ -67,6 +55,23 @@ fn read_as<T: for<'de> Deserialize<'de>>(text: &str, findings: &mut Findings, ou
     let value = T::deserialize(Reader { node: &tree, list: &list }).ok();
     *findings = list.into_inner();
     value
+}
+
+/// The tree of `text`. `None` if it is not YAML, which is reported.
+pub(super) fn tree(text: &str, findings: &mut Findings) -> Option<Node> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: DEPTH },
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(tree) => Some(Node::new(tree, text, None)),
+        Err(error) => {
+            syntax(&error, text, findings);
+            None
+        }
+    }
 }
 
 /// Reports a value in full-width quotes, which are a part of it. The value is not repeated: it may be secret.

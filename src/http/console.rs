@@ -34,6 +34,8 @@ pub(super) use guest::{Known, known};
 
 /// The cookie of the session, over https and over plain http.
 const SECURE: &str = "__Host-wegraf";
+/// The same below a path of a host that it shares: the name of the other would forbid a path.
+const SECURE_BELOW: &str = "__Secure-wegraf";
 const PLAIN: &str = "wegraf";
 
 /// The paths of the console.
@@ -68,6 +70,15 @@ pub(super) fn routes() -> axum::Router<Gate> {
 /// Is `external_url` https? Then cookies are, too.
 fn is_secure(gate: &Gate) -> bool {
     gate.server.setup.now().config.external_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+}
+
+/// The name of the cookie of a session.
+fn session_cookie(gate: &Gate) -> &'static str {
+    match (is_secure(gate), gate.server.setup.now().config.base_path.is_empty()) {
+        (true, true) => SECURE,
+        (true, false) => SECURE_BELOW,
+        (false, _) => PLAIN,
+    }
 }
 
 /// Can what is typed be read on the way? What does not leave this machine cannot.

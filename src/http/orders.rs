@@ -4,6 +4,8 @@
 //! a key derived for orders). The signature covers one method, path and body, and is valid for a minute, so it may come
 //! from any address.
 
+mod support;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -28,6 +30,7 @@ use crate::answer::{Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
 use crate::links::LinkKey;
 use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
+pub use support::{LogAnswer, LogOrder, SupportAnswer};
 
 /// How far the signer's clock may be from ours, in seconds: both are on one machine, or nearly.
 const WINDOW_S: i64 = 60;
@@ -52,6 +55,7 @@ pub fn routes() -> axum::Router<Gate> {
         .route("/api/v1/links/rotate", post(rotate))
         .route("/api/v1/sources", post(sources))
         .route("/api/v1/reload", post(reload))
+        .merge(support::routes())
 }
 
 /// When each source last called, and its refusals: names of sources to [`super::Record`].

@@ -9,7 +9,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::Gate;
-use super::paths::Sent;
+use super::paths::{Below, Sent};
 use crate::console::{self, Frame, NotePage, View};
 use crate::words::{Language, Words};
 
@@ -73,7 +73,9 @@ struct Tongue {
 impl Reader {
     /// Of a request.
     pub(super) fn of(parts: &Parts) -> Self {
-        Self::new(parts.extensions.get::<Sent>().map_or(&parts.uri, |sent| &sent.0), &parts.headers)
+        let below = parts.extensions.get::<Below>().map(|below| &below.0);
+        let seen = below.or_else(|| parts.extensions.get::<Sent>().map(|sent| &sent.0));
+        Self::new(seen.unwrap_or(&parts.uri), &parts.headers)
     }
 
     /// Of a request to `address`, as it was sent.

@@ -3,9 +3,14 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
-use axum::http::Uri;
+use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::Setup;
+use crate::live::Live;
 
 /// Suffixes that identify an API, whatever precedes them.
 const ENDS: [&str; 6] = ["/api/v1/alerts", "/api/v2/alerts", "/api/v2/status", "/-/ready", "/-/healthy", "/robot/send"];
@@ -17,22 +22,52 @@ const STEMS: [&str; 7] =
 #[derive(Clone)]
 pub(super) struct Sent(pub Uri);
 
-/// The request with its normalised path. The query stays unchanged.
-pub(super) async fn plain(mut request: Request) -> Request {
+/// The address of a page below the base path, in the extensions of a request that had one.
+#[derive(Clone)]
+pub(super) struct Below(pub Uri);
+
+/// Hands requests on with their normalised path; the query stays unchanged. A proxy may pass on the path of `external_url`,
+/// or strip it. A page at that path itself would stand above its own files, so a browser is sent below it.
+pub(super) async fn plain(State(setup): State<Live<Setup>>, request: Request, next: Next) -> Response {
+    let setup = setup.now();
+    let (base, path) = (setup.config.base_path.as_str(), request.uri().path());
+    if !base.is_empty() && path == base && matches!(*request.method(), Method::GET | Method::HEAD) {
+        let last = base.rsplit('/').next().unwrap_or_default();
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{last}/{query}"))]).into_response();
+    }
+    next.run(normalised(base, request)).await
+}
+
+fn normalised(base: &str, mut request: Request) -> Request {
     let uri = request.uri();
-    if let Cow::Owned(path) = meant(uri.path()) {
-        let with_query = uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
-        let mut parts = uri.clone().into_parts();
-        // A path made of parts of a valid one is valid.
-        if let Ok(path_and_query) = with_query.parse::<PathAndQuery>() {
-            parts.path_and_query = Some(path_and_query);
-            if let Ok(uri) = Uri::from_parts(parts) {
-                let sent = std::mem::replace(request.uri_mut(), uri);
-                request.extensions_mut().insert(Sent(sent));
-            }
-        }
+    let page = below(base, uri.path());
+    let page_uri = (page.len() < uri.path().len()).then(|| with_path(uri, page)).flatten();
+    let changed = match meant(page) {
+        Cow::Owned(path) => with_path(uri, &path),
+        Cow::Borrowed(_) => page_uri.clone(),
+    };
+    if let Some(page_uri) = page_uri {
+        request.extensions_mut().insert(Below(page_uri));
+    }
+    if let Some(changed) = changed {
+        let sent = std::mem::replace(request.uri_mut(), changed);
+        request.extensions_mut().insert(Sent(sent));
     }
     request
+}
+
+/// The part of `path` below the base path; the whole of it where it is not below.
+pub(super) fn below<'p>(base: &str, path: &'p str) -> &'p str {
+    path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+/// A path made of parts of a valid one is valid.
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let with_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(with_query.parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Runs of `/` count as one and a final `/` is ignored; a prefix before a known API is dropped. Only
@@ -118,11 +153,37 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_query_stays() {
+    #[test]
+    fn the_path_of_the_site_does_not_count() {
+        for (base, path, rest) in [
+            ("/alerts", "/alerts/d/1", "/d/1"),
+            ("/alerts", "/d/1", "/d/1"),
+            ("/alerts", "/alerts/", "/"),
+            ("/alerts", "/alertsome/d/1", "/alertsome/d/1"),
+            ("/a/b", "/a/b/webhook", "/webhook"),
+            ("/a/b", "/a/webhook", "/a/webhook"),
+            ("", "/d/1", "/d/1"),
+        ] {
+            assert_eq!(below(base, path), rest, "{base} {path}");
+        }
+        let of = |path: &str| {
+            let request = Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+            let request = normalised("/alerts", request);
+            let page = request.extensions().get::<Below>().map(|below| below.0.to_string());
+            let sent = request.extensions().get::<Sent>().map(|sent| sent.0.to_string());
+            (request.uri().to_string(), page, sent)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(of("/alerts/d/1?s=x"), ("/d/1?s=x".to_owned(), some("/d/1?s=x"), some("/alerts/d/1?s=x")));
+        assert_eq!(of("/alerts/d/1/?s=x"), ("/d/1?s=x".to_owned(), some("/d/1/?s=x"), some("/alerts/d/1/?s=x")));
+        assert_eq!(of("/d/1?s=x"), ("/d/1?s=x".to_owned(), None, None));
+    }
+
+    #[test]
+    fn the_query_stays() {
         let request =
             Request::builder().uri("//x/cgi-bin/webhook/send/?key=a//b&x=%2F").body(axum::body::Body::empty());
-        let plain = plain(request.unwrap()).await;
+        let plain = normalised("", request.unwrap());
         assert_eq!(plain.uri(), "/cgi-bin/webhook/send?key=a//b&x=%2F");
     }
 }

@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 use super::lobby::Seat;
 use super::peer::Peer;
-use super::{Server, Setup, words};
+use super::{Server, Setup, paths, words};
 use crate::incidents::{Incidents, Kind, Subject};
 use crate::intake::Refused;
 use crate::live::Live;
@@ -258,13 +258,15 @@ pub(super) async fn watch(State(refusals): State<Arc<Refusals>>, mut request: Re
     let mut answer = next.run(request).await;
     let status = answer.status();
     let said = answer.extensions_mut().remove::<Cause>();
+    let setup = refusals.setup.now();
+    let path = paths::below(&setup.config.base_path, uri.path());
     if said.is_none() && !is_refusal(status) {
-        debug!(%peer, %method, path = path::shown(uri.path(), &refusals.setup.now().config), status = status.as_u16(), "A request was answered.");
+        debug!(%peer, %method, path = path::shown(path, &setup.config), status = status.as_u16(), "A request was answered.");
         return answer;
     }
     // Some APIs refuse with HTTP 200 and a code of their own; then only the handler knows.
     let cause = said.unwrap_or_else(|| Cause::of_status(status));
-    let seen = Seen { peer, method: Some(method), path: uri.path(), status };
+    let seen = Seen { peer, method: Some(method), path, status };
     let noted = seen.note(&refusals, &cause);
     if noted.delay.is_zero() {
         return answer;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use crate::words::{Words, words};
 
 pub(super) const CREDENTIALS: Words = words("需要凭证", "credentials are required");
+pub(super) const NO_LOG: Words = words("这个进程不写日志", "this process keeps no log");
 pub(super) const STOPPING: Words = words("进程正在停止", "the process is stopping");
 pub(super) const NO_CERTIFICATE: Words =
     words("暂时取不到签名证书，请重试", "the signing certificate cannot be fetched right now: try again");
@@ -16,6 +17,15 @@ pub(super) const TOO_LARGE: Words =
 pub(super) const BUSY: Words = words("同时到达的内容太多，请重试", "too much arrives at a time: try again");
 pub(super) const NOT_STORED: Words = words("暂时无法保存，请重试", "cannot be stored right now: try again");
 pub(super) const ONLY_GZIP: Words = words("只支持 gzip 压缩", "only gzip encoding is supported");
+
+/// What to log cannot be read; `why` is the parser's.
+pub(super) fn no_filter(filter: &str, why: &str) -> Words {
+    (
+        format!("看不懂 `{filter}`：写 debug，或 warn,wegraf::deliver=debug（{why}）"),
+        format!("`{filter}` is no filter: write debug, or warn,wegraf::deliver=debug ({why})"),
+    )
+        .into()
+}
 
 /// The source may not post to the receiver.
 pub(super) fn out_of_scope(source: &str, receiver: &str) -> Words {

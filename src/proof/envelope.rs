@@ -20,7 +20,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::{Evidence, Outcome, Presented, Why, header};
 use crate::alert::Timestamp;
-use crate::config::{Envelope, Vendor};
+use crate::config::{Envelope, Vendor, moment};
 
 /// How far the time in an envelope may be from ours: SNS tries for an hour.
 const TOLERANCE_MS: i64 = 60 * 60 * 1000;
@@ -48,9 +48,6 @@ impl Certificate {
         let certificate = x509_cert::Certificate::from_der(der.as_ref()).ok()?;
         let signed = &certificate.tbs_certificate;
         let info = &signed.subject_public_key_info;
-        let moment = |time: x509_cert::time::Time| {
-            Timestamp(i64::try_from(time.to_unix_duration().as_millis()).unwrap_or(i64::MAX))
-        };
         (info.algorithm.oid == RSA).then(|| Self {
             key: info.subject_public_key.raw_bytes().to_vec(),
             algorithm: certificate.signature_algorithm.oid,

@@ -19,6 +19,7 @@ mod keys;
 mod lanes;
 mod lock;
 mod marks;
+mod outline;
 mod overdue;
 mod prune;
 mod record;

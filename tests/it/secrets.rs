@@ -9,7 +9,7 @@ use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::Wegraf;
 
 /// What must never be logged. The simulator's own accounts are as secret as any.
-const SECRETS: [&str; 12] = [
+pub const SECRETS: [&str; 12] = [
     "sim-app-secret",
     "sim-bot-secret",
     "sim-ops-group",
@@ -24,7 +24,8 @@ const SECRETS: [&str; 12] = [
     "canary-wrong-token",
 ];
 
-fn configuration(world: &World) -> String {
+/// Every kind of secret, planted.
+pub fn configuration(world: &World) -> String {
     let url = world.simulator.url();
     let socket = url.replacen("http", "ws", 1);
     let port = url.rsplit(':').next().unwrap();

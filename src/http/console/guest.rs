@@ -17,7 +17,7 @@ use super::super::pages::{Reader, cookie, guarded};
 use super::super::peer::Socket;
 use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
-use super::{PLAIN, SECURE, can_be_overheard, is_ours, is_secure, sign_in, unread, usual, wecom};
+use super::{can_be_overheard, is_ours, session_cookie, sign_in, unread, usual, wecom};
 use crate::answer::Rights;
 use crate::console::{self, Desk, Frame};
 use crate::store::{Session, StoreError, hash};
@@ -48,7 +48,7 @@ impl Guest {
         let failed = |error: StoreError| unread(gate, &reader, &error);
         let named = named_by_proxy(gate, parts);
         let mut session = None;
-        let secret = cookie(&parts.headers, if is_secure(gate) { SECURE } else { PLAIN });
+        let secret = cookie(&parts.headers, session_cookie(gate));
         if let Some(secret) = secret {
             session = gate.server.store.session(hash(secret), gate.server.clock.now()).await.map_err(failed)?;
         }
@@ -172,7 +172,7 @@ pub(in crate::http) async fn known(
     receiver: Option<&str>,
     form: Option<(&str, &str)>,
 ) -> Option<Known> {
-    cookie(&parts.headers, if is_secure(gate) { SECURE } else { PLAIN })?;
+    cookie(&parts.headers, session_cookie(gate))?;
     let guest = Guest::of(gate, parts).await.ok()?;
     if let Some((nonce, proof)) = form
         && !(is_ours(gate, &parts.headers) && guest.showed(nonce, proof))
@@ -222,6 +222,6 @@ mod tests {
         assert_ne!(made, proof("secret", "other"));
         assert_ne!(made, proof("another", "nonce"));
         let both = HeaderMap::from_iter([(header::COOKIE, "a=1; __Host-wegraf=x; wegraf=y".parse().unwrap())]);
-        assert_eq!((cookie(&both, SECURE), cookie(&both, PLAIN)), (Some("x"), Some("y")));
+        assert_eq!((cookie(&both, super::super::SECURE), cookie(&both, super::super::PLAIN)), (Some("x"), Some("y")));
     }
 }

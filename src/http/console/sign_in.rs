@@ -15,7 +15,7 @@ use super::super::orders::{proven, unreadable, unstored};
 use super::super::pages::{Reader, VIEW, answer};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::{Gate, Guest, PLAIN, SECURE, clock, is_ours, is_secure, see, unread, usual};
+use super::{Gate, Guest, clock, is_ours, is_secure, see, session_cookie, unread, usual};
 use crate::console::{self, LinkPage, LoginPage, MePage, View};
 use crate::store::{NewSession, SESSION_MS, fresh_secret, hash};
 use crate::words::Words;
@@ -138,7 +138,7 @@ async fn take(gate: &Gate, reader: &Reader, parts: &Parts, ticket: &str, to: &st
         Ok(Some(session)) => {
             info!(person = session.person, way = session.way, session = session.id, "A browser was signed in.");
             let mut response = see(reader.root(), to);
-            let name = if is_secure(gate) { SECURE } else { PLAIN };
+            let name = session_cookie(gate);
             response.headers_mut().append(header::SET_COOKIE, set_cookie(gate, name, &secret, SESSION_MS / 1000));
             response
         }
@@ -147,10 +147,11 @@ async fn take(gate: &Gate, reader: &Reader, parts: &Parts, ticket: &str, to: &st
     }
 }
 
-/// A cookie of ours, for so many seconds.
+/// A cookie of ours, for so many seconds. It is for our own pages alone, where the host has others.
 pub(super) fn set_cookie(gate: &Gate, name: &str, value: &str, seconds: i64) -> HeaderValue {
     let secure = if is_secure(gate) { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let base = &gate.server.setup.now().config.base_path;
+    let cookie = format!("{name}={value}; Path={base}/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(cookie).expect("cookies of ours are plain text")
 }
 

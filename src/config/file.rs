@@ -82,8 +82,8 @@ pub(super) struct File {
     pub smtp: Option<At<Smtp>>,
     /// 通用 webhook：名字和地址。Generic webhooks: names and addresses.
     pub hooks: Option<At<Named<Hook>>>,
-    /// wegraf 自己出问题时告诉谁；不写就只有日志和指标。
-    /// Who is told when wegraf itself has trouble; without it there are only logs and metrics.
+    /// wegraf 自己出问题时告诉谁；不写就是路由根上的接收者。
+    /// Who is told when wegraf itself has trouble; default: the receiver at the root of the route.
     pub alarm: Option<At<Alarm>>,
     /// 一切正常时定期访问的地址，停了由别人发现。
     /// A URL that is called as long as all is well, so that another program notices when it is not.

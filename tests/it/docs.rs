@@ -503,6 +503,8 @@ fn the_proxy_in_the_documentation_passes_only_the_paths_that_others_call() {
             "/me",
             "/noise/2026-W48",
             "/people/zhangsan",
+            "/events",
+            "/WW_verify_8kBKaP.txt",
         ] {
             assert!(passes(path), "{path} is not passed");
         }

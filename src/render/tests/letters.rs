@@ -368,7 +368,7 @@ fn a_hostile_template_ends_soon_and_the_shipped_one_takes_over() {
         assert_eq!(problems[0].template, "templates/bad.j2", "{shown}");
         assert_eq!(problems[0].line, line, "{shown}: {}", problems[0]);
         assert!(!problems[0].reason.is_empty());
-        // Some 10 ms; the bound only tells "soon" from "never", on a machine however busy.
+        // Some 10 ms; the bound only tells "soon" from "never", also on a busy machine.
         assert!(took < Duration::from_secs(5), "{shown} took {took:?}");
     }
     let (problems, _) = hostile(&"x".repeat(70_000));

@@ -55,7 +55,7 @@ pub enum Unchanged {
 }
 
 /// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
-/// a terminal. Other crates log from `info` up only, with any `filter`. The newest lines are kept ([`recent`]).
+/// a terminal. Other crates log from `info` up only, with any `filter`. The newest lines are kept ([`mod@recent`]).
 pub fn init(filter: &str) {
     let (usual, parsed) = match EnvFilter::try_new(filter) {
         Ok(parsed) => (filter, parsed),

@@ -39,6 +39,7 @@ mod api;
 mod cards;
 mod contract;
 mod escalations;
+mod fixtures;
 mod groups;
 mod pooler;
 pub(crate) mod postgres;

@@ -53,6 +53,11 @@ impl Schema {
 
     /// Makes the schema as the program before a step left it: with the first `steps`.
     async fn older(&self, steps: usize) {
+        self.older_with(steps, Vec::new()).await;
+    }
+
+    /// The same with rows, each section as soon as its table is made.
+    pub(super) async fn older_with(&self, steps: usize, mut rows: Vec<(&'static str, String)>) {
         let table =
             "CREATE TABLE migration (version bigint PRIMARY KEY, hash text NOT NULL, applied_at bigint NOT NULL)";
         self.hand.batch_execute(table).await.unwrap();
@@ -60,6 +65,14 @@ impl Schema {
             self.hand.batch_execute(sql).await.unwrap();
             let note = "INSERT INTO migration VALUES ($1, $2, 0)";
             self.hand.execute(note, &[&version, &migrate::hash(sql)]).await.unwrap();
+            for (table, sql) in std::mem::take(&mut rows) {
+                let made = self.hand.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.unwrap();
+                if made.get::<_, bool>(0) {
+                    self.hand.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{version}, {table}: {error}"));
+                } else {
+                    rows.push((table, sql));
+                }
+            }
         }
     }
 

@@ -26,6 +26,9 @@ const PHONE: &str = "127.0.0.1:8081";
 const PERSON: &str = "zhangsan";
 const PERSON_NAME: &str = "张三";
 
+/// The conversation at which the phone page opens: the group of those on duty, who get all samples.
+const OPEN: &str = "webhook/sim-ops-group";
+
 /// The simulator's bot.
 const BOT: &str = "sim-bot";
 /// The sample that gets a picture, which the simulator serves in Grafana's place.
@@ -73,7 +76,7 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
     let ticket = fresh_secret();
     let person = Ticket { person: PERSON.to_owned(), way: "command".to_owned() };
     app.store().offer(hash(&ticket), person, app.now()).await?;
-    println!("{}", told!("\n  打开手机页面      {}/", "\n  open the phone page    {}/", simulator.url()));
+    println!("{}", told!("\n  打开手机页面      {}/#{OPEN}", "\n  open the phone page    {}/#{OPEN}", simulator.url()));
     println!(
         "{}",
         told!(
@@ -148,23 +151,31 @@ async fn fire(app: &App, gateway: SocketAddr, simulator: &Simulator) -> anyhow::
             body = value.to_string();
         }
         post(&http, gateway, sample, body).await?;
+        // Each arrives before the next one is posted, so that every run shows the same: what waits together would be told
+        // in a digest, and when it waits depends on the machine.
+        all_arrived(app).await?;
     }
+    let (audit, sent) = (app.store().audit().await?, count(&http, simulator).await?);
+    ensure!(
+        audit.dead == 0 && audit.imbalance == 0 && sent > 0,
+        told!("有告警没有送达：{audit:?}", "some alerts did not arrive: {audit:?}")
+    );
+    Ok(sent)
+}
+
+/// Waits until nothing is left to be sent.
+async fn all_arrived(app: &App) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
-        let audit = app.store().audit().await?;
-        let sent = count(&http, simulator).await?;
-        if audit.pending == 0 && begun.elapsed() > Duration::from_millis(100) {
-            ensure!(
-                audit.dead == 0 && audit.imbalance == 0 && sent > 0,
-                told!("有告警没有送达：{audit:?}", "some alerts did not arrive: {audit:?}")
-            );
-            return Ok(sent);
+        let (audit, backlog) = (app.store().audit().await?, app.store().backlog().await?);
+        if audit.pending == 0 && backlog.messages == 0 {
+            return Ok(());
         }
         ensure!(
             begun.elapsed() < PATIENCE,
             told!("等了 30 秒仍有告警没有送达：{audit:?}", "some alerts had not arrived after 30 s: {audit:?}")
         );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

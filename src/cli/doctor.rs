@@ -4,6 +4,7 @@
 //! empty message, which a live one rejects with 44004 and a dead one with 93000.
 
 mod picture;
+mod resolver;
 mod source;
 mod upstream;
 
@@ -176,11 +177,19 @@ async fn network(config: &Config) -> Finding {
     let port = if config.wecom.api_url.starts_with("https") { 443 } else { 80 };
     let host =
         if host.rsplit(']').next().unwrap_or(host).contains(':') { host.to_owned() } else { format!("{host}:{port}") };
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    let is_name = name.parse::<std::net::Ipv4Addr>().is_err() && !name.starts_with('[') && name != "localhost";
+    let servers = resolver::servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+    let trouble = if is_name { resolver::trouble(name, &servers).await } else { None };
+    let trouble = trouble.map(|trouble| format!("; {trouble}")).unwrap_or_default();
     let result = match lookup_host(&host).await {
-        Ok(addresses) => Ok(addresses.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")),
+        Ok(addresses) => {
+            let addresses: Vec<String> = addresses.map(|address| address.ip().to_string()).collect();
+            Ok(addresses.join(" ") + &trouble)
+        }
         Err(error) => Err(told!(
-            "域名无法解析，请检查 DNS 或设置 `wecom.proxy`（{error}）",
-            "the name cannot be resolved, check DNS or set `wecom.proxy` ({error})"
+            "域名无法解析，请检查 DNS 或设置 `wecom.proxy`（{error}{trouble}）",
+            "the name cannot be resolved, check DNS or set `wecom.proxy` ({error}{trouble})"
         )
         .to_string()),
     };

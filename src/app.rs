@@ -139,7 +139,7 @@ impl App {
         self.0.config.now()
     }
 
-    /// The store.
+    /// Where alerts are kept.
     pub fn store(&self) -> &Store {
         &self.0.store
     }
@@ -149,7 +149,7 @@ impl App {
         self.0.clock.now()
     }
 
-    /// The handle of intake.
+    /// What admits notifications.
     pub fn intake(&self) -> &Intake {
         &self.0.intake
     }
@@ -159,7 +159,7 @@ impl App {
         &self.0.deliver.incidents
     }
 
-    /// The handle of the server.
+    /// What the server works with.
     fn server(&self, reloads: mpsc::Sender<Reload>) -> Server {
         let inner = &*self.0;
         Server {
@@ -178,7 +178,7 @@ impl App {
         }
     }
 
-    /// The handle of self-monitoring.
+    /// What wegraf watches itself with.
     fn watch(&self) -> Watch {
         let inner = &*self.0;
         Watch {
@@ -193,22 +193,22 @@ impl App {
         }
     }
 
-    /// The handle of the sockets of bots.
+    /// What the sockets of bots are run with.
     pub fn bots(&self) -> &Bots {
         &self.0.bots
     }
 
-    /// The handle of acts.
+    /// What acts are done with.
     pub fn acts(&self) -> &Acts {
         &self.0.acts
     }
 
-    /// Failures of the store are reported here.
+    /// What failures of the store are reported to.
     pub fn fuse(&self) -> &Fuse {
         &self.0.fuse
     }
 
-    /// The handle of delivery.
+    /// What delivery works with.
     pub fn deliver(&self) -> &Deliver {
         &self.0.deliver
     }

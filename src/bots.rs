@@ -31,7 +31,7 @@ use crate::store::Store;
 use crate::time::Clock;
 use seat::ASK;
 
-/// The dependencies of the sockets of bots. Cheap to clone.
+/// What the sockets of bots are run with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bots {
     /// The bots, and the way to WeCom.
@@ -42,11 +42,11 @@ pub struct Bots {
     pub clock: Clock,
     /// The sockets that this process holds.
     pub sockets: Arc<Sockets>,
-    /// Carries out requested acts.
+    /// What people ask for.
     pub acts: Acts,
-    /// Renders pressed cards anew.
+    /// By which pressed cards are drawn again.
     pub deliver: Deliver,
-    /// Failures of the store are reported here.
+    /// What failures of the store are reported to.
     pub fuse: Fuse,
 }
 

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod bots;
 pub mod chat;
 pub mod check;
+pub mod connect;
 pub mod console;
 pub mod deliveries;
 mod demo;
@@ -20,6 +21,7 @@ pub mod init;
 pub mod links;
 pub mod log;
 pub mod migrate_store;
+mod misuse;
 pub mod payloads;
 pub mod preview;
 pub mod reload;
@@ -47,10 +49,11 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::{Config, Language, Mistake, Note};
+use crate::config::{Config, Language, ListenAt, Mistake, Note};
 use crate::words::{told, words};
 pub use acts::Acts;
 pub use bots::BotsCommand;
+pub use connect::Connect;
 pub use console::Console;
 pub use deliveries::{Deliveries, When};
 pub use links::Links;
@@ -103,6 +106,8 @@ pub enum Command {
     Doctor(Doctor),
     /// 来源：新建一个，并打印要贴到发送方的内容。 Sources: make one, and print what to paste at the sender.
     Source(SourceOf),
+    /// 把发送方接上：在 Grafana 里建联络点，先给人看，再动手。 Connect a sender: a contact point in Grafana, shown first and then made.
+    Connect(Connect),
     /// 走真实通道发一条，并等待结果。 Send one message the real way and wait for the outcome.
     Send(Send),
     /// 看会发出什么，不发送。 Show what would be sent; sends nothing.
@@ -177,7 +182,7 @@ pub struct Serve {
     pub file: ConfigFile,
     /// 监听地址，代替配置里的 listen。 Where to listen, in place of `listen` in the configuration.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 日志级别：error、warn、info、debug，可按模块写。 What is logged: error, warn, info, debug, also by module.
     #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info")]
     pub log: String,
@@ -202,7 +207,7 @@ pub struct Reload {
     pub file: ConfigFile,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
@@ -329,7 +334,7 @@ pub struct Init {
     /// 经这个代理访问企业微信。 The proxy on the way to WeCom.
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
-    /// The token of the new source: the same when the answers are tried again.
+    /// The token of the source that is made: one, however often the answers are tried.
     #[arg(skip)]
     pub(crate) token: std::sync::OnceLock<String>,
 }
@@ -635,12 +640,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         // Installed already, by a test in the same process: it is the same one.
     }
-    let parsed = tongue::spoken_tree(command()).try_get_matches_from(arguments);
+    let tree = tongue::spoken_tree(command());
+    let parsed = tree.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe (`help | head`) is not an error.
-            error.print().ok();
+            misuse::tell(&error, &tree);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -669,6 +674,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Report(arguments) => wait(report::run(arguments)),
         Command::Doctor(arguments) => wait(doctor::run(arguments)),
         Command::Source(SourceOf { command: SourceCommand::New(arguments) }) => source::run(&arguments),
+        Command::Connect(arguments) => wait(connect::run(arguments)),
         Command::Send(arguments) => wait(send::run(arguments)),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Duty(arguments) => duty::run(&arguments),
@@ -741,7 +747,7 @@ impl ConfigFile {
     }
 
     /// The same with an address from the command line in place of `listen`.
-    pub fn load_listening(&self, listen: Option<SocketAddr>) -> Result<(Config, Vec<Note>), Misconfigured> {
+    pub fn load_listening(&self, listen: Option<ListenAt>) -> Result<(Config, Vec<Note>), Misconfigured> {
         if self.config != Path::new("-") {
             return Config::load_listening(&self.config, listen).map_err(Misconfigured);
         }

@@ -65,8 +65,8 @@ pub use charts::{ChartExpression, ChartTheme, Charts, ChartsOf};
 pub use doors::{Addressee, AppDoor, AsWecom, DropIns, Robot, RobotDoor};
 use finding::Findings;
 pub use finding::{Finding, Mistake, Note, Place};
-pub use listen::ListenTls;
 pub(crate) use listen::moment;
+pub use listen::{Area, ListenAt, ListenTls, Listening};
 pub use masked::{Private, masked};
 pub use network::Network;
 pub use peers::{
@@ -83,8 +83,8 @@ pub use taught::{ABOUT, TROUBLE};
 pub struct Config {
     /// The file this came from; relative paths inside it were resolved against its folder.
     pub path: PathBuf,
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen in the clear, at least at one address.
+    pub listen: Vec<Listening>,
     /// Where to listen with TLS, besides.
     pub listen_tls: Option<ListenTls>,
     /// Proxies in front: their statement of a sender's address is trusted.
@@ -229,13 +229,26 @@ impl Config {
         })
     }
 
+    /// Where commands on this machine reach it.
+    pub fn front(&self) -> ListenAt {
+        self.door(Area::Api)
+    }
+
+    /// The first address that serves `area`.
+    pub fn door(&self, area: Area) -> ListenAt {
+        let serving = self.listen.iter().find(|listening| listening.serves(area)).map(|listening| listening.at.clone());
+        let monitoring = self.listen_monitoring.filter(|_| area == Area::Monitoring).map(ListenAt::Tcp);
+        let first = serving.or(monitoring).or_else(|| self.listen.first().map(|listening| listening.at.clone()));
+        first.expect("the configuration has at least one address")
+    }
+
     /// The configuration in the file at `path`, with what is worth knowing about it; or everything that is wrong.
     pub fn load(path: &Path) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         Self::load_listening(path, None)
     }
 
     /// The same with an address from the command line in place of `listen`.
-    pub fn load_listening(path: &Path, listen: Option<SocketAddr>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
+    pub fn load_listening(path: &Path, listen: Option<ListenAt>) -> Result<(Self, Vec<Note>), Vec<Mistake>> {
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 Self::read(&text, path, &Surroundings { environment: &environment, listen, secrets: Secrets::Needed })
@@ -345,7 +358,7 @@ impl Eq for Database {}
 pub struct Retention {
     /// The raw bytes of a notification; at most `record`.
     pub raw: Duration,
-    /// The delivery record.
+    /// What was told to whom, and what came of it.
     pub record: Duration,
     /// An alert that is on and that no sender has reported for so long is no longer followed.
     pub alerts: Duration,

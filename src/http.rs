@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::Format;
 use crate::answer::Acts;
+use crate::config::Area;
 use crate::console::WelcomePage;
 use crate::fuse::Fuse;
 use crate::incidents::Incidents;
@@ -47,6 +48,7 @@ mod guests;
 mod heard;
 mod listen;
 mod lobby;
+mod local;
 mod orders;
 mod pages;
 mod paths;
@@ -83,8 +85,8 @@ fn watched() -> axum::Router<Gate> {
         .route("/metrics", get(scrape::metrics))
 }
 
-/// All paths, grouped by who calls them.
-fn router(gate: Gate) -> axum::Router {
+/// All paths, grouped by who calls them; only those for `areas`, if there are any.
+fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
     let (refusals, setup) = (gate.refusals.clone(), gate.server.setup.clone());
     let routes = axum::Router::new()
         // Grafana, Alertmanager and all other senders
@@ -127,6 +129,7 @@ fn router(gate: Gate) -> axum::Router {
     // A layer around a fallback changes the path before the routes see it.
     axum::Router::new()
         .fallback_service(routes)
+        .layer(axum::middleware::from_fn_with_state(Arc::new(areas), refusal::only))
         .layer(axum::middleware::from_fn_with_state(setup, paths::plain))
         .layer(axum::middleware::from_fn_with_state(refusals, refusal::watch))
 }

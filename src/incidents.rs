@@ -27,11 +27,11 @@ pub enum Subject {
 /// A fault. Equal `kind` and `subject` are the same fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// The kind of fault.
+    /// What kind.
     pub kind: Kind,
-    /// The subject of the fault.
+    /// What it is about.
     pub subject: Subject,
-    /// The fault and its remedy, in Chinese and English.
+    /// What happened and how to repair it, in Chinese and English.
     pub detail: [String; 2],
 }
 

@@ -38,24 +38,24 @@ pub const LARGE_BODY: usize = 256 << 10;
 /// Ends in one body that are matched with firing alerts; further ones are told unmatched.
 const ENDS: usize = 500;
 
-/// The dependencies of intake. Cheap to clone.
+/// What admits notifications. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// Receivers, routes, mappings.
     pub config: Live<Config>,
-    /// The store of notifications.
+    /// Where notifications are kept.
     pub store: Store,
     /// Now.
     pub clock: Clock,
     /// The memory that bodies share.
     pub room: Arc<Room>,
-    /// The counters of this process.
+    /// What this process counts.
     pub metrics: Arc<Metrics>,
-    /// Failures of the store are reported here.
+    /// What failures of the store are reported to.
     pub fuse: Fuse,
 }
 
-/// The origin of a notification.
+/// Where a notification comes from.
 enum Origin {
     /// From a source, through an address of this kind, which may name a receiver.
     Source { source: SourceId, door: Door, receiver: Option<String>, beat: Beat },
@@ -70,10 +70,10 @@ enum Origin {
     Trial(String),
 }
 
-/// The state of the source's always-firing alert in a notification.
+/// What a notification says of its source's always-firing alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beat {
-    /// It is not in the notification.
+    /// Nothing.
     None,
     /// It fires, as it should.
     Heard,
@@ -81,7 +81,7 @@ enum Beat {
     Stopped,
 }
 
-/// The facts about a notification that the store keeps in addition to its alerts and body.
+/// What the store keeps of a notification besides its alerts and its body.
 struct Head {
     format: Format,
     external_url: String,
@@ -155,7 +155,7 @@ impl Intake {
         self.room.understood(whole).await
     }
 
-    /// Finds the alerts that recoveries without a key end, for bodies read by the general reader.
+    /// What the ends without a key mean, for bodies read by the general reader.
     async fn ends(&self, source: &SourceId, notification: &Notification) -> Result<Ends, StoreError> {
         let mut ends = Ends::new();
         let over = notification.alerts.iter().enumerate().filter(|(_, alert)| alert.status == Status::Resolved);

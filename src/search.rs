@@ -53,7 +53,7 @@ impl Terms {
     }
 }
 
-/// The terms of a query; all must occur.
+/// What a question asks for: all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(Vec<Want>);
 
@@ -96,7 +96,7 @@ impl Question {
         (!wanted.is_empty()).then_some(Self(wanted))
     }
 
-    /// The terms that must occur.
+    /// What is wanted.
     pub fn wants(&self) -> &[Want] {
         &self.0
     }

@@ -62,12 +62,12 @@ const BEAT_DEADLINE: Duration = Duration::from_secs(10);
 /// A critical message that waits longer than this stops the heartbeat.
 const CRITICAL_LATE_MS: i64 = 120_000;
 
-/// The dependencies of self-monitoring.
+/// What wegraf watches itself with.
 #[derive(Debug)]
 pub struct Watch {
-    /// The client for alarms that bypass the store, and for probes of hosts.
+    /// Its own words, past the store; whether a host answers.
     pub deliver: Deliver,
-    /// Admits alerts about faults.
+    /// By which faults are told.
     pub intake: Intake,
     /// The record.
     pub store: Store,
@@ -77,9 +77,9 @@ pub struct Watch {
     pub incidents: Arc<Incidents>,
     /// The disk space of the store.
     pub storage: Arc<Storage>,
-    /// The counters of this process.
+    /// What this process counts.
     pub metrics: Arc<Metrics>,
-    /// Failures of the store are reported here.
+    /// What failures of the store are reported to.
     pub fuse: Fuse,
 }
 

@@ -16,7 +16,7 @@ use crate::upstream::{self, Made, Matcher, Wanted};
 /// An act that is open for longer than this was left by a process that ended: a running process completes an act at
 /// once, and even an upstream that is slow at each step takes less.
 const LEFT_MS: i64 = 45_000;
-/// Length of a silence requested without a duration.
+/// How long a silence lasts for which no time was asked.
 const USUAL_MS: i64 = 3_600_000;
 
 /// Was an act of that time left by a process that ended? One from the future was: the clock was set back since then.
@@ -24,41 +24,41 @@ pub(super) fn is_left(at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(at).abs() > LEFT_MS
 }
 
-/// The silence that covers the alerts of an act, and its upstream.
+/// Where a silence for the alerts of an act is made.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Name of the upstream.
     pub upstream: String,
-    /// The matchers of the silence.
+    /// What it hides.
     pub matchers: Vec<Matcher>,
     /// The actor, as upstream shows it.
     pub author: String,
 }
 
-/// A change that must be made upstream only once.
+/// What is asked of an upstream that must not be done twice.
 #[derive(Debug, Clone)]
 pub(super) struct Errand {
     /// Name of the upstream.
     pub upstream: String,
-    /// The change.
+    /// What.
     pub what: What,
 }
 
-/// A change, without the name of its upstream.
+/// The same without the upstream.
 #[derive(Debug, Clone)]
 pub(super) enum What {
     /// A silence.
     Make(Box<Wanted>),
-    /// A new end for this silence.
+    /// Another end of this silence.
     Extend { id: String, until: Timestamp },
 }
 
-/// The reason why an upstream rejected or failed a request.
+/// Why an upstream did not do something.
 #[derive(Debug)]
 pub(super) struct Trouble {
     /// It does not know the silence.
     pub gone: bool,
-    /// Another reason, as text.
+    /// In words.
     pub why: Failed,
 }
 
@@ -239,7 +239,7 @@ impl Job {
         command
     }
 
-    /// The requested silence.
+    /// The silence that is asked for.
     fn silence(&self, place: Place, now: Timestamp) -> Errand {
         let name = self.alerts.first().map_or("", |alert| alert.name.as_str());
         let wanted = Wanted {
@@ -282,7 +282,7 @@ impl Job {
         Command::Find(errand)
     }
 
-    /// No trace of the earlier run: it may have changed another silence, or none.
+    /// There is nothing of the errand: it may have been done to another silence, or not at all.
     fn find_next(&mut self, errand: Errand, of: Option<Silence>, mut left: VecDeque<Silence>) -> Command {
         match (left.pop_front(), &errand.what) {
             (Some(next), What::Extend { until, .. }) => self.find(longer(&next, *until), Some(next), left),

@@ -1,4 +1,4 @@
-//! The part of the configuration that acts need: upstreams, and the targets that are told of acts.
+//! What the configuration gives the acts of people: upstreams, and whom acts are told to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::config::{Config, Receiver};
 use crate::store::{Listeners, TargetRow};
 use crate::upstream::{Client, UpstreamError};
 
-/// Derived from a configuration; a reload replaces it as a whole.
+/// What follows from a configuration. A reload replaces all of it.
 #[derive(Debug)]
 pub struct Setup {
     /// The configuration.

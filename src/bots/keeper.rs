@@ -37,7 +37,7 @@ pub(super) async fn keep(bots: Bots, name: String, stop: CancellationToken) {
     }
 }
 
-/// The driver of the seat of one bot.
+/// What the seat of one bot works with.
 struct Driver {
     bots: Bots,
     /// Name of the bot.

@@ -88,7 +88,7 @@ pub(super) struct Seat(Phase);
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Idle,
-    /// The time since which this command is outstanding.
+    /// Since then.
     Asking(Instant),
     Opening(Instant),
     /// The lease is sure to be ours since then.
@@ -103,7 +103,7 @@ enum Phase {
     Closing(Instant),
     /// Evicted while the lease was ours: if it still is, then by another program.
     Judging,
-    /// What follows the wait: rest (true), or another request for the lease.
+    /// Then it rests (true), or asks again.
     Leaving,
     Draining {
         evicted: bool,

@@ -2,20 +2,20 @@
 
 use crate::words::Language;
 
-/// The course of a series.
+/// What became of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
-    /// It rises and has not stopped.
+    /// It goes up, and has not stopped.
     Rising,
-    /// It falls.
+    /// It goes down.
     Falling,
-    /// It moved and is stable now.
+    /// It moved, and stays where it is now.
     Settled,
     /// It jumped, at this second.
     Jumped(i64),
     /// It goes up and down.
     Swinging,
-    /// It is stable.
+    /// It does not move.
     Flat,
 }
 

@@ -2,7 +2,6 @@
 
 mod tokens;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::ensure;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use super::ConfigFile;
 use super::gateway::Gateway;
 use super::screen::Screen;
-use crate::config::Config;
+use crate::config::{Config, ListenAt};
 use crate::http::{EndOrder, LinkOrder};
 use crate::links::LinkKey;
 use crate::render::Clock as Reading;
@@ -50,7 +49,7 @@ pub struct Link {
     pub person: String,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
@@ -70,7 +69,7 @@ pub struct Sessions {
     pub by: String,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
@@ -85,7 +84,7 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
             let top = config
                 .external_url
                 .clone()
-                .unwrap_or_else(|| format!("http://{}", link.listen.unwrap_or(config.listen)));
+                .unwrap_or_else(|| link.listen.clone().unwrap_or_else(|| config.front()).url());
             let url = format!("{top}/login/link/{ticket}");
             let answer = if link.json {
                 Screen::json(&json!({ "url": url, "person": link.person, "minutes": 10 }))
@@ -130,7 +129,8 @@ async fn ticket(config: &Config, link: &Link) -> anyhow::Result<String> {
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = LinkOrder { person: link.person.clone() };
-            let said = ordered(config, link.listen, pid, "/api/v1/console/link", serde_json::to_vec(&order)?).await?;
+            let said =
+                ordered(config, link.listen.clone(), pid, "/api/v1/console/link", serde_json::to_vec(&order)?).await?;
             Ok(said["ticket"].as_str().unwrap_or_default().to_owned())
         }
         Err(error) => Err(error.into()),
@@ -147,7 +147,8 @@ async fn end(config: &Config, sessions: &Sessions, id: &str) -> anyhow::Result<b
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let order = EndOrder { id: id.to_owned(), by: sessions.by.clone() };
             let said =
-                ordered(config, sessions.listen, pid, "/api/v1/console/end", serde_json::to_vec(&order)?).await?;
+                ordered(config, sessions.listen.clone(), pid, "/api/v1/console/end", serde_json::to_vec(&order)?)
+                    .await?;
             Ok(said["ended"] == true)
         }
         Err(error) => Err(error.into()),
@@ -156,14 +157,14 @@ async fn end(config: &Config, sessions: &Sessions, id: &str) -> anyhow::Result<b
 
 async fn ordered(
     config: &Config,
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAt>,
     pid: String,
     path: &str,
     body: Vec<u8>,
 ) -> anyhow::Result<Value> {
     let record = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(record.link_secrets().await?);
-    let gateway = Gateway::new(listen.unwrap_or(config.listen), pid, key)?;
+    let gateway = Gateway::new(config, listen.as_ref(), pid, key)?;
     Ok(gateway.order(path, body).await?.1)
 }
 

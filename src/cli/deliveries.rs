@@ -46,11 +46,11 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
         }
         DeliveriesCommand::Resend { file, ids, listen, json } => {
             let (store, config) = open(&file).await?;
-            resend::run(&store, &config, &ids, listen.unwrap_or(config.listen), json).await
+            resend::run(&store, &config, &ids, listen.as_ref(), json).await
         }
         DeliveriesCommand::Recall { file, ids, by, listen, json } => {
             let (store, config) = open(&file).await?;
-            recall::run(&store, &config, &ids, &by, listen.unwrap_or(config.listen), json).await
+            recall::run(&store, &config, &ids, &by, listen.as_ref(), json).await
         }
         DeliveriesCommand::Audit { file, json } => {
             let (store, _) = open(&file).await?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::Health;
-use super::gateway::reachable;
+use super::gateway::client_for;
 use super::screen::Screen;
+use crate::config::Area;
 use crate::words::told;
 
 /// Deadline for the whole answer.
@@ -15,14 +16,13 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Asks `/readyz` and prints its answer. Exit code 0 if it is ready, else 1.
 pub async fn run(arguments: Health) -> anyhow::Result<ExitCode> {
-    let base = if let Some(url) = &arguments.url {
-        url.trim_end_matches('/').to_owned()
+    let (client, base) = if let Some(url) = &arguments.url {
+        (reqwest::Client::builder().no_proxy(), url.trim_end_matches('/').to_owned())
     } else {
         let (config, _) = arguments.file.load_to_look()?;
-        // By its number: an image without /etc/hosts does not know "localhost".
-        format!("http://{}", reachable(config.listen))
+        client_for(&config.door(Area::Monitoring))
     };
-    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
+    let client = client.timeout(DEADLINE).build()?;
     let url = format!("{base}/readyz");
     let answer = client.get(&url).send().await.map_err(reqwest::Error::without_url);
     let answer =

@@ -1,6 +1,5 @@
 //! `wegraf links`: the key that signs the links in messages.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::ConfigFile;
 use super::gateway::Gateway;
 use super::screen::Screen;
-use crate::config::Config;
+use crate::config::{Config, ListenAt};
 use crate::http::RotateOrder;
 use crate::links::LinkKey;
 use crate::store::{Store, StoreError, Unopened};
@@ -39,7 +38,7 @@ pub struct Rotate {
     pub file: ConfigFile,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 谁换的，默认是系统用户名；写进日志。 Who does it, for the log; default: the user of this system.
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
     pub by: String,
@@ -77,7 +76,7 @@ async fn replace(config: &Config, rotate: &Rotate) -> anyhow::Result<()> {
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let record = Store::open_reading(&config.database).await?;
             let key = LinkKey::from(record.link_secrets().await?);
-            let gateway = Gateway::new(rotate.listen.unwrap_or(config.listen), pid, key)?;
+            let gateway = Gateway::new(config, rotate.listen.as_ref(), pid, key)?;
             let order = RotateOrder { by: rotate.by.clone() };
             gateway.order("/api/v1/links/rotate", serde_json::to_vec(&order)?).await?;
         }

@@ -1,6 +1,5 @@
 //! `wegraf log`: which lines the running gateway logs, and others for a while. After that time it goes back by itself.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use clap::Args;
 use super::gateway::Gateway;
 use super::screen::Screen;
 use super::{ConfigFile, Misused};
-use crate::config::parse_duration;
+use crate::config::{ListenAt, parse_duration};
 use crate::http::{LogAnswer, LogOrder};
 use crate::links::LinkKey;
 use crate::store::Store;
@@ -29,7 +28,7 @@ pub struct Log {
     pub span: Duration,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 谁改的，默认是系统用户名；写进日志。 Who does it, for the log; default: the user of this system.
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
     pub by: String,
@@ -51,7 +50,7 @@ pub async fn run(arguments: Log) -> anyhow::Result<ExitCode> {
     let (config, _) = file.load_to_look()?;
     let store = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(store.link_secrets().await?);
-    let gateway = Gateway::new(listen.unwrap_or(config.listen), "?".to_owned(), key)?;
+    let gateway = Gateway::new(&config, listen.as_ref(), "?".to_owned(), key)?;
     let changed = filter.is_some();
     let order = LogOrder { filter, seconds: span.as_secs(), by };
     let (status, said) = gateway.order("/api/v1/log", serde_json::to_vec(&order)?).await?;

@@ -1,4 +1,4 @@
-//! `wegraf preview`: shows the messages that would be sent, their targets and the reasons; sends none.
+//! `wegraf preview`: what would be sent to whom, and why; sends nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;

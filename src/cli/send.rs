@@ -17,7 +17,7 @@ use super::{Misused, Send, Subject, sample};
 use crate::alert::{Notification, Timestamp};
 use crate::app::App;
 use crate::bots;
-use crate::config::{Config, Database, Target, To};
+use crate::config::{Area, Config, Database, Target, To};
 use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::names::SourceId;
@@ -73,7 +73,7 @@ async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<S
     let names: BTreeSet<String> = targets.filter_map(bot).collect();
     for name in &names {
         if Store::socket_holder(&config.database, name).await?.is_some() {
-            let url = format!("http://{}/webhook/{receiver}", config.listen);
+            let url = format!("{}/webhook/{receiver}", config.door(Area::Webhook).url());
             bail!(told!(
                 "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发到 {url}",
                 "the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to {url}"

@@ -30,7 +30,7 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     for note in notes {
         warn!(%note, "The configuration has a note.");
     }
-    let (listen, path) = (config.listen, config.path.clone());
+    let (open, path) = (config.listen.iter().find_map(|one| one.at.in_the_open()), config.path.clone());
     raise_descriptors();
     // Before anything slow: a sender that connects now waits in the kernel's queue instead of being refused.
     let doors = Doors::open(&config).await?;
@@ -41,13 +41,13 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     // the process.
     let caught = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let signals = tokio::spawn(signals(caught, app.clone(), stop.clone()));
-    if !listen.ip().is_loopback() {
+    if let Some(listen) = open {
         warn!(
             %listen,
             "Requests of other machines cross the network in clear text: use a network that is trusted, or a proxy with TLS."
         );
     }
-    info!(listen = %doors.main.local_addr()?, "wegraf is ready.");
+    info!(listen = doors.front(), "wegraf is ready.");
     let systemd = Systemd::of_environment();
     systemd.ready();
     let watched = tokio::spawn(systemd.clone().watch(app.clone()));

@@ -7,7 +7,6 @@ mod machine;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,10 +18,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use self::hidden::Hidden;
-use super::gateway::{Gateway, reachable};
+use super::gateway::{Gateway, client_for};
 use super::screen::Screen;
 use super::{ConfigFile, Misused, backup, check, deliveries, doctor};
-use crate::config::{Config, Private, To, masked, users_in};
+use crate::config::{Area, Config, ListenAt, Private, To, masked, users_in};
 use crate::deliver::Setup;
 use crate::duty::Rota;
 use crate::http::SupportAnswer;
@@ -53,7 +52,7 @@ pub struct SupportBundle {
     pub messages: Vec<String>,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
 }
 
 /// A file of the bundle.
@@ -158,18 +157,18 @@ async fn running(
     parts: &mut Vec<Part>,
     pid: &mut Option<u32>,
 ) {
-    let listen = arguments.listen.unwrap_or(config.listen);
+    let listen = arguments.listen.as_ref();
     for (name, about, path) in [
         ("readyz.txt", words("就绪检查", "its readiness"), "/readyz"),
         ("metrics.txt", words("指标", "its metrics"), "/metrics"),
     ] {
-        let text = fetch(&format!("http://{}{path}", reachable(listen))).await;
+        let text = fetch(&listen.cloned().unwrap_or_else(|| config.door(Area::Monitoring)), path).await;
         parts.push(part(name, about, text.unwrap_or_else(|error| format!("{error:#}\n"))));
     }
     let asked = async {
         let store = Store::open_reading(&config.database).await?;
         let key = LinkKey::from(store.link_secrets().await?);
-        let (_, said) = Gateway::new(listen, "?".to_owned(), key)?.order("/api/v1/support", Vec::new()).await?;
+        let (_, said) = Gateway::new(config, listen, "?".to_owned(), key)?.order("/api/v1/support", Vec::new()).await?;
         anyhow::Ok(serde_json::from_value::<SupportAnswer>(said)?)
     };
     let (log, refusals) = match asked.await {
@@ -209,9 +208,10 @@ fn readable(line: &str, hidden: &mut Hidden) -> String {
     event.to_string()
 }
 
-async fn fetch(url: &str) -> anyhow::Result<String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
-    let answer = client.get(url).send().await.map_err(reqwest::Error::without_url);
+async fn fetch(at: &ListenAt, path: &str) -> anyhow::Result<String> {
+    let (client, base) = client_for(at);
+    let (client, url) = (client.timeout(DEADLINE).build()?, format!("{base}{path}"));
+    let answer = client.get(&url).send().await.map_err(reqwest::Error::without_url);
     let answer = answer.with_context(|| told!("{url} 没有回答", "{url} does not answer").to_string())?;
     Ok(format!("{}\n{}", answer.status(), answer.text().await?))
 }

@@ -4,6 +4,7 @@
 mod console;
 mod dropins;
 mod duty;
+mod opening;
 mod peers;
 mod secret;
 mod sources;
@@ -13,13 +14,14 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::at::{At, Named};
-use super::{ChartExpression, ChartTheme, ChartsOf, Face, Language};
+use super::at::{At, Named, Several};
+use super::{Area, ChartExpression, ChartTheme, ChartsOf, Face, Language};
 use crate::ingest::generic::Mapping;
 use crate::level::Level;
 pub(super) use console::Console;
 pub(super) use dropins::{AsWecom, Robot};
 pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
+pub(super) use opening::Opening;
 pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
 pub(super) use sources::{Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};
@@ -29,10 +31,11 @@ pub(super) use sources::{Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, So
 #[serde(deny_unknown_fields)]
 #[schemars(title = "wegraf.yaml")]
 pub(super) struct File {
-    /// 监听地址，默认 127.0.0.1:8080；非本机地址需要 `sources`，或明确写 `allow_anonymous: true`。
-    /// Where to listen; an address that is not loopback needs `sources` or an explicit `allow_anonymous: true`.
+    /// 监听地址，默认 127.0.0.1:8080；可以是 `unix:路径`，也可以写几个。非本机地址需要 `sources`，或明确写 `allow_anonymous: true`。
+    /// Where to listen: IP:PORT, `unix:PATH`, or a list of them; an address that is not loopback needs `sources` or an
+    /// explicit `allow_anonymous: true`.
     #[schemars(extend("default" = "127.0.0.1:8080"))]
-    pub listen: Option<At<String>>,
+    pub listen: Option<At<Several<Opening>>>,
     /// 前面的反向代理的地址或网段。只有它们发来的 `X-Forwarded-For`（没有时看 `Forwarded`）才算数；不写则都不看。
     /// Addresses or networks of reverse proxies in front. Their `X-Forwarded-For` (else `Forwarded`) is believed;
     /// from other addresses, and without this key, those headers are ignored.
@@ -41,7 +44,7 @@ pub(super) struct File {
     /// A second address that speaks TLS; its files are read again when they change, without a closed connection.
     pub listen_tls: Option<At<ListenTls>>,
     /// 另外再开一个只给监控用的地址：/healthz、/readyz、/metrics；告警入口被挤满时它照样回答。
-    /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers even if the other is crowded.
+    /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers however crowded the other is.
     pub listen_monitoring: Option<At<String>>,
     /// 内存上限（KB、MB、GB，1 KB = 1024 字节），至少 128MB；装不下的请求等待或得到 503，不会被杀。
     /// How much memory the process takes at most, at least 128MB; what does not fit waits, or is answered 503.
@@ -82,8 +85,8 @@ pub(super) struct File {
     pub smtp: Option<At<Smtp>>,
     /// 通用 webhook：名字和地址。Generic webhooks: names and addresses.
     pub hooks: Option<At<Named<Hook>>>,
-    /// wegraf 自己出问题时告诉谁；不写就是路由根上的接收者。
-    /// Who is told when wegraf itself has trouble; default: the receiver at the root of the route.
+    /// wegraf 自己出问题时告诉谁；不写就只有日志和指标。
+    /// Who is told when wegraf itself has trouble; without it there are only logs and metrics.
     pub alarm: Option<At<Alarm>>,
     /// 一切正常时定期访问的地址，停了由别人发现。
     /// A URL that is called as long as all is well, so that another program notices when it is not.
@@ -136,6 +139,9 @@ pub(super) struct ListenTls {
     pub certificate: At<PathBuf>,
     /// 私钥文件（PEM，不带口令）。Its key (PEM, without a passphrase).
     pub key: At<PathBuf>,
+    /// 只给谁用，默认全部。Whom it serves; default: all.
+    #[schemars(extend("minItems" = 1))]
+    pub paths: Option<At<Vec<At<Area>>>>,
 }
 
 /// 一条链接改写。One rule for links.

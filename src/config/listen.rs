@@ -1,22 +1,116 @@
-//! Where to listen: one address in the clear, one with TLS, one for monitoring alone.
+//! Where to listen: addresses in the clear, one with TLS, one for monitoring alone.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use x509_cert::der::Decode as _;
 
-use super::file::File;
+use super::at::At;
+use super::file::{File, Opening};
 use super::finding::Place;
 use super::resolve::{Resolver, placed, value};
 use crate::alert::Timestamp;
+use crate::words::words;
 
 const LISTEN: &str = "127.0.0.1:8080";
+/// Stands before the path of a socket in the file system.
+const UNIX: &str = "unix:";
+
+/// Where a listener is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAt {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket in the file system: for a proxy on the same machine.
+    Unix(PathBuf),
+}
+
+impl ListenAt {
+    /// Can only this machine reach it? A proxy stands before a socket in the file system, and others before the proxy.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.ip().is_loopback())
+    }
+
+    /// The address, if others reach it without a proxy.
+    pub fn in_the_open(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => (!address.ip().is_loopback()).then_some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// How a program on this machine writes it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Tcp(address) => format!("http://{address}"),
+            Self::Unix(_) => "http://127.0.0.1".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for ListenAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(UNIX).filter(|path| !path.is_empty()) {
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text
+                .parse()
+                .map(Self::Tcp)
+                .map_err(|_| words("写 IP:端口，或 unix:路径", "write IP:PORT, or unix:PATH").to_string()),
+        }
+    }
+}
+
+/// Whom an address serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// 发送告警的程序。Senders of alerts, and those that speak to another program.
+    Webhook,
+    /// 企业微信的回调。Callbacks of WeCom.
+    Callback,
+    /// 网页：消息里的链接、图片和控制台。Pages: links in messages, pictures and the console.
+    Pages,
+    /// 接口和命令。The API, and commands of this machine.
+    Api,
+    /// /healthz、/readyz、/metrics。
+    Monitoring,
+}
+
+/// An address in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// Where.
+    pub at: ListenAt,
+    /// Whom it serves; empty: all.
+    pub areas: Vec<Area>,
+}
+
+impl Listening {
+    /// Does it serve those?
+    pub fn serves(&self, area: Area) -> bool {
+        self.areas.is_empty() || self.areas.contains(&area)
+    }
+}
 
 /// An address that speaks TLS.
 #[derive(Clone)]
@@ -27,6 +121,8 @@ pub struct ListenTls {
     pub certificate: Arc<CertifiedKey>,
     /// When the certificate expires.
     pub expires_at: Timestamp,
+    /// Whom it serves; empty: all.
+    pub areas: Vec<Area>,
 }
 
 impl fmt::Debug for ListenTls {
@@ -47,30 +143,49 @@ enum Unusable {
 
 impl Resolver<'_> {
     /// `listen`, in the clear: commands on this machine use it, too.
-    pub(super) fn listen(&mut self, file: &File, nobody_proves: bool) -> Option<SocketAddr> {
+    pub(super) fn listen(&mut self, file: &File, nobody_proves: bool) -> Vec<Listening> {
         let place = file.listen.as_ref().map(|listen| listen.place).unwrap_or_default();
-        let text = value(file.listen.as_ref()).map_or(LISTEN, String::as_str);
-        let listen = match self.around.listen {
-            Some(address) => address,
-            None => self.socket_address(place, "listen", text)?,
+        let written: Vec<(Place, Opening)> = match (&self.around.listen, value(file.listen.as_ref())) {
+            (Some(at), _) => vec![(place, Opening { address: at.to_string(), paths: None })],
+            (None, Some(several)) => several.0.iter().filter_map(|one| Some((one.place, one.get()?.clone()))).collect(),
+            (None, None) => vec![(place, Opening { address: LISTEN.to_owned(), paths: None })],
         };
-        self.is_not_open(place, listen, file, nobody_proves);
-        Some(listen)
+        let mut all: Vec<Listening> = Vec::new();
+        for (place, Opening { address, paths }) in written {
+            let at = match address.strip_prefix(UNIX) {
+                Some(path) if !path.is_empty() => ListenAt::Unix(self.folder.join(path)),
+                _ => match self.socket_address(place, "listen", &address) {
+                    Some(address) => ListenAt::Tcp(address),
+                    None => continue,
+                },
+            };
+            self.is_not_open(place, &at, file, nobody_proves);
+            for other in &all {
+                match (&at, &other.at) {
+                    (ListenAt::Tcp(one), ListenAt::Tcp(other)) => {
+                        self.stand_apart((place, "listen", *one), ("listen", *other), 8081);
+                    }
+                    (one, other) if one == other => self.found.mistake(
+                        place,
+                        (format!("`listen` 里 {one} 写了两次"), format!("{one} is given twice in `listen`")),
+                        ("只留一个", "keep one of them"),
+                    ),
+                    _ => {}
+                }
+            }
+            all.push(Listening { at, areas: areas(paths.as_ref()) });
+        }
+        all
     }
 
     /// `listen_tls`: the address and what it shows. Its files are read again when they change; a pair that does not match
     /// is a mistake, so that the old one stays in force while a renewal is half written.
-    pub(super) fn listen_tls(
-        &mut self,
-        file: &File,
-        nobody_proves: bool,
-        main: Option<SocketAddr>,
-    ) -> Option<ListenTls> {
+    pub(super) fn listen_tls(&mut self, file: &File, nobody_proves: bool, main: &[Listening]) -> Option<ListenTls> {
         let tls = value(file.listen_tls.as_ref())?;
         let (place, text) = placed(Some(&tls.address))?;
         let address = self.socket_address(place, "listen_tls.address", text)?;
-        self.is_not_open(place, address, file, nobody_proves);
-        if let Some(main) = main {
+        self.is_not_open(place, &ListenAt::Tcp(address), file, nobody_proves);
+        for main in tcp(main) {
             self.stand_apart((place, "listen_tls", address), ("listen", main), 8443);
         }
         let (certificate_place, certificate) = placed(Some(&tls.certificate))?;
@@ -79,7 +194,10 @@ impl Resolver<'_> {
         self.files.extend([certificate.clone(), key.clone()]);
         self.secret_file(key_place, &key);
         match read(&certificate, &key) {
-            Ok((certified, expires_at)) => Some(ListenTls { address, certificate: Arc::new(certified), expires_at }),
+            Ok((certified, expires_at)) => {
+                let areas = areas(tls.paths.as_ref());
+                Some(ListenTls { address, certificate: Arc::new(certified), expires_at, areas })
+            }
             Err(unusable) => {
                 self.unusable(unusable, (certificate_place, &certificate), (key_place, &key));
                 None
@@ -88,7 +206,7 @@ impl Resolver<'_> {
     }
 
     /// `listen_monitoring`, in the clear.
-    pub(super) fn listen_monitoring(&mut self, file: &File, main: Option<SocketAddr>) -> Option<SocketAddr> {
+    pub(super) fn listen_monitoring(&mut self, file: &File, main: &[Listening]) -> Option<SocketAddr> {
         let (place, text) = placed(file.listen_monitoring.as_ref())?;
         let Ok(address) = text.parse::<SocketAddr>() else {
             self.found.mistake(
@@ -103,10 +221,8 @@ impl Resolver<'_> {
         };
         // Also where its certificate cannot be read.
         let tls = value(file.listen_tls.as_ref()).and_then(|tls| tls.address.get()?.parse().ok());
-        for (key, other) in [("listen", main), ("listen_tls", tls)] {
-            if let Some(other) = other {
-                self.stand_apart((place, "listen_monitoring", address), (key, other), 9095);
-            }
+        for (key, other) in tcp(main).map(|main| ("listen", main)).chain(tls.map(|tls| ("listen_tls", tls))) {
+            self.stand_apart((place, "listen_monitoring", address), (key, other), 9095);
         }
         Some(address)
     }
@@ -154,10 +270,10 @@ impl Resolver<'_> {
 
     /// An address that others can reach needs sources, or `allow_anonymous`. Sources that did not fit are reported as
     /// mistakes.
-    fn is_not_open(&mut self, place: Place, address: SocketAddr, file: &File, nobody_proves: bool) {
+    fn is_not_open(&mut self, place: Place, address: &ListenAt, file: &File, nobody_proves: bool) {
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
-        if !address.ip().is_loopback() && none && !allowed {
+        if !address.is_local() && none && !allowed {
             self.found.mistake(
                 place,
                 (
@@ -217,6 +333,19 @@ impl Resolver<'_> {
         };
         self.found.mistake(place, what, remedy);
     }
+}
+
+/// The addresses with a port.
+fn tcp(all: &[Listening]) -> impl Iterator<Item = SocketAddr> {
+    all.iter().filter_map(|listening| match listening.at {
+        ListenAt::Tcp(address) => Some(address),
+        ListenAt::Unix(_) => None,
+    })
+}
+
+fn areas(written: Option<&At<Vec<At<Area>>>>) -> Vec<Area> {
+    let written = value(written).into_iter().flatten();
+    written.filter_map(|area| area.get().copied()).collect()
 }
 
 /// Does the system refuse the second of these? An unspecified address takes the port on all of them.

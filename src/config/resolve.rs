@@ -2,7 +2,7 @@
 //!
 //! Nothing here stops at a mistake. A part that cannot be made is `None`, and its reason is reported.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -12,6 +12,7 @@ use super::at::At;
 use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
+use super::listen::ListenAt;
 use super::tokens::Token;
 use super::{Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
@@ -31,7 +32,7 @@ pub(super) struct Surroundings<'a> {
     /// Reads an environment variable.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// An address from the command line, in place of `listen`.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// Which secrets have to be there.
     pub secrets: Secrets,
 }
@@ -95,9 +96,9 @@ impl<'a> Resolver<'a> {
         let dropins = self.dropins(file);
         let nobody_proves = sources.is_empty() && dropins.is_empty();
         let listen = self.listen(file, nobody_proves);
-        let listen_tls = self.listen_tls(file, nobody_proves, listen);
+        let listen_tls = self.listen_tls(file, nobody_proves, &listen);
         let trusted_proxies = self.trusted_proxies(file, nobody_proves);
-        let listen_monitoring = self.listen_monitoring(file, listen);
+        let listen_monitoring = self.listen_monitoring(file, &listen);
         let memory = self.memory(file.memory.as_ref());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
         let database = self.database(file.database.as_ref());
@@ -128,16 +129,14 @@ impl<'a> Resolver<'a> {
         let (charts, upstreams) = self.charts(file, upstreams);
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
-        let listen = listen?;
-        self.judge_tokens(listen, listen_tls.as_ref().map(|tls| tls.address));
+        let local = listen.iter().all(|listening| listening.at.is_local())
+            && listen_tls.as_ref().is_none_or(|tls| tls.address.ip().is_loopback());
+        self.judge_tokens(local, listen.iter().find_map(|listening| listening.at.in_the_open()));
         self.note_unused(file);
         Some(Config {
             path: self.found.file.clone(),
             // Without sources only this machine can reach the server, and it is trusted.
-            allow_anonymous: allowed
-                || nobody_proves
-                    && listen.ip().is_loopback()
-                    && listen_tls.as_ref().is_none_or(|tls| tls.address.ip().is_loopback()),
+            allow_anonymous: allowed || nobody_proves && local,
             listen,
             listen_tls,
             trusted_proxies,

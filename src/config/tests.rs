@@ -41,7 +41,7 @@ receivers:
 fn a_webhook_and_a_receiver_are_a_whole_configuration() {
     let (config, notes) = good(SMALL);
     assert_eq!(notes, []);
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.front().to_string(), "127.0.0.1:8080");
     assert_eq!(config.database, Database::Sqlite("wegraf.db".into()));
     assert_eq!(config.language, Language::Zh);
     assert_eq!(config.timezone.iana_name(), Some("Asia/Shanghai"));
@@ -212,6 +212,11 @@ const WRONG: &[Case] = &[
         "listen: 0.0.0.0:8080\nallow_anonymous: true\nlisten_monitoring: 127.0.0.1:8080\n",
         &[(3, 20, "share a port", "127.0.0.1:9095")],
     ),
+    (
+        "listen: [127.0.0.1:8080, { address: 127.0.0.1:8080, paths: [nobody] }, 'unix:a', 'unix:a']\nallow_anonymous: true\n",
+        &[(1, 26, "are the same", "8081"), (1, 61, "unknown here", "`webhook`"), (1, 82, "given twice", "keep one")],
+    ),
+    ("listen: unix:/run/wegraf.sock\n", &[(1, 9, "anybody could post", "allow_anonymous: true")]),
     ("listen: [::]:8080\n", &[(1, 13, "not valid YAML", "quotes")]),
     ("trusted_proxies: 127.0.0.1\n", &[(1, 18, "a list [ … ] is expected here", "")]),
     ("trusted_proxies: [127.0.0.1, nginx]\n", &[(1, 30, "`nginx` in `trusted_proxies` is neither", "10.0.0.0/8")]),
@@ -513,8 +518,9 @@ fn a_plain_secret_in_a_file_that_others_can_read_is_noted() {
 #[test]
 fn an_address_from_the_command_line_is_judged_like_one_in_the_file() {
     let environment = |_: &str| None;
-    let listen = Some("0.0.0.0:80".parse().unwrap());
+    let listen: Option<ListenAt> = Some("0.0.0.0:80".parse().unwrap());
     let read = |text: &str| {
+        let listen = listen.clone();
         Config::read(
             text,
             Path::new("w"),
@@ -523,7 +529,7 @@ fn an_address_from_the_command_line_is_judged_like_one_in_the_file() {
     };
     assert!(read(SMALL).unwrap_err()[0].reason.en.contains("anybody could post"));
     let (config, _) = read(&format!("allow_anonymous: true\n{SMALL}")).unwrap();
-    assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.front().to_string(), "0.0.0.0:80");
 }
 
 #[test]

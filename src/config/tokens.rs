@@ -52,8 +52,7 @@ impl Resolver<'_> {
     }
 
     /// Reports weak and shared tokens, more strictly where other machines can try.
-    pub(super) fn judge_tokens(&mut self, listen: SocketAddr, tls: Option<SocketAddr>) {
-        let local = listen.ip().is_loopback() && tls.is_none_or(|tls| tls.ip().is_loopback());
+    pub(super) fn judge_tokens(&mut self, local: bool, open: Option<SocketAddr>) {
         let tokens = std::mem::take(&mut self.tokens);
         for (index, token) in tokens.iter().enumerate() {
             self.strength(token, local);
@@ -76,7 +75,9 @@ impl Resolver<'_> {
                 );
             }
         }
-        if let Some(token) = tokens.iter().find(|token| token.shown && !listen.ip().is_loopback()) {
+        if let Some(listen) = open
+            && let Some(token) = tokens.iter().find(|token| token.shown)
+        {
             self.found.note(
                 token.place,
                 (

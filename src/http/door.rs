@@ -1,7 +1,7 @@
 //! The accept loop and the life cycle of a connection.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,11 +16,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::listen::Listener;
 use super::lobby::{Lobby, Seat};
 use super::tls::Stream;
 use super::{peer, refusal};
@@ -37,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves `router` until `stop`, with TLS where there is an acceptor, then lets requests in flight finish.
 pub(super) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<TlsAcceptor>,
     router: axum::Router,
     lobby: Arc<Lobby>,
@@ -52,7 +52,7 @@ pub(super) async fn serve(
     let _sweep = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move { sweeper.sweep().await }));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, tls.as_ref()) => accepted,
             () = stop.cancelled() => break,
         };
         let (stream, socket) = match accepted {
@@ -68,8 +68,6 @@ pub(super) async fn serve(
             seat = lobby.enter(socket.ip()) => seat,
             () = stop.cancelled() => break,
         };
-        // Small answers must not wait for the next packet.
-        let _ = stream.set_nodelay(true);
         let router = TowerToHyperService::new(router.clone());
         let guest = seat.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -84,7 +82,6 @@ pub(super) async fn serve(
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });
-        let stream = Stream::new(stream, tls.as_ref());
         let line = TokioIo::new(Line { stream, peer: socket.ip(), seat: seat.clone() });
         let connection = graceful.watch(server.serve_connection(line, service));
         tokio::spawn(async move {
@@ -105,9 +102,26 @@ pub(super) async fn serve(
     }
 }
 
+/// The next connection, and where it comes from. A socket in the file system has no address: what comes there comes from
+/// this machine.
+async fn accept(listener: &Listener, tls: Option<&TlsAcceptor>) -> io::Result<(Stream, SocketAddr)> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, socket) = listener.accept().await?;
+            // Small answers must not wait for the next packet.
+            let _ = stream.set_nodelay(true);
+            Ok((Stream::new(stream, tls), socket))
+        }
+        Listener::Unix(listener) => Ok((Stream::Local(listener.accept().await?), (Ipv4Addr::LOCALHOST, 0).into())),
+    }
+}
+
 /// Prepares a listener for many connections. Settings that the machine refuses stay unchanged.
-fn widen(listener: &TcpListener) {
-    let socket = SockRef::from(listener);
+fn widen(listener: &Listener) {
+    let socket = match listener {
+        Listener::Tcp(listener) => SockRef::from(listener),
+        Listener::Unix(listener) => SockRef::from(listener),
+    };
     // Connections inherit it.
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
     let _ = socket.listen(BACKLOG);

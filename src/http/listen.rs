@@ -1,20 +1,23 @@
 //! The listeners: how many connections each accepts, and what each serves.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use listenfd::ListenFd;
 use rustix::process::Resource;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::guests::Places;
 use super::lobby::Lobby;
+use super::local::LocalListener;
 use super::refusal::Refusals;
 use super::scrape::Figures;
 use super::{Gate, Server, door, router, tls, watched, words};
-use crate::config::Config;
+use crate::config::{Area, Config, ListenAt};
 use crate::room::Room;
 
 /// Descriptors reserved for the store, for WeCom and for other files.
@@ -22,11 +25,29 @@ const DESCRIPTORS: usize = 256;
 /// The connections of a monitoring listener.
 const MONITORS: Places = Places { strangers: 64, known: 0, unproven: 64 << 10 };
 
+/// A listener in the clear.
+#[derive(Debug)]
+pub enum Listener {
+    /// At a port.
+    Tcp(TcpListener),
+    /// In the file system.
+    Unix(LocalListener),
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_err(|_| fmt::Error)?.fmt(f),
+            Self::Unix(listener) => listener.fmt(f),
+        }
+    }
+}
+
 /// The listeners.
 #[derive(Debug)]
 pub struct Doors {
-    /// Everything.
-    pub main: TcpListener,
+    /// In the clear, and whom each serves; none: all.
+    pub main: Vec<(Listener, Vec<Area>)>,
     /// Everything, with TLS.
     pub tls: Option<TcpListener>,
     /// `/healthz`, `/readyz` and `/metrics` alone.
@@ -36,15 +57,25 @@ pub struct Doors {
 impl Doors {
     /// Listens where `config` says.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        // Sockets that systemd holds stay open during a restart: the first is for `listen`, the next ones for
+        // Sockets that systemd holds stay open during a restart: the first ones are for `listen`, the next ones for
         // `listen_monitoring` and `listen_tls`, as far as these are configured.
         let mut given = ListenFd::from_env();
-        let main = match taken(&mut given, 0)? {
-            Some(listener) => listener,
-            None => listen(config.listen).await?,
-        };
+        let mut main = Vec::new();
+        for (place, listening) in config.listen.iter().enumerate() {
+            let listener = match &listening.at {
+                ListenAt::Tcp(address) => Listener::Tcp(match taken(&mut given, place)? {
+                    Some(listener) => listener,
+                    None => listen(*address).await?,
+                }),
+                ListenAt::Unix(path) => Listener::Unix(match given.take_unix_listener(place)? {
+                    Some(listener) => LocalListener::given(listener)?,
+                    None => LocalListener::open(path).await?,
+                }),
+            };
+            main.push((listener, listening.areas.clone()));
+        }
         let mut others = [config.listen_monitoring, config.listen_tls.as_ref().map(|tls| tls.address)].into_iter();
-        let mut place = 1;
+        let mut place = main.len();
         let mut next = async || -> anyhow::Result<Option<TcpListener>> {
             let Some(address) = others.next().flatten() else { return Ok(None) };
             let listener = match taken(&mut given, place)? {
@@ -58,11 +89,16 @@ impl Doors {
         let tls = next().await?;
         Ok(Self { main, tls, monitoring })
     }
+
+    /// The first address.
+    pub fn front(&self) -> String {
+        self.main.first().map(|(listener, _)| listener.to_string()).unwrap_or_default()
+    }
 }
 
 impl From<TcpListener> for Doors {
     fn from(main: TcpListener) -> Self {
-        Self { main, tls: None, monitoring: None }
+        Self { main: vec![(Listener::Tcp(main), Vec::new())], tls: None, monitoring: None }
     }
 }
 
@@ -87,18 +123,24 @@ pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
     let refusals = Arc::new(Refusals::of(&server));
     let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone(), stop.clone());
     let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
-    let main = door::serve(doors.main, None, router(gate()), lobby.clone(), stop.clone());
-    // Its connections share the places of the main listener: the bounds hold for both together.
+    // Their connections share their places: the bounds hold for all of them together.
+    let mut main = JoinSet::new();
+    for (listener, areas) in doors.main {
+        main.spawn(door::serve(listener, None, router(gate(), areas), lobby.clone(), stop.clone()));
+    }
+    let main = main.join_all();
     let tls = async {
         if let Some(listener) = doors.tls {
             let acceptor = tls::acceptor(server.setup.clone());
-            door::serve(listener, Some(acceptor), router(gate()), lobby.clone(), stop.clone()).await;
+            let areas = server.setup.now().config.listen_tls.as_ref().map(|tls| tls.areas.clone()).unwrap_or_default();
+            let listener = Listener::Tcp(listener);
+            door::serve(listener, Some(acceptor), router(gate(), areas), lobby.clone(), stop.clone()).await;
         }
     };
     let monitoring = async {
         if let Some(listener) = doors.monitoring {
             let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
-            door::serve(listener, None, watched().with_state(gate()), lobby, stop.clone()).await;
+            door::serve(Listener::Tcp(listener), None, watched().with_state(gate()), lobby, stop.clone()).await;
         }
     };
     let served = async { tokio::join!(main, tls, monitoring) };

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::lobby::Seat;
 use super::peer::Peer;
 use super::{Server, Setup, paths, words};
+use crate::config::Area;
 use crate::incidents::{Incidents, Kind, Subject};
 use crate::intake::Refused;
 use crate::live::Live;
@@ -247,6 +248,14 @@ impl Refusals {
             }
         }
     }
+}
+
+/// Hands on only requests of those whom an address serves; without `areas` it serves all.
+pub(super) async fn only(State(areas): State<Arc<Vec<Area>>>, request: Request, next: Next) -> Response {
+    if areas.is_empty() || Place::of(request.uri().path()).areas().iter().any(|area| areas.contains(area)) {
+        return next.run(request).await;
+    }
+    StatusCode::NOT_FOUND.into_response()
 }
 
 /// Sees every answer. Puts the [`Peer`] into the extensions of each incoming request.

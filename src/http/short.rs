@@ -77,9 +77,9 @@ async fn follow(
 enum Leads {
     /// Straight to this address.
     On(String),
-    /// The host is unknown: the visitor is asked first.
+    /// There after the visitor was asked: the host is not known.
     Asking { host: String, url: String },
-    /// No redirect: the link expired, or leads to wegraf itself, where addresses authorise acts.
+    /// Nowhere: it ended, or it would lead to wegraf itself, where addresses authorise acts.
     Nowhere,
 }
 

@@ -11,7 +11,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DEFAULT_VERSIONS, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
@@ -51,6 +51,8 @@ pub(super) fn acceptor(setup: Live<Setup>) -> TlsAcceptor {
 pub(super) enum Stream {
     /// In the clear.
     Plain(TcpStream),
+    /// In the clear, within this machine.
+    Local(UnixStream),
     /// Shaking hands.
     Greeting(Accept<TcpStream>),
     /// With TLS.
@@ -88,6 +90,7 @@ impl AsyncRead for Stream {
         ready!(self.poll_greeting(context))?;
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Local(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Greeting(_) => Poll::Ready(Ok(())),
         }
@@ -99,6 +102,7 @@ impl AsyncWrite for Stream {
         ready!(self.poll_greeting(context))?;
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Local(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Greeting(_) => Poll::Ready(Ok(0)),
         }
@@ -112,6 +116,7 @@ impl AsyncWrite for Stream {
         ready!(self.poll_greeting(context))?;
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Self::Local(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
             Self::Greeting(_) => Poll::Ready(Ok(0)),
         }
@@ -124,6 +129,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Local(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             Self::Greeting(_) => Poll::Ready(Ok(())),
         }
@@ -132,6 +138,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Local(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             // Nothing was said: dropping the socket closes it.
             Self::Greeting(_) => Poll::Ready(Ok(())),

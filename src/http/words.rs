@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::words::{Words, words};
 
@@ -70,6 +71,19 @@ pub(super) fn cannot_listen(address: SocketAddr, kind: ErrorKind) -> Words {
         _ => (String::new(), String::new()),
     };
     (format!("无法监听 {address}。{zh}"), format!("cannot listen on {address}. {en}")).into()
+}
+
+/// A listener in the file system cannot be opened.
+pub(super) fn cannot_listen_locally(path: &Path, kind: ErrorKind) -> Words {
+    let (zh, en) = match kind {
+        ErrorKind::AddrInUse => ("另一个进程在用它", "another process answers there"),
+        ErrorKind::AlreadyExists => ("那里有一个别的文件，不会删它", "another file is there, which is not deleted"),
+        ErrorKind::NotFound => ("目录不存在", "there is no such folder"),
+        ErrorKind::PermissionDenied => ("没有权限", "no permission"),
+        _ => ("", ""),
+    };
+    let path = path.display();
+    (format!("无法监听 unix:{path}。{zh}"), format!("cannot listen on unix:{path}. {en}")).into()
 }
 
 /// No source may use an address; `key` makes it exist.

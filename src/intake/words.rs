@@ -1,4 +1,4 @@
-//! Texts for senders about their calls.
+//! What senders are told of their calls.
 
 use std::io;
 

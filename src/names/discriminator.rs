@@ -1,4 +1,4 @@
-//! Distinguishes alerts with the same labels.
+//! What distinguishes two alerts besides the labels.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl Discriminator {
         Self(format!("{CONTENT}{digest}"))
     }
 
-    /// Does it identify the alert without its labels?
+    /// Does it identify the alert alone, whatever its labels?
     pub fn is_key(&self) -> bool {
         self.0.starts_with(KEY)
     }

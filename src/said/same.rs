@@ -1,4 +1,4 @@
-//! Removes repetitions: of the rule's name in the summary, of the summary in the description.
+//! What is said twice: the summary in the rule's name, the description in the summary.
 
 use std::collections::BTreeSet;
 

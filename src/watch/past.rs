@@ -30,7 +30,7 @@ enum Word {
     Over,
 }
 
-/// The reports of the present outage so far.
+/// What was reported of the present outage.
 pub(super) struct Past {
     deliver: Deliver,
     bypass: Bypass,

@@ -36,21 +36,22 @@ impl Wegraf {
 
     /// The same with further arguments.
     pub async fn serve_with(world: &mut World, arguments: &[&str]) -> Self {
-        Self::start(world, "127.0.0.1:0", arguments).await
+        Self::start(world, &[&["--listen", "127.0.0.1:0"], arguments].concat()).await
+    }
+
+    /// The same at the addresses that the configuration names.
+    pub async fn serve_as_written(world: &mut World) -> Self {
+        Self::start(world, &[]).await
     }
 
     /// The same at an address that stays the same over a restart.
     pub async fn serve_at(world: &mut World, address: SocketAddr) -> Self {
-        Self::start(world, &address.to_string(), &[]).await
+        Self::start(world, &["--listen", &address.to_string()]).await
     }
 
-    async fn start(world: &mut World, listen: &str, arguments: &[&str]) -> Self {
-        let mut child = command(world)
-            .args(["serve", "-c", "wegraf.yaml", "--listen", listen])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    async fn start(world: &mut World, arguments: &[&str]) -> Self {
+        let mut child =
+            command(world).args(["serve", "-c", "wegraf.yaml"]).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         loop {

@@ -28,10 +28,15 @@ async fn unpacked(world: &World, bundle: &str) -> Vec<(String, String)> {
     files.map(|path| (name(&path), std::fs::read_to_string(&path).unwrap())).collect()
 }
 
+/// Every byte of a text percent-encoded.
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"))
+}
+
 /// Is a canary in this text: as it is, percent-encoded, or within a Base64 text?
 fn holds(text: &str, canary: &str) -> bool {
     let percent = form_urlencoded::byte_serialize(canary.as_bytes()).collect::<String>();
-    let all: String = canary.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"));
+    let all = escaped(canary);
     let lax = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
@@ -114,10 +119,9 @@ async fn a_bundle_holds_what_a_report_needs_and_nothing_that_is_private() {
     let with = unpacked(&world, "b.tar.gz").await;
     assert!(leak(&with, &["canary-alert-text"]).unwrap().ends_with("messages.txt"));
     assert_eq!(leak(&with, &SECRETS), None);
-    let all = |secret: &str| secret.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"));
     for planted in [
         "x sim-app-secret y".to_owned(),
-        all("sim-app-secret"),
+        escaped("sim-app-secret"),
         STANDARD_NO_PAD.encode("am:sim-app-secret"),
         URL_SAFE_NO_PAD.encode("a:sim-app-secret??"),
     ] {

@@ -1,6 +1,5 @@
 //! `wegraf console token`: tokens of the API.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
@@ -10,7 +9,7 @@ use serde_json::json;
 use super::ordered;
 use crate::cli::screen::Screen;
 use crate::cli::{ConfigFile, Misused};
-use crate::config::Config;
+use crate::config::{Config, ListenAt};
 use crate::http::api::token::{Scope, fresh, is_name};
 use crate::http::{EndTokenOrder, TokenOrder};
 use crate::render::Clock as Reading;
@@ -62,7 +61,7 @@ pub struct Create {
     pub owner: String,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
@@ -93,7 +92,7 @@ pub struct End {
     pub by: String,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
 }
 
 fn scope(word: &str) -> Result<Scope, String> {
@@ -219,7 +218,7 @@ async fn listed(list: &List) -> anyhow::Result<Screen> {
     Ok(screen)
 }
 
-async fn end(config: &Config, listen: Option<SocketAddr>, name: &str, by: String) -> anyhow::Result<bool> {
+async fn end(config: &Config, listen: Option<ListenAt>, name: &str, by: String) -> anyhow::Result<bool> {
     match Store::open(&config.database, Clock::System.now()).await {
         Ok(store) => {
             let ended = store.end_api_token(name.to_owned(), by, Clock::System.now()).await?;

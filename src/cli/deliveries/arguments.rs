@@ -1,6 +1,5 @@
 //! The arguments of `wegraf deliveries`, and the messages that a selection means.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -8,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::when::When;
 use crate::alert::{ThreadId, Timestamp};
 use crate::cli::{ConfigFile, Misused, label};
+use crate::config::ListenAt;
 use crate::names::LaneKey;
 use crate::store::{DeliveryFilter, State};
 use crate::words::words;
@@ -76,7 +76,7 @@ pub enum DeliveriesCommand {
         ids: Vec<String>,
         /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
         #[arg(long, value_name = "ADDR")]
-        listen: Option<SocketAddr>,
+        listen: Option<ListenAt>,
         /// 输出 JSON。 Answer in JSON.
         #[arg(long)]
         json: bool,
@@ -94,7 +94,7 @@ pub enum DeliveriesCommand {
         by: String,
         /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
         #[arg(long, value_name = "ADDR")]
-        listen: Option<SocketAddr>,
+        listen: Option<ListenAt>,
         /// 输出 JSON。 Answer in JSON.
         #[arg(long)]
         json: bool,

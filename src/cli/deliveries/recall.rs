@@ -1,6 +1,5 @@
 //! Recalls messages: through the running gateway if it holds the SQLite file, else directly.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -10,7 +9,7 @@ use super::{find, print};
 use crate::answer::Via;
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
-use crate::config::Config;
+use crate::config::{Config, ListenAt};
 use crate::deliver::{client, recall, recallable};
 use crate::http::{RecallAnswer, RecallOrder};
 use crate::links::LinkKey;
@@ -27,7 +26,7 @@ pub(super) async fn run(
     config: &Config,
     ids: &[String],
     by: &str,
-    listen: SocketAddr,
+    listen: Option<&ListenAt>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let messages = meant(record, ids).await?;
@@ -39,7 +38,7 @@ pub(super) async fn run(
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
-            let gateway = Gateway::new(listen, pid, key)?;
+            let gateway = Gateway::new(config, listen, pid, key)?;
             let mut outcomes = Vec::new();
             for message in messages {
                 outcomes.push((message, order(&gateway, message, by).await?));

@@ -1,6 +1,5 @@
 //! Resends messages: through the running gateway if it holds the SQLite file, else directly in the store.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::{find, print};
 use crate::cli::gateway::Gateway;
 use crate::cli::screen::Screen;
-use crate::config::Config;
+use crate::config::{Config, ListenAt};
 use crate::deliver::{Again, again, is_resend};
 use crate::links::LinkKey;
 use crate::store::{Store, StoreError, Unopened};
@@ -24,7 +23,7 @@ pub(super) async fn run(
     record: &Store,
     config: &Config,
     ids: &[String],
-    listen: SocketAddr,
+    listen: Option<&ListenAt>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let messages = meant(record, ids).await?;
@@ -36,7 +35,7 @@ pub(super) async fn run(
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
-            (ask(&Gateway::new(listen, pid, key)?, &messages).await?, false)
+            (ask(&Gateway::new(config, listen, pid, key)?, &messages).await?, false)
         }
         Err(error) => return Err(error.into()),
     };

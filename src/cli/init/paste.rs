@@ -6,6 +6,7 @@ use super::draft::{Draft, variable};
 use super::write::Written;
 use crate::cli::source::{Sender, pasted};
 use crate::cli::{Init, SecretsIn};
+use crate::config::Area;
 use crate::words::{told, words};
 
 pub(super) fn tell(draft: &Draft, written: &Written, arguments: &Init, screen: &mut dyn Write) -> std::io::Result<()> {
@@ -47,7 +48,7 @@ pub(super) fn tell(draft: &Draft, written: &Written, arguments: &Init, screen: &
         writeln!(screen, "  wegraf serve -c {file}")?;
     }
     let Some(token) = &draft.token else { return Ok(()) };
-    let base = format!("http://{}", draft.config.listen);
+    let base = draft.config.door(Area::Webhook).url();
     writeln!(
         screen,
         "\n{}",

@@ -1,11 +1,10 @@
 //! The arguments of `wegraf silences`.
 
-use std::net::SocketAddr;
-
 use clap::{Args, Subcommand};
 use jiff::civil::Time;
 
 use crate::cli::ConfigFile;
+use crate::config::ListenAt;
 use crate::upstream::{Matcher, Span, parse_time};
 use crate::words::words;
 
@@ -43,7 +42,7 @@ pub struct ByWhom {
     pub author: String,
     /// 网关用 `serve --listen` 启动时，写同样的地址。 Where the gateway listens, if it was started with `serve --listen`.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAt>,
 }
 
 /// How long.

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::ValueEnum;
 
 use super::SourceNew;
-use crate::config::Config;
+use crate::config::{Area, Config};
 use crate::words::{Words, words};
 
 /// Random bytes of a fresh secret.
@@ -38,9 +38,9 @@ pub enum Sender {
     Zabbix,
     /// Uptime Kuma
     UptimeKuma,
-    /// 只能填 URL 的 Programs that take only a URL
+    /// 只能填 URL 的 Whatever takes a URL only
     Url,
-    /// 只能填 URL 又会丢掉参数的 Programs that take only a URL and drop its query
+    /// 只能填 URL 又会丢掉参数的 Whatever takes a URL only and drops its query
     Path,
     /// 其他，例如 curl Others, for example curl
     Other,
@@ -112,7 +112,7 @@ impl Draft {
             receivers => format!(", receivers: [{}]", receivers.join(", ")),
         };
         let entry = format!("{{ {}{scope} }}", arguments.sender.proof(&written));
-        let base = config.external_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+        let base = config.external_url.clone().unwrap_or_else(|| config.door(Area::Webhook).url());
         let receiver = match arguments.receivers.as_slice() {
             [receiver] => format!("/{receiver}"),
             _ => String::new(),

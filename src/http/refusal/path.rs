@@ -1,6 +1,6 @@
 //! Paths as logs and metrics may show them: without tokens.
 
-use crate::config::Config;
+use crate::config::{Area, Config};
 use crate::http::dropin;
 use crate::proof;
 
@@ -76,6 +76,18 @@ impl Place {
             Self::Api => "api",
             Self::Monitoring => "monitoring",
             Self::Other => "other",
+        }
+    }
+
+    /// Whom an address has to serve for it.
+    pub const fn areas(self) -> &'static [Area] {
+        match self {
+            Self::Webhook | Self::Push | Self::Other => &[Area::Webhook],
+            Self::Page => &[Area::Pages],
+            // Also the proof of the domain, for people who sign in by WeCom.
+            Self::Callback => &[Area::Callback, Area::Pages],
+            Self::Order | Self::Api => &[Area::Api],
+            Self::Monitoring => &[Area::Monitoring],
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) const FEISHU: Service = Service {
 
 const FEISHU_OK: &str = r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#;
 
-/// Does any text or any part of a post mention all members?
+/// Does any text or any part of a post call everybody?
 fn calls_all(tree: &Value) -> bool {
     match tree {
         Value::String(text) => ["<at user_id=\"all\"", "<at user_id='all'", "<at id=all>", "<at id=\"all\""]
@@ -64,7 +64,7 @@ fn calls_all(tree: &Value) -> bool {
     }
 }
 
-/// Mobile numbers, as texts or numbers, with or without separators.
+/// Mobile numbers, as texts or numbers, with or without what stands between their digits.
 fn mobiles(list: &Value) -> Vec<String> {
     let mobile = |item: &Value| {
         let text = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
@@ -80,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn all_forms_of_feishu_that_mention_all_are_recognised() {
+    fn everybody_is_called_in_every_form_that_feishu_has() {
         for body in [
             json!({ "content": { "text": "<at user_id=\"all\">所有人</at> 磁盘将满" } }),
             json!({ "content": { "post": { "zh_cn": { "content": [[{ "tag": "at", "user_id": "all" }]] } } } }),

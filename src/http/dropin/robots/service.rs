@@ -1,4 +1,4 @@
-//! The description of a service: its paths, its credential, how its body is read, and its answers.
+//! What a service is: where it is, how a call to it proves itself, what is read, what its client is told.
 
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse as _, Response};
@@ -12,31 +12,31 @@ use crate::http::dropin::unknown_token;
 use crate::http::refusal::{Cause, Refusal, with_headers};
 use crate::intake::{Called, Refused};
 
-/// The addresses of one program, and how calls to them are handled.
+/// A set of addresses that one program has, and how a call to them is taken.
 pub(super) struct Service {
-    /// The paths, in the router's syntax.
+    /// The addresses, as the router writes them.
     pub paths: &'static [&'static str],
-    /// Is a call meant for this service, if several services share a path?
+    /// Is such a call meant for it, where several programs share an address?
     pub fits: fn(&Asked) -> bool,
     /// What a GET is.
     pub get: Get,
-    /// The tokens of a call: in its head, and in its body after that was read.
+    /// The tokens that a call shows: in its head, and in its body once that was read.
     pub tokens: fn(&Asked) -> Vec<String>,
-    /// If the head has no token, the body is read for one.
+    /// Without one in its head, its body is read for one.
     pub token_in_body: bool,
-    /// All tokens must be known, and all their targets are told; otherwise the first known token decides.
+    /// All of them must be known, and all that they mean are told, at once; else the first known one decides.
     pub every: bool,
-    /// Without a token, the source's ordinary credential counts.
+    /// Without any, the source proves itself as anywhere.
     pub proven_without: bool,
-    /// The secret that must have signed in addition.
+    /// What must have signed besides.
     pub signed: Option<Signed>,
-    /// The people whom the call mentions.
+    /// Whom the call mentions.
     pub calls: fn(&Asked) -> Calls,
-    /// Members of an app that the call names; they replace the targets of the token.
+    /// The members of an app whom the call is for, instead of those whom the token means.
     pub members: fn(&Asked) -> Option<Members>,
-    /// The receiver that the call names; used if the token leads to the routes.
+    /// The receiver that the call names; it counts where the token means the routes.
     pub receiver: fn(&Asked) -> Option<String>,
-    /// A replacement for the body before it is parsed; `None`: the body itself.
+    /// What is read instead of the body; `None`: the body.
     pub reads: fn(&Asked) -> Option<Value>,
     pub answers: fn(&Asked, Outcome) -> Answer,
 }
@@ -58,21 +58,21 @@ pub(super) const PLAIN: Service = Service {
     answers: |_, _| text(StatusCode::OK, ""),
 };
 
-/// How a GET is handled.
+/// What a GET to an address is.
 #[derive(Clone, Copy)]
 pub(super) enum Get {
     /// Nothing.
     Never,
     /// A call like any other.
     Says,
-    /// A probe, answered with this text if the token is known.
+    /// A look at the address, with this answer for who knows a token.
     Looks(fn(&Asked) -> Answer),
 }
 
-/// The check in addition to the token: secret, request, body, time in milliseconds.
+/// What decides besides the token: the secret that must have signed, the request, its body, the time in milliseconds.
 pub(super) type Signed = fn(&SecretString, &Parts, &Value, i64) -> bool;
 
-/// The mentions of a call.
+/// Whom a call mentions.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     pub users: Vec<String>,
@@ -81,20 +81,20 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// `@all` counts only with `mention_all`. Userids of other chats do not exist in WeCom; mobile numbers do.
+    /// Everybody is called only by leave. Ids of other chats' users do not exist in WeCom; mobile numbers are the same.
     pub fn by_leave(self, everybody: bool) -> Called {
         let all = (self.everybody && everybody).then(|| Called::EVERYBODY.to_owned());
         Called::new(self.users.into_iter().chain(all), self.mobiles)
     }
 }
 
-/// Members of an app that a call names, and the corpid and agentid of the app if the call has them.
+/// Members of an app whom a call names, and the corpid and agentid of the app if it names one.
 pub(super) struct Members {
     pub to: Recipients,
     pub account: Option<(String, i64)>,
 }
 
-/// The outcome of a call, as far as answers differ.
+/// What became of a call, as far as answers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It is stored under this number.
@@ -170,7 +170,7 @@ impl Answer {
     }
 }
 
-/// A time in the form that clients parse.
+/// A time as clients read it.
 pub(super) fn iso(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
 }

@@ -1,11 +1,11 @@
-//! Slack, and programs with its format: Mattermost, Rocket.Chat, and Discord's `/slack`.
+//! Slack, and what speaks as Slack does: Mattermost, Rocket.Chat, and Discord behind `/slack`.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Answer, Asked, Calls, Outcome, PLAIN, Service, json as as_json, text};
 
-/// Members about the look or place of a message, not about its content.
+/// How a message looks or where it would stand, and nothing that it says.
 const DRESS: [&str; 20] = [
     "username",
     "user",
@@ -28,11 +28,11 @@ const DRESS: [&str; 20] = [
     "response_type",
     "wait",
 ];
-/// Marks that mention all members, or all who are present.
+/// Marks that call everybody, or everybody who is there.
 const EVERYBODY: [&str; 8] =
     ["<!channel>", "<!here>", "<!everyone>", "@channel", "@here", "@all", "@everyone", "<!channel|"];
 
-/// Clients take any text but `ok` for a failure.
+/// A client looks at the text `ok` and takes any other for a failure.
 pub(super) const SLACK: Service = Service {
     paths: &["/services/{*token}", "/slack/{*token}"],
     tokens: last,
@@ -58,7 +58,7 @@ pub(super) const MATTERMOST: Service = Service {
     tokens: last,
     calls: SLACK.calls,
     reads: |asked| {
-        // Mattermost shows `props.card` beside a post; it is part of the content.
+        // What stands beside a post, in a column of its own, is a part of what it says.
         let card = asked.tree.pointer("/props/card").and_then(Value::as_str).filter(|card| !card.trim().is_empty());
         let Some(card) = card else { return undressed(asked) };
         let mut tree = asked.tree.clone();
@@ -103,12 +103,12 @@ pub(super) const ROCKETCHAT: Service = Service {
     ..PLAIN
 };
 
-/// The token is the last segment of the path.
+/// The last part of the address is the token.
 pub(super) fn last(asked: &Asked) -> Vec<String> {
     asked.path.last().cloned().into_iter().collect()
 }
 
-/// The body without members about its look; `None` if there are none.
+/// The body without what only says how it looks; `None`: there is no such thing in it.
 pub(super) fn undressed(asked: &Asked) -> Option<Value> {
     let dressed = asked.tree.as_object()?.keys().any(|name| DRESS.contains(&name.as_str()));
     dressed.then(|| bare(asked.tree.clone()))
@@ -121,13 +121,13 @@ fn bare(mut tree: Value) -> Value {
     tree
 }
 
-/// Does any text in it mention all members?
+/// Does any text in it call everybody?
 pub(super) fn calls_all(tree: &Value) -> bool {
     match tree {
         Value::String(text) => EVERYBODY.iter().any(|mark| {
             let ends =
                 |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || ".-_".contains(next));
-            // A mail address also contains an @.
+            // An address of mail holds an @ as well.
             let starts = |before: &str| !before.ends_with(|letter: char| letter.is_ascii_alphanumeric());
             text.match_indices(mark).any(|(at, mark)| starts(&text[..at]) && ends(&text[at + mark.len()..]))
         }),
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_separate_mark_mentions_all() {
+    fn only_a_mark_of_its_own_calls_everybody() {
         for said in ["<!here> disk", "disk @channel", "@all: disk", "@everyone"] {
             assert!(calls_all(&json!({ "text": said })), "{said}");
         }

@@ -1,4 +1,4 @@
-//! Calls that are passed on to WeCom at once: uploads, whose id the client needs, and other calls if that is configured.
+//! What is passed on to WeCom at once: uploads, whose id the client needs, and other calls where that is configured.
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};

@@ -1,0 +1,72 @@
+//! Several addresses in the clear, each for some, and one in the file system for a proxy.
+
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+
+use wecom_simulator::Setup;
+
+use crate::harness::{World, alertmanager};
+use crate::process::{Wegraf, run};
+
+const REST: &str = "
+trusted_proxies: [127.0.0.1]
+sources: { grafana: { bearer: canary-token-0123456789abcdef } }
+receivers: { ops: { targets: [ { webhook: ops-group } ] } }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_address_serves_those_it_is_for_and_one_is_a_file() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    let port = xtask::gateway::free().unwrap();
+    let listen = format!("[{{ address: '{port}', paths: [webhook, monitoring] }}, 'unix:run/wegraf.sock']");
+    std::fs::create_dir(world.folder.path().join("run")).unwrap();
+    let socket = world.folder.path().join("run/wegraf.sock");
+    world.write("wegraf.yaml", &world.config_text(&listen, REST));
+    let running = Wegraf::serve_as_written(&mut world).await;
+    assert_eq!(world.url, format!("http://{port}"));
+    let found = std::fs::symlink_metadata(&socket).unwrap();
+    assert!(found.file_type().is_socket() && found.permissions().mode() & 0o777 == 0o660, "{found:?}");
+
+    // The port is for senders and monitoring alone; the file is for everybody.
+    let local = reqwest::Client::builder().no_proxy().unix_socket(socket.as_path()).build().unwrap();
+    for (path, at_port, at_file) in [("/healthz", 200, 200), ("/me", 404, 401), ("/api/v1/deliveries", 404, 401)] {
+        let status = world.http.get(format!("{}{path}", world.url)).send().await.unwrap().status();
+        assert_eq!(status, at_port, "{path} at the port");
+        let status = local.get(format!("http://wegraf{path}")).send().await.unwrap().status();
+        assert_eq!(status, at_file, "{path} at the file");
+    }
+    for (http, base, name) in [(&world.http, world.url.as_str(), "one"), (&local, "http://wegraf", "two")] {
+        let body = alertmanager(name, &[("a", "firing")]);
+        let request = http.post(format!("{base}/webhook")).bearer_auth("canary-token-0123456789abcdef");
+        assert_eq!(request.body(body).send().await.unwrap().status(), 200, "{base}");
+    }
+    // What comes by the file comes from this machine: a proxy there is believed if 127.0.0.1 is.
+    let forged = local.post("http://wegraf/webhook").header("x-forwarded-for", "203.0.113.9").body("{}");
+    assert_eq!(forged.send().await.unwrap().status(), 401);
+    running.logged("203.0.113.9").await;
+
+    // Commands find the address that is for them.
+    run(&world, &["reload"]).await.exits(0);
+    run(&world, &["health"]).await.exits(0);
+    run(&world, &["log", "--listen", "unix:run/wegraf.sock"]).await.exits(0).says(&["info"]);
+
+    // Another process is refused, and leaves the file alone.
+    let text = world.config_text("'unix:run/wegraf.sock'", REST).replace("wegraf.db", "other.db");
+    world.write("other.yaml", &text);
+    let refused = run(&world, &["serve", "-c", "other.yaml"]).await.exits(1);
+    assert!(refused.err.contains("another process answers there"), "{}", refused.err);
+    assert!(socket.exists());
+
+    // After a kill the file is there without a process: the next one takes it. After a regular end it is gone.
+    running.kill().await;
+    assert!(socket.exists());
+    let mut again = Wegraf::serve_as_written(&mut world).await;
+    assert_eq!(local.get("http://wegraf/healthz").send().await.unwrap().status(), 200);
+    again.signal("TERM").await;
+    assert!(again.ended().await.success());
+    assert!(!socket.exists());
+
+    // A file of another kind is not deleted.
+    std::fs::write(&socket, "precious").unwrap();
+    let refused = run(&world, &["serve", "-c", "other.yaml"]).await.exits(1);
+    assert!(refused.err.contains("is not deleted") && socket.exists(), "{}", refused.err);
+}

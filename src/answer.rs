@@ -164,7 +164,7 @@ pub struct Acts {
     pub intake: Intake,
     /// Names of people.
     pub names: Arc<Names>,
-    /// The people whom targets reach.
+    /// The members that each target reaches.
     pub members: Arc<Members>,
     /// What this process counts.
     pub metrics: Arc<Metrics>,
@@ -291,7 +291,7 @@ impl Acts {
     /// The answer once the act is completed, or the given one after `patience`.
     pub async fn finished(&self, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
         let begun = tokio::time::Instant::now();
-        // Open acts are found by an index, however many acts are recorded.
+        // Open acts have an index: the cost does not depend on the number of recorded acts.
         let is_open = async || {
             let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
             self.store.acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
@@ -353,7 +353,7 @@ impl Acts {
         escalation::step(self).await
     }
 
-    /// Tells of what has lapsed: for tests that control the clock.
+    /// Reports lapsed alerts: for tests that control the clock.
     #[doc(hidden)]
     pub async fn lapse_once(&self) -> Result<(), StoreError> {
         lapsing::look(self).await

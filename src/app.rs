@@ -139,7 +139,7 @@ impl App {
         self.0.config.now()
     }
 
-    /// Where alerts are kept.
+    /// The store.
     pub fn store(&self) -> &Store {
         &self.0.store
     }
@@ -149,7 +149,7 @@ impl App {
         self.0.clock.now()
     }
 
-    /// What admits notifications.
+    /// The handle of intake.
     pub fn intake(&self) -> &Intake {
         &self.0.intake
     }
@@ -159,7 +159,7 @@ impl App {
         &self.0.deliver.incidents
     }
 
-    /// What the server works with.
+    /// The handle of the server.
     fn server(&self, reloads: mpsc::Sender<Reload>) -> Server {
         let inner = &*self.0;
         Server {
@@ -178,7 +178,7 @@ impl App {
         }
     }
 
-    /// What wegraf watches itself with.
+    /// The handle of self-monitoring.
     fn watch(&self) -> Watch {
         let inner = &*self.0;
         Watch {
@@ -193,22 +193,22 @@ impl App {
         }
     }
 
-    /// What the sockets of bots are run with.
+    /// The handle of the sockets of bots.
     pub fn bots(&self) -> &Bots {
         &self.0.bots
     }
 
-    /// What acts are done with.
+    /// The handle of acts.
     pub fn acts(&self) -> &Acts {
         &self.0.acts
     }
 
-    /// What failures of the store are reported to.
+    /// Failures of the store are reported here.
     pub fn fuse(&self) -> &Fuse {
         &self.0.fuse
     }
 
-    /// What delivery works with.
+    /// The handle of delivery.
     pub fn deliver(&self) -> &Deliver {
         &self.0.deliver
     }

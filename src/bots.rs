@@ -31,7 +31,7 @@ use crate::store::Store;
 use crate::time::Clock;
 use seat::ASK;
 
-/// What the sockets of bots are run with. Cheap to clone.
+/// The dependencies of the sockets of bots. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bots {
     /// The bots, and the way to WeCom.
@@ -42,11 +42,11 @@ pub struct Bots {
     pub clock: Clock,
     /// The sockets that this process holds.
     pub sockets: Arc<Sockets>,
-    /// What people ask for.
+    /// Carries out requested acts.
     pub acts: Acts,
-    /// By which pressed cards are drawn again.
+    /// Renders pressed cards anew.
     pub deliver: Deliver,
-    /// What failures of the store are reported to.
+    /// Failures of the store are reported here.
     pub fuse: Fuse,
 }
 

@@ -92,7 +92,7 @@ impl Window {
         bytes.is_empty().then_some(window)
     }
 
-    /// At most 0.8 KB, however much was spent.
+    /// At most 0.8 KB, for any number of messages.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for buckets in &self.buckets {

@@ -2,7 +2,7 @@
 //!
 //! A picture is drawn when its address is first opened, never before: a message does not wait for it. Only upstreams of the
 //! configuration are asked, and only for what their own rules ask (see [`ChartExpression`]). One picture is drawn once a minute
-//! at most, whatever the number of messages and visitors that want it.
+//! at most, regardless of the number of messages and visitors.
 
 mod plan;
 mod trend;
@@ -26,21 +26,21 @@ use crate::upstream::{GrafanaRule, Sampler, Series, Trouble, UpstreamError, aske
 use crate::words::Language;
 use plan::Plan;
 
-/// How long a picture is used again.
+/// How long a picture is cached.
 const KNOWN: Duration = Duration::from_mins(1);
 /// Pictures that are kept.
 const KEPT: usize = 64;
 /// Pictures that are drawn at once.
 const AT_ONCE: usize = 2;
 
-/// What a chart is about.
+/// The subject of a chart.
 #[derive(Debug, Clone)]
 pub struct About<'a> {
     /// The firing alerts of a message, and when each began; the first one speaks for them.
     pub alerts: Vec<(&'a Alert, Option<Timestamp>)>,
-    /// What their notification was recognised as.
+    /// The format of their notification.
     pub format: Format,
-    /// Who sent it.
+    /// Its source.
     pub source: &'a SourceId,
     /// The end of the chart.
     pub at: Timestamp,
@@ -48,14 +48,14 @@ pub struct About<'a> {
     pub language: Language,
     /// The receiver's zone.
     pub timezone: &'a TimeZone,
-    /// What the configuration says of labels.
+    /// The configured roles of labels.
     pub taught: &'a Taught,
 }
 
 /// Why there is no picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Undrawn {
-    /// Nothing of the alert can be drawn, or charts are off.
+    /// The alert has no chart, or charts are off.
     Nothing,
     /// The upstream has no series of it, or too few points.
     Empty,
@@ -81,7 +81,7 @@ type Picture = Result<Bytes, Undrawn>;
 
 /// Pictures by what they show, and when each was first asked for.
 type Known = HashMap<String, (Instant, Arc<OnceCell<Picture>>)>;
-/// What draws, or why it cannot.
+/// The canvas, or why it cannot be set up.
 type Easel = OnceLock<Result<Canvas, wegraf_chart::Undrawn>>;
 
 /// Draws charts. One for each configuration.
@@ -130,7 +130,7 @@ impl Charts {
         Some((grafana, Some(rule.rsplit('/').next().unwrap_or(rule))))
     }
 
-    /// What is asked about these alerts, and where.
+    /// The plan of a chart for these alerts, and its upstream.
     async fn planned<'a>(&'a self, about: &'a About<'_>) -> Result<Planned<'a>, Undrawn> {
         let origin = about.alerts.first().filter(|_| self.wants(about));
         let (upstream, uid) = origin.and_then(|(alert, _)| self.origin(alert, about.source)).ok_or(Undrawn::Nothing)?;
@@ -419,7 +419,7 @@ fn chart<'a>(
     (chart, value)
 }
 
-/// What the labels of an axis are multiples of, for values up to `largest`.
+/// The step between labels of an axis, for values up to `largest`.
 fn grain(unit: Option<&Unit>, largest: f64) -> f64 {
     let Some(unit) = unit else { return 1.0 };
     let size = largest * unit.scale;
@@ -432,7 +432,7 @@ fn grain(unit: Option<&Unit>, largest: f64) -> f64 {
     step / unit.scale
 }
 
-/// What tells the series apart: the values of the labels that differ.
+/// The names of series: the values of the labels that differ.
 fn names(series: &[Series]) -> Vec<String> {
     let differs = |name: &str| series.iter().any(|one| one.labels.get(name) != series[0].labels.get(name));
     let name = |one: &Series| {

@@ -334,7 +334,7 @@ pub struct Init {
     /// 经这个代理访问企业微信。 The proxy on the way to WeCom.
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
-    /// The token of the source that is made: one, however often the answers are tried.
+    /// The token of the new source: the same when the answers are tried again.
     #[arg(skip)]
     pub(crate) token: std::sync::OnceLock<String>,
 }

@@ -358,7 +358,7 @@ impl Eq for Database {}
 pub struct Retention {
     /// The raw bytes of a notification; at most `record`.
     pub raw: Duration,
-    /// What was told to whom, and what came of it.
+    /// The delivery record.
     pub record: Duration,
     /// An alert that is on and that no sender has reported for so long is no longer followed.
     pub alerts: Duration,

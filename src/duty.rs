@@ -55,12 +55,12 @@ pub fn split(duty: &str) -> (&str, bool) {
     duty.strip_suffix(BACKUP).map_or((duty, false), |name| (name, true))
 }
 
-/// Is `person` among `people`, whatever the case of the letters?
+/// Is `person` among `people`? The case of letters does not matter.
 pub fn holds(people: &[String], person: &str) -> bool {
     people.iter().any(|known| known.eq_ignore_ascii_case(person))
 }
 
-/// Who is authorised to act on a message, where the configuration restricts it.
+/// The people authorised to act on a message, if the configuration restricts it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MayAct {
     /// Every reader of the message.

@@ -9,7 +9,7 @@ use crate::alert::Timestamp;
 use crate::store::{Retry, StoreError};
 use crate::time::Clock;
 
-/// What the rooms report failures of the store to. Cheap to clone.
+/// Rooms report failures of the store here. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fuse(Arc<Inner>);
 

@@ -27,11 +27,11 @@ pub enum Subject {
 /// A fault. Equal `kind` and `subject` are the same fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// What kind.
+    /// The kind of fault.
     pub kind: Kind,
-    /// What it is about.
+    /// The subject of the fault.
     pub subject: Subject,
-    /// What happened and how to repair it, in Chinese and English.
+    /// The fault and its remedy, in Chinese and English.
     pub detail: [String; 2],
 }
 

@@ -38,24 +38,24 @@ pub const LARGE_BODY: usize = 256 << 10;
 /// Ends in one body that are matched with firing alerts; further ones are told unmatched.
 const ENDS: usize = 500;
 
-/// What admits notifications. Cheap to clone.
+/// The dependencies of intake. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// Receivers, routes, mappings.
     pub config: Live<Config>,
-    /// Where notifications are kept.
+    /// The store of notifications.
     pub store: Store,
     /// Now.
     pub clock: Clock,
     /// The memory that bodies share.
     pub room: Arc<Room>,
-    /// What this process counts.
+    /// The counters of this process.
     pub metrics: Arc<Metrics>,
-    /// What failures of the store are reported to.
+    /// Failures of the store are reported here.
     pub fuse: Fuse,
 }
 
-/// Where a notification comes from.
+/// The origin of a notification.
 enum Origin {
     /// From a source, through an address of this kind, which may name a receiver.
     Source { source: SourceId, door: Door, receiver: Option<String>, beat: Beat },
@@ -70,10 +70,10 @@ enum Origin {
     Trial(String),
 }
 
-/// What a notification says of its source's always-firing alert.
+/// The state of the source's always-firing alert in a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beat {
-    /// Nothing.
+    /// It is not in the notification.
     None,
     /// It fires, as it should.
     Heard,
@@ -81,7 +81,7 @@ enum Beat {
     Stopped,
 }
 
-/// What the store keeps of a notification besides its alerts and its body.
+/// The facts about a notification that the store keeps in addition to its alerts and body.
 struct Head {
     format: Format,
     external_url: String,
@@ -155,7 +155,7 @@ impl Intake {
         self.room.understood(whole).await
     }
 
-    /// What the ends without a key mean, for bodies read by the general reader.
+    /// Finds the alerts that recoveries without a key end, for bodies read by the general reader.
     async fn ends(&self, source: &SourceId, notification: &Notification) -> Result<Ends, StoreError> {
         let mut ends = Ends::new();
         let over = notification.alerts.iter().enumerate().filter(|(_, alert)| alert.status == Status::Resolved);

@@ -31,19 +31,19 @@ use crate::alert::Labels;
 pub struct Figure {
     /// RefID, metric or empty; shown where there are several.
     pub name: String,
-    /// As its sender gave it, to the last digit.
+    /// The number as sent, to the last digit.
     pub raw: String,
     /// As a number, in `unit`; `None` for a text.
     pub number: Option<f64>,
-    /// What it counts; `None` if unknown.
+    /// Its unit; `None` if unknown.
     pub unit: Option<Unit>,
-    /// Where it comes from.
+    /// Its origin.
     pub source: Source,
     /// The labels of its series, if one alert has several.
     pub tags: Labels,
 }
 
-/// Where a value comes from, the most trusted first.
+/// The origins of values, the most trusted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// A member of the body that its sender means as the value.

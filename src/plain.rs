@@ -9,7 +9,7 @@ use regex::Regex;
 /// A longer text is never one of the words for nothing, nor wholly placeholder.
 const LONGEST_NOTHING: usize = 256;
 
-/// What senders write where they have nothing to say.
+/// Words that senders use for an empty value.
 const NOTHING: &[&str] = &[
     "null",
     "none",
@@ -49,7 +49,7 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
 /// `UptimeRobot`'s notation; elsewhere it is emphasis, so only a whole text of it is a placeholder.
 static STARRED: LazyLock<Regex> = LazyLock::new(|| regex(r"\*[A-Za-z]\w*\*"));
 
-/// Is there nothing in `text` that a person could use?
+/// Is `text` without use for a person?
 pub fn is_missing(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.len() > LONGEST_NOTHING {

@@ -1,4 +1,4 @@
-//! What would be sent to whom, and why. Sends nothing and fetches nothing.
+//! The messages that would be sent, their targets and the reasons. Sends and fetches nothing.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub struct Preview {
     pub named: usize,
     /// Alerts that it counts.
     pub counted: usize,
-    /// What a template did wrong.
+    /// A fault of a template.
     pub problems: Vec<String>,
     /// The bodies of the requests.
     pub requests: Vec<Value>,
@@ -126,7 +126,7 @@ fn message(
 }
 
 impl Preview {
-    /// What a person reads of the requests: their texts, or what is not one as JSON.
+    /// The readable part of the requests: their texts, otherwise the JSON.
     pub fn texts(&self) -> Vec<String> {
         self.requests.iter().map(|request| text(request).unwrap_or_else(|| format!("{request:#}"))).collect()
     }

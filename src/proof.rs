@@ -42,7 +42,7 @@ pub struct Presented<'a> {
     pub peer: Option<IpAddr>,
 }
 
-/// What kind of credential.
+/// The kind of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A token in `Authorization` behind a scheme.
@@ -164,7 +164,7 @@ pub struct Unproven {
     pub source: Option<String>,
     /// The kind of credential that was tried; `None` if none was given.
     pub kind: Option<Kind>,
-    /// What is wrong with it.
+    /// The reason of the failure.
     pub why: Why,
 }
 
@@ -174,7 +174,7 @@ impl fmt::Display for Unproven {
     }
 }
 
-/// What came of one proof.
+/// The result of one proof.
 enum Outcome {
     Proven(Option<Once>),
     /// Only the body can tell.

@@ -24,7 +24,7 @@ const SMALL: usize = 1 << 20;
 const SMALL_SHARE: usize = 8 << 20;
 /// A connection with its task and its buffers, as measured; some have a large head.
 const CONNECTION: u64 = 24 << 10;
-/// More strangers are not needed, however much memory there is.
+/// Upper limit of unproven connections, also with more memory.
 const MOST_STRANGERS: u64 = 4096;
 /// How long a request waits for its share. Alertmanager gives up on a webhook after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -133,7 +133,7 @@ impl Room {
         if Self::is_small(bytes) { &self.small } else { &self.understood }
     }
 
-    /// The same for work that must be done, however large and however long it waits: an accepted message must be told.
+    /// The same for work of any size that must be done, without a limit on the wait: an accepted message must be sent.
     /// Work that needs more than the share runs alone.
     pub async fn granted(&self, bytes: usize) -> Part {
         loop {

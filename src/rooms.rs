@@ -154,7 +154,7 @@ fn a_room_imports_what_the_table_allows_and_only_rooms_above_it() {
     );
     wrong.extend(table.broken_by(&files));
     wrong.extend(table.unused_by(&files));
-    assert!(wrong.is_empty(), "see `Who may import whom` in ARCHITECTURE.md:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "see `Imports between rooms` in ARCHITECTURE.md:\n{}", wrong.join("\n"));
 }
 
 #[test]

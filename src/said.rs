@@ -48,14 +48,14 @@ const STEPS: [&str; 15] = [
     "解决方案",
 ];
 
-/// What people wrote about an alert.
+/// The texts that people wrote about an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sentences {
     /// One sentence; empty if nothing adds to the rule's name.
     pub line: String,
     /// More than the line says, with line breaks; often empty.
     pub detail: String,
-    /// What to do, each step whole and without its number.
+    /// The steps, each whole and without its number.
     pub steps: Vec<String>,
     /// A log, a stack trace or JSON.
     pub evidence: Evidence,
@@ -66,13 +66,13 @@ pub struct Sentences {
 /// An address that stood in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// What it leads to, by its host, its path or the word before it.
+    /// Its kind, by its host, its path or the word before it.
     pub kind: LinkKind,
     /// http or https.
     pub url: String,
 }
 
-/// What a link leads to.
+/// The kind of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkKind {
     /// What to do.

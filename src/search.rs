@@ -53,7 +53,7 @@ impl Terms {
     }
 }
 
-/// What a question asks for: all of it.
+/// The terms of a query; all must occur.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(Vec<Want>);
 
@@ -96,7 +96,7 @@ impl Question {
         (!wanted.is_empty()).then_some(Self(wanted))
     }
 
-    /// What is wanted.
+    /// The terms that must occur.
     pub fn wants(&self) -> &[Want] {
         &self.0
     }

@@ -37,7 +37,7 @@ pub const fn controls(c: char) -> bool {
     )
 }
 
-/// `text` as one line, whatever line ends it contains.
+/// `text` as one line: line ends of all kinds are replaced.
 pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, false)
 }

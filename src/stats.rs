@@ -30,7 +30,7 @@ pub const CHANGES: u64 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
-    /// It fired at least 20 times, and fewer than 5 in a hundred were taken: it reports what needs no one.
+    /// It fired at least 20 times and fewer than 5 % were acknowledged: it reports conditions that need no action.
     Untaken,
     /// It changed at least 5 times within an hour: a longer `for` keeps it quiet.
     Flapping,
@@ -86,7 +86,7 @@ pub struct Report {
     pub sources: Vec<Sums>,
     /// Days on the clock of the zone, in order, also those without anything.
     pub days: Vec<Sums>,
-    /// There was more than was counted.
+    /// The count is incomplete: there was more.
     pub cut: bool,
 }
 
@@ -153,10 +153,10 @@ impl Rule {
         Self { name: name.to_owned(), fired: 0, night: 0, taken_percent, median_seconds, most_changes: 0, advice }
     }
 
-    /// What people did about it: how many of its alerts were taken.
+    /// How many of its alerts were acknowledged.
     fn judge(&mut self, tally: &Tally) -> u64 {
         let of_rule = || tally.taken.iter().filter(|taken| taken.rule == self.name);
-        // Each alert once, however many receivers were told of it.
+        // Each alert counts once for all its receivers.
         let acts: BTreeSet<(Timestamp, &str)> = of_rule().map(|taken| (taken.at, &*taken.receiver)).collect();
         let widest = acts.iter().fold(BTreeMap::<&str, u64>::new(), |mut counts, (_, receiver)| {
             *counts.entry(receiver).or_default() += 1;
@@ -191,7 +191,7 @@ fn named(name: String) -> Sums {
     Sums { name, ..Sums::default() }
 }
 
-/// An hour of a rule from one source, whatever the receivers.
+/// An hour of a rule from one source, for all receivers.
 struct Once<'t> {
     rule: &'t str,
     source: &'t str,

@@ -55,7 +55,7 @@ pub enum Unchanged {
 }
 
 /// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
-/// a terminal. Whatever `filter` says, other crates log from `info` up only. The newest lines are kept ([`recent()`]).
+/// a terminal. Other crates log from `info` up only, with any `filter`. The newest lines are kept ([`recent()`]).
 pub fn init(filter: &str) {
     let (usual, parsed) = match EnvFilter::try_new(filter) {
         Ok(parsed) => (filter, parsed),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_of_text_whatever_its_fields_hold() {
+    fn an_event_is_one_line_of_text_with_any_fields() {
         let hostile = "x\u{1b}[2J\n2026 INFO forged\u{9b}\u{202e}\u{7f}";
         let text = printed(|| tracing::warn!(plain = hostile, shown = %hostile, debugged = ?hostile, "Of {hostile}."));
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_are_not_logged_below_info_whatever_the_filter() {
+    fn other_crates_are_not_logged_below_info_with_any_filter() {
         let text = printed(|| {
             tracing::trace!(target: "tungstenite::protocol", "canary-frame");
             tracing::debug!(target: "reqwest::connect", "canary-connect");

@@ -62,12 +62,12 @@ const BEAT_DEADLINE: Duration = Duration::from_secs(10);
 /// A critical message that waits longer than this stops the heartbeat.
 const CRITICAL_LATE_MS: i64 = 120_000;
 
-/// What wegraf watches itself with.
+/// The dependencies of self-monitoring.
 #[derive(Debug)]
 pub struct Watch {
-    /// Its own words, past the store; whether a host answers.
+    /// The client for alarms that bypass the store, and for probes of hosts.
     pub deliver: Deliver,
-    /// By which faults are told.
+    /// Admits alerts about faults.
     pub intake: Intake,
     /// The record.
     pub store: Store,
@@ -77,9 +77,9 @@ pub struct Watch {
     pub incidents: Arc<Incidents>,
     /// The disk space of the store.
     pub storage: Arc<Storage>,
-    /// What this process counts.
+    /// The counters of this process.
     pub metrics: Arc<Metrics>,
-    /// What failures of the store are reported to.
+    /// Failures of the store are reported here.
     pub fuse: Fuse,
 }
 

@@ -19,7 +19,7 @@ use crate::upstream::Client;
 /// A receiver that was told this recently is not reminded.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Looks at the alerts of one upstream, records what it says, and does what follows. False if no peer answered.
+/// Asks one upstream about its alerts, records the readings, and carries out the decisions. False if no peer answered.
 pub(super) async fn follow(
     acts: &Acts,
     setup: &Setup,
@@ -86,7 +86,7 @@ impl Run<'_> {
         Ok(ours)
     }
 
-    /// Tells everybody who heard of these alerts that a silence made elsewhere hides them: by whom, until when, why.
+    /// Tells all recipients of these alerts that a silence made elsewhere hides them: its author, end and comment.
     async fn tell_hidden(&self, hidden: Hidden) -> Result<(), StoreError> {
         let Self { acts, setup, upstream, .. } = *self;
         let acted = acts.store.act(hidden_act(upstream, hidden, &setup.listeners), acts.clock.now()).await?;
@@ -97,7 +97,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Reminds of alerts that nothing suppresses any more.
+    /// Sends reminders of alerts that are no longer suppressed.
     async fn remind(&self, after: Suppressed, alerts: &[ActAlert]) -> Result<(), StoreError> {
         let Self { acts, setup, .. } = *self;
         let after = match after {
@@ -125,7 +125,7 @@ impl Run<'_> {
     }
 }
 
-/// That this silence hides alerts is told once for each silence and episode.
+/// Idempotency key: a silence made elsewhere is reported once for each episode.
 pub(super) fn hidden_act(upstream: &str, hidden: Hidden, listeners: &Listeners) -> NewAct {
     let Hidden { thread, alerts, id, by, until, why } = hidden;
     NewAct {

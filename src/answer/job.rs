@@ -16,7 +16,7 @@ use crate::upstream::{self, Made, Matcher, Wanted};
 /// An act that is open for longer than this was left by a process that ended: a running process completes an act at
 /// once, and even an upstream that is slow at each step takes less.
 const LEFT_MS: i64 = 45_000;
-/// How long a silence lasts for which no time was asked.
+/// Length of a silence requested without a duration.
 const USUAL_MS: i64 = 3_600_000;
 
 /// Was an act of that time left by a process that ended? One from the future was: the clock was set back since then.
@@ -24,41 +24,41 @@ pub(super) fn is_left(at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(at).abs() > LEFT_MS
 }
 
-/// Where a silence for the alerts of an act is made.
+/// The silence that covers the alerts of an act, and its upstream.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Name of the upstream.
     pub upstream: String,
-    /// What it hides.
+    /// The matchers of the silence.
     pub matchers: Vec<Matcher>,
     /// The actor, as upstream shows it.
     pub author: String,
 }
 
-/// What is asked of an upstream that must not be done twice.
+/// A change that must be made upstream only once.
 #[derive(Debug, Clone)]
 pub(super) struct Errand {
     /// Name of the upstream.
     pub upstream: String,
-    /// What.
+    /// The change.
     pub what: What,
 }
 
-/// The same without the upstream.
+/// A change, without the name of its upstream.
 #[derive(Debug, Clone)]
 pub(super) enum What {
     /// A silence.
     Make(Box<Wanted>),
-    /// Another end of this silence.
+    /// A new end for this silence.
     Extend { id: String, until: Timestamp },
 }
 
-/// Why an upstream did not do something.
+/// The reason why an upstream rejected or failed a request.
 #[derive(Debug)]
 pub(super) struct Trouble {
     /// It does not know the silence.
     pub gone: bool,
-    /// In words.
+    /// Another reason, as text.
     pub why: Failed,
 }
 
@@ -239,7 +239,7 @@ impl Job {
         command
     }
 
-    /// The silence that is asked for.
+    /// The requested silence.
     fn silence(&self, place: Place, now: Timestamp) -> Errand {
         let name = self.alerts.first().map_or("", |alert| alert.name.as_str());
         let wanted = Wanted {
@@ -282,7 +282,7 @@ impl Job {
         Command::Find(errand)
     }
 
-    /// There is nothing of the errand: it may have been done to another silence, or not at all.
+    /// No trace of the earlier run: it may have changed another silence, or none.
     fn find_next(&mut self, errand: Errand, of: Option<Silence>, mut left: VecDeque<Silence>) -> Command {
         match (left.pop_front(), &errand.what) {
             (Some(next), What::Extend { until, .. }) => self.find(longer(&next, *until), Some(next), left),

@@ -12,7 +12,7 @@ use crate::store::{About, ActAlert, ActKind, ActState, NewAct, StoreError};
 /// Alerts of a source in one round; more lapse with the next.
 const AT_ONCE: u32 = 500;
 
-/// Tells of what has lapsed. That a whole source is silent is a fault, which `watch` reports.
+/// Reports alerts that have lapsed. A source that is silent as a whole is a fault, which `watch` reports.
 pub(super) async fn look(acts: &Acts) -> Result<(), StoreError> {
     for source in acts.store.lapsing().await? {
         let before = lapses(source.latest, acts.clock.now()).before;
@@ -27,7 +27,7 @@ pub(super) async fn look(acts: &Acts) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Tells everybody who heard of these alerts of one episode.
+/// Tells all recipients of these alerts of one episode that they are no longer reported.
 async fn forget(acts: &Acts, thread: ThreadId, alerts: &[ActAlert]) -> Result<(), StoreError> {
     let Some(first) = alerts.first() else { return Ok(()) };
     let act = NewAct {

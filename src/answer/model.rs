@@ -43,13 +43,13 @@ const SHORT: u64 = 2_206_193_577_018_331;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mutant {
     None,
-    /// What an earlier run may have made is not looked for.
+    /// A run does not look for silences made by an earlier run.
     MarkerUnread,
-    /// A run whose act another one ended leaves its own silence.
+    /// A run that comes second does not end its own silence.
     TwinStays,
-    /// The record does not hear that a silence was ended upstream.
+    /// The end of a silence upstream is not recorded.
     EndUnheard,
-    /// A step is taken whatever the upstream says.
+    /// A step is taken without regard to the upstream's answer.
     UpstreamIgnored,
 }
 
@@ -58,7 +58,7 @@ enum Mutant {
 enum Action {
     /// The source reports that an alert began.
     Fire(usize),
-    /// It is over.
+    /// The alert is resolved.
     Resolve(usize),
     /// A person asks for a silence, for a longer one, or for its end.
     Press { alert: usize, what: Press, hours: u8 },
@@ -70,7 +70,7 @@ enum Action {
     Sweep,
     /// A look at the upstream begins, or carries out its next command.
     Look,
-    /// Its process dies.
+    /// The process that looks dies.
     CrashLook,
     /// The steps that are due are taken.
     Escalate,
@@ -163,7 +163,7 @@ fn run(mutant: Mutant, sequences: u32, seed: u64, shrinking: u32) -> (u64, Check
 }
 
 #[test]
-fn whatever_an_upstream_answers_no_law_is_broken() {
+fn no_answer_of_an_upstream_breaks_a_law() {
     let (steps, result) = run(Mutant::None, SEQUENCES.saturating_mul(times()), seed(SHORT), 2_000);
     println!("model: {steps} steps upstream");
     assert!(result.is_ok(), "{}", result.unwrap_err());

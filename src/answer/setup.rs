@@ -1,4 +1,4 @@
-//! What the configuration gives the acts of people: upstreams, and whom acts are told to.
+//! The part of the configuration that acts need: upstreams, and the targets that are told of acts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::config::{Config, Receiver};
 use crate::store::{Listeners, TargetRow};
 use crate::upstream::{Client, UpstreamError};
 
-/// What follows from a configuration. A reload replaces all of it.
+/// Derived from a configuration; a reload replaces it as a whole.
 #[derive(Debug)]
 pub struct Setup {
     /// The configuration.

@@ -103,7 +103,7 @@ impl Run<'_> {
                 },
             },
             Command::Tell => {
-                if let Some((target, receiver)) = whoever_asked(act, alerts) {
+                if let Some((target, receiver)) = conversation_with_actor(act, alerts) {
                     let row = TargetRow::new(target.lane(), target.json());
                     acts.store.tell_of_act(act.id, row, receiver, acts.clock.now()).await?;
                 }
@@ -230,7 +230,7 @@ pub(super) fn client<'a>(setup: &'a Setup, name: &str) -> Result<&'a Client, Fai
 }
 
 /// The conversation with the actor, where a failure is told.
-fn whoever_asked(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
+fn conversation_with_actor(act: &ActRow, alerts: &[ActAlert]) -> Option<(Target, String)> {
     let receiver = alerts.first().map_or_else(String::new, |alert| alert.receiver.clone());
     let target = match Via::parse(&act.via)? {
         Via::App(app) => Target::at(To::Members {

@@ -18,7 +18,7 @@ use crate::upstream::Look;
 
 /// Interval of looks while something depends on them: a step that waits, a suppressed alert, one that is absent.
 pub(super) const OPEN: Duration = Duration::from_secs(15);
-/// The same while nothing does, and longest interval while an upstream does not answer.
+/// Interval of looks otherwise, and longest interval while an upstream does not answer.
 const QUIET: Duration = Duration::from_mins(1);
 /// Alert names that are asked for by name; more of them, and everything is listed.
 const NAMES: usize = 8;
@@ -53,7 +53,7 @@ impl Rounds {
     }
 }
 
-/// What is kept of a reading.
+/// The part of a reading that is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// Upstream's own receiver that told us; empty if it is unknown.
@@ -63,12 +63,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// As it is stored.
+    /// The form in the store.
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("a state is JSON")
     }
 
-    /// Reads it; another version's is unknown.
+    /// Parses the stored form; that of another version counts as unknown.
     pub fn read(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or(Self { receiver: String::new(), state: State::Unknown })
     }
@@ -116,7 +116,7 @@ impl Row {
         self.kept.state != State::Unknown && self.read_within(ms, now)
     }
 
-    /// Does something depend on the next look?
+    /// Is the next look urgent: a step waits, or the alert is suppressed or absent?
     fn is_open(&self) -> bool {
         self.step.is_some() || self.kept.state != State::Active
     }
@@ -169,7 +169,7 @@ pub(super) enum Event {
     Looked(Vec<Option<Look>>),
     /// To [`Command::Check`]: is it certain that the silence is not in force?
     Checked { gone: bool },
-    /// To everything else.
+    /// To all other commands.
     Done,
 }
 
@@ -180,11 +180,11 @@ pub(super) enum Command {
     Silences,
     /// Ask each peer for the alerts of these names, or for all without names. `ours`: silences that need not be read.
     Look { names: Vec<String>, ours: HashSet<String> },
-    /// Tell everybody who heard of these alerts, once for each silence and episode.
+    /// Tell all recipients of these alerts, once for each silence and episode.
     Hide(Hidden),
     /// The waiting step of an escalation counts anew.
     Delay { alert: i64, step: u32, fired_at: Timestamp, due_at: Timestamp },
-    /// Remind of alerts that nothing suppresses any more.
+    /// Remind of alerts that are no longer suppressed.
     Remind { after: Suppressed, alerts: Vec<ActAlert> },
     /// Tell the end of these alerts.
     Over(Vec<Identity>),
@@ -309,7 +309,7 @@ struct Found<'a> {
     truths: Vec<Truth>,
     /// By episode and silence: alerts that a silence made elsewhere hides since this look.
     hidden: BTreeMap<(ThreadId, String), Hidden>,
-    /// Alerts that nothing suppresses any more.
+    /// Alerts that are no longer suppressed.
     shown: Vec<(Suppressed, &'a Row)>,
     /// Alerts that are over.
     over: Vec<Identity>,

@@ -37,7 +37,7 @@ pub(super) async fn keep(bots: Bots, name: String, stop: CancellationToken) {
     }
 }
 
-/// What the seat of one bot works with.
+/// The driver of the seat of one bot.
 struct Driver {
     bots: Bots,
     /// Name of the bot.

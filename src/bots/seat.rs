@@ -88,7 +88,7 @@ pub(super) struct Seat(Phase);
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Idle,
-    /// Since then.
+    /// The time since which this command is outstanding.
     Asking(Instant),
     Opening(Instant),
     /// The lease is sure to be ours since then.
@@ -103,7 +103,7 @@ enum Phase {
     Closing(Instant),
     /// Evicted while the lease was ours: if it still is, then by another program.
     Judging,
-    /// Then it rests (true), or asks again.
+    /// What follows the wait: rest (true), or another request for the lease.
     Leaving,
     Draining {
         evicted: bool,

@@ -1,4 +1,4 @@
-//! What is asked for a chart, and how it is told, before anything is asked (pure).
+//! The plan of a chart: its query, window and texts, before any request is made (pure).
 
 use super::About;
 use crate::alert::{Alert, Labels};
@@ -17,7 +17,7 @@ const STEPS: [i64; 7] = [15, 30, 60, 120, 300, 600, 1800];
 /// Longest window.
 const WEEK: i64 = 7 * DAY;
 
-/// What a chart asks and says.
+/// The query and the texts of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     /// The rule's name and its whole expression, as the upstream lists it.
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub window: (i64, i64),
     pub step: i64,
     pub fired_at: Option<i64>,
-    /// Is the day before worth a line?
+    /// Does the chart show the day before as a line?
     pub yesterday: bool,
     /// The unit of the axis.
     pub unit: Option<Unit>,
@@ -42,12 +42,12 @@ pub(super) struct Plan {
     pub under: String,
 }
 
-/// Is there something to draw of `alert`?
+/// The expression and rule of `alert`, if it can be drawn.
 pub(super) fn rule_of(alert: &Alert) -> Option<(String, Rule)> {
     drawable(alert, measure::expression(&alert.links.rule, &alert.annotations)?)
 }
 
-/// The same where the expression is known from elsewhere.
+/// The same with a given expression.
 fn drawable(alert: &Alert, expression: String) -> Option<(String, Rule)> {
     let rule = Rule::read(&expression)?;
     let drawn =

@@ -2,20 +2,20 @@
 
 use crate::words::Language;
 
-/// What became of a series.
+/// The course of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
-    /// It goes up, and has not stopped.
+    /// It rises and has not stopped.
     Rising,
-    /// It goes down.
+    /// It falls.
     Falling,
-    /// It moved, and stays where it is now.
+    /// It moved and is stable now.
     Settled,
     /// It jumped, at this second.
     Jumped(i64),
     /// It goes up and down.
     Swinging,
-    /// It does not move.
+    /// It is stable.
     Flat,
 }
 

@@ -1,4 +1,4 @@
-//! `wegraf preview`: what would be sent to whom, and why; sends nothing.
+//! `wegraf preview`: shows the messages that would be sent, their targets and the reasons; sends none.
 
 use std::process::ExitCode;
 use std::sync::Arc;

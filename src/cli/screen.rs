@@ -30,7 +30,7 @@ impl Screen {
         screen
     }
 
-    /// Adds a line. It stays one line, whatever `text` contains: no name can forge a row.
+    /// Adds a line. Line breaks in `text` are replaced, so that a name cannot forge a row.
     pub fn line(&mut self, text: impl Display) {
         self.0.push_str(&shown::line(&text.to_string()));
         self.0.push('\n');

@@ -186,8 +186,8 @@ impl Resolver<'_> {
             self.found.note(
                 watchdog.place,
                 (
-                    "有 `watchdog`，但没有 `alarm`：断了只写进日志和指标",
-                    "there is a `watchdog` and no `alarm`: its absence shows in logs and metrics only",
+                    "有 `watchdog`，但没有 `alarm`：断了告诉路由根上的接收者",
+                    "there is a `watchdog` and no `alarm`: its absence is told to the receiver at the root of the route",
                 ),
                 ("加上 alarm: { receiver: 接收者 }", "add alarm: { receiver: NAME }"),
             );

@@ -17,7 +17,7 @@ pub struct DropIns {
 /// WeCom's addresses, for one source.
 #[derive(Debug)]
 pub struct AsWecom {
-    /// Keys of `webhook/send`, with whom they mean.
+    /// Keys of `webhook/send`, with their targets.
     pub keys: Vec<(SecretString, Addressee)>,
     /// Apps of `gettoken` and `message/send`.
     pub apps: Vec<AppDoor>,
@@ -42,7 +42,7 @@ pub struct AppDoor {
     pub receiver: Option<String>,
 }
 
-/// Whom a key or a token means.
+/// The target of a key or token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addressee {
     /// The receiver of this name.
@@ -53,8 +53,8 @@ pub enum Addressee {
     Routes,
 }
 
-/// The one list of programs whose addresses are imitated, besides WeCom: how each is called in the configuration, and
-/// what an editor says of that key. Hands it to the macro `$to`, with whatever else that one wants.
+/// The one list of imitated programs besides WeCom: the key of each in the configuration, and its description for
+/// editors. Passes it to the macro `$to`, with further tokens.
 macro_rules! services {
     ($to:ident $($else:tt)*) => {
         $to! {
@@ -139,13 +139,13 @@ impl Robot {
 /// The address of a robot, for one source.
 #[derive(Debug, Default)]
 pub struct RobotDoor {
-    /// Tokens, with whom they mean.
+    /// Tokens, with their targets.
     pub tokens: Vec<(SecretString, Addressee)>,
     /// The secret that must sign.
     pub secret: Option<SecretString>,
     /// "At all" is done.
     pub mention_all: bool,
-    /// The app by which members are told whom a call names.
+    /// The app that tells the members named in a call.
     pub app: Option<String>,
     /// The keys of configured webhooks are tokens, too.
     pub own_keys: bool,

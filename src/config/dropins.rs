@@ -1,4 +1,4 @@
-//! Which addresses of other programs a source may use, and whom their keys and tokens mean.
+//! The addresses of other programs that a source enables, and the targets of their keys and tokens.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use std::borrow::Cow;
@@ -196,7 +196,7 @@ impl Resolver<'_> {
         Some(text)
     }
 
-    /// Whom a name means: a receiver first. The scope of the source holds for it; the routes are within the scope anyway.
+    /// The target of a name: a receiver first. The scope of the source applies; the routes are within the scope anyway.
     fn addressee(&mut self, of: Of<'_>, name: &At<String>, routes: bool) -> Option<Addressee> {
         let text = name.get()?;
         let receivers = value(of.file.receivers.as_ref());
@@ -278,7 +278,7 @@ pub(super) fn any(source: &file::Source) -> bool {
     source.wecom.is_some() || source.robots().next().is_some()
 }
 
-/// Whom its keys, tokens and apps name.
+/// The targets of its keys, tokens and apps.
 pub(super) fn named(source: &file::Source) -> impl Iterator<Item = &String> {
     let wecom = value(source.wecom.as_ref());
     let keys = wecom.and_then(|wecom| value(wecom.keys.as_ref()));

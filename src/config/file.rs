@@ -44,7 +44,7 @@ pub(super) struct File {
     /// A second address that speaks TLS; its files are read again when they change, without a closed connection.
     pub listen_tls: Option<At<ListenTls>>,
     /// 另外再开一个只给监控用的地址：/healthz、/readyz、/metrics；告警入口被挤满时它照样回答。
-    /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers however crowded the other is.
+    /// A second address for monitoring alone (/healthz, /readyz, /metrics), which answers even if the other is crowded.
     pub listen_monitoring: Option<At<String>>,
     /// 内存上限（KB、MB、GB，1 KB = 1024 字节），至少 128MB；装不下的请求等待或得到 503，不会被杀。
     /// How much memory the process takes at most, at least 128MB; what does not fit waits, or is answered 503.
@@ -85,8 +85,8 @@ pub(super) struct File {
     pub smtp: Option<At<Smtp>>,
     /// 通用 webhook：名字和地址。Generic webhooks: names and addresses.
     pub hooks: Option<At<Named<Hook>>>,
-    /// wegraf 自己出问题时告诉谁；不写就只有日志和指标。
-    /// Who is told when wegraf itself has trouble; without it there are only logs and metrics.
+    /// wegraf 自己出问题时告诉谁；不写就是路由根上的接收者。
+    /// Who is told when wegraf itself has trouble; default: the receiver at the root of the route.
     pub alarm: Option<At<Alarm>>,
     /// 一切正常时定期访问的地址，停了由别人发现。
     /// A URL that is called as long as all is well, so that another program notices when it is not.

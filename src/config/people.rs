@@ -45,7 +45,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// Whom a target mentions: userids, `@all`, or `on_call:NAME`.
+    /// The mentions of a target: userids, `@all`, or `on_call:NAME`.
     pub(super) fn mentioned(&mut self, list: Option<&At<Vec<At<String>>>>, file: &File) -> Vec<String> {
         let Some((place, list)) = placed(list) else { return Vec::new() };
         if list.len() > MOST_USERS {

@@ -1,4 +1,4 @@
-//! Who may post: how a source proves itself, to whom it may post, and the alert of its that must never fall silent.
+//! Sources: their credentials, the receivers to which they may post, and their watchdog alert.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// To whom it may post; `None`: to all.
+    /// The receivers to which it may post; `None`: all.
     fn scope(&mut self, name: &str, source: &file::Source, file: &File) -> Option<Vec<String>> {
         let (place, written) = placed(source.receivers.as_ref())?;
         if written.is_empty() {

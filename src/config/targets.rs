@@ -40,7 +40,7 @@ impl Resolver<'_> {
         Some(Target { face, ..made })
     }
 
-    /// Where a face cannot mention anybody, a text follows it for that, at the cost of a message.
+    /// A face that cannot mention people is followed by a text with the mentions, which counts as a message.
     fn note_mentions(&mut self, target: &file::Target, face: Face, channel: Channel) {
         let named = target.mention.as_ref().map(|at| at.place);
         let Some(place) = named.filter(|_| channel.mentions() && !matches!(face, Face::Text | Face::Markdown)) else {

@@ -1,5 +1,5 @@
 //! `plain`: members who read in personal WeChat (微信插件), where neither cards nor markdown are shown
-//! (docs/reference/wecom.md#template-cards). They get a text, everybody else of the target its face.
+//! (docs/reference/wecom.md#template-cards). They get a text, the other members of the target its face.
 
 use super::file;
 use super::finding::Place;
@@ -8,7 +8,7 @@ use super::{Face, Target, To};
 
 impl Resolver<'_> {
     /// The target for the people in `plain`, who leave `target`; `None` if there are none, or if `target`
-    /// has no one else and itself becomes a text.
+    /// has no other members and itself becomes a text.
     pub(super) fn twin(&mut self, written: &file::Target, target: &mut Target) -> Option<Target> {
         let (place, names) = placed(written.plain.as_ref())?;
         let To::Members { app, users, users_file, on_call, parties, tags } = &mut target.to else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Rotas;
 use crate::alert::{Labels, Timestamp};
 
-/// Owners that one message mentions at most: with more, no one feels addressed, and each takes bytes of the message.
+/// Owners that one message mentions at most: with more, readers no longer feel addressed, and each takes bytes of the message.
 pub const MOST_MENTIONS: usize = 10;
 /// Longest value of a label that may be a person (docs/reference/wecom.md#userids: a userid has at most 64 bytes).
 const PERSON_BYTES: usize = 64;

@@ -10,7 +10,7 @@ use crate::alert::Timestamp;
 
 /// Most rows of [`Rota::schedule`]: a year of days, and some.
 const MOST_ROWS: usize = 400;
-/// Most changes that it examines for them: a rota of one person has one row, however long the period.
+/// Most changes that it examines for them: a rota of one person has one row for any period.
 const MOST_STEPS: usize = 4 * MOST_ROWS;
 
 /// The people on duty over time.

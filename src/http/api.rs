@@ -69,7 +69,7 @@ pub fn openapi() -> String {
     text
 }
 
-/// Anybody may read it: it tells nothing of the configuration.
+/// Public: it reveals nothing of the configuration.
 async fn description() -> Response {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let mut answer = TEXT.get_or_init(openapi).as_str().into_response();

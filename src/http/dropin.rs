@@ -25,19 +25,19 @@ use crate::config::{Addressee, Config, FallbackAfter, Receiver, Robot, Target, T
 use crate::intake::{Called, Receipt, Refused};
 use crate::names::SourceId;
 
-/// Whom a call asks for, besides what the routes say.
+/// The recipients that a call names, in addition to the routes.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// The receiver that its address names.
     pub receiver: Option<String>,
-    /// Whom it mentions.
+    /// The people whom it mentions.
     pub called: Called,
-    /// Members of an app, where its source may name any (`sources.<name>.prometheusalert.app`).
+    /// Members of an app, if its source may name some (`sources.<name>.prometheusalert.app`).
     pub members: Option<Recipients>,
 }
 
 impl Wanted {
-    /// Those who get the call from `source` whatever the routes say; `None`: the routes say.
+    /// The targets of a call from `source` that replace the routes; `None`: the routes decide.
     pub fn receivers(&self, config: &Config, source: &SourceId) -> Option<Vec<Receiver>> {
         let to = (self.members.as_ref()?, None);
         members_of(config, source, Robot::Prometheusalert, to).map(|receiver| vec![receiver])
@@ -85,7 +85,7 @@ impl Style {
     /// The answer to a refused call.
     pub fn refused(self, refusal: &Refusal) -> Response {
         let (status, text) = refusal.said();
-        // Nothing to do is no failure to an Alertmanager.
+        // An empty list of alerts is a success for an Alertmanager.
         if self != Self::Ours && status.is_success() {
             return self.done();
         }
@@ -103,17 +103,17 @@ impl Style {
 
 pub(super) use robots::looks_for_a2w;
 
-/// The paths of all programs that are imitated.
+/// The paths of all imitated programs.
 pub(super) fn routes() -> axum::Router<Gate> {
     wecom::routes().merge(robots::routes())
 }
 
-/// The answer at an address that no source may use: it does not exist, and which key makes it exist.
+/// The answer at an address that no source enables: 404, with the key that enables it.
 fn unconfigured(key: &str) -> Response {
     (StatusCode::NOT_FOUND, format!("{}\n", words::unconfigured(key))).into_response()
 }
 
-/// The receivers that a key or a token means; `None`: the routes say. Empty: they are gone from the configuration.
+/// The receivers of a key or token; `None`: the routes decide. Empty: they are no longer in the configuration.
 fn receivers_of(config: &Config, addressee: &Addressee) -> Option<Vec<Receiver>> {
     match addressee {
         Addressee::Receiver(name) => {
@@ -124,7 +124,7 @@ fn receivers_of(config: &Config, addressee: &Addressee) -> Option<Vec<Receiver>>
     }
 }
 
-/// The receiver whose only target is this webhook: its fallback and language hold. Without one the webhook alone.
+/// The receiver whose only target is this webhook, for its fallback and language. Without one, the webhook alone.
 fn receiver_of_webhook(config: &Config, name: &str) -> Receiver {
     let only = |receiver: &&Receiver| match receiver.targets.as_slice() {
         [Target { to: To::Webhook { webhook }, .. }] => webhook == name,
@@ -136,7 +136,7 @@ fn receiver_of_webhook(config: &Config, name: &str) -> Receiver {
     })
 }
 
-/// Members of the app by which `source` may tell those whom its calls to `robot` name; `None`: it may not, or the call
+/// Members of the app that `source` may tell through its calls to `robot`; `None`: it may not, or the call
 /// means another app.
 fn members_of(
     config: &Config,
@@ -158,7 +158,7 @@ fn members_of(
         parties: to.parties.clone(),
         tags: to.tags.clone(),
     });
-    // What these are told is nothing that others were told.
+    // A receiver of its own, so that deduplication does not mix these members with others.
     Some(bare_receiver(config, format!("app/{app}/{}", fingerprint(&format!("{to:?}"))), target))
 }
 
@@ -180,7 +180,7 @@ fn bare_receiver(config: &Config, name: String, target: Target) -> Receiver {
     }
 }
 
-/// Where a call comes from, for answers and log lines.
+/// The source and style of a call, for answers and log lines.
 fn peer(parts: &Parts) -> String {
     parts.extensions.get::<Peer>().map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
@@ -190,7 +190,7 @@ fn unknown_token(token: &str) -> Cause {
     Cause::guess("unknown", "token").detail(format!("token with digest {}", fingerprint(token)))
 }
 
-/// Is this a key or a token of a source? Tells nothing by the time it takes.
+/// Is this a key or token of a source? Takes constant time.
 pub(super) fn is_token(config: &Config, text: &str) -> bool {
     config.dropins.iter().fold(false, |found, source| {
         let keys = source.wecom.iter().flat_map(|wecom| wecom.keys.iter());
@@ -205,7 +205,7 @@ fn same(given: &str, known: &SecretString) -> bool {
     !known.is_empty() && bool::from(Sha256::digest(given.as_bytes()).ct_eq(&Sha256::digest(known.as_bytes())))
 }
 
-/// Tells wrong keys apart in the log without showing one.
+/// A digest that distinguishes wrong keys in the log without showing them.
 fn fingerprint(key: &str) -> String {
     Sha256::digest(key.as_bytes())[..4].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

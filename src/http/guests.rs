@@ -4,7 +4,7 @@
 //! its source are *known*, all others are *strangers*. Strangers never take the places of known ones. Among strangers
 //! the address with the most of them gives way, first connections that do not read their answer or are idle, then those
 //! that were waited for longest. A connection that was never looked at, or whose request is complete, does not: a peer
-//! that sends its request at once is answered, however many others stay silent.
+//! that sends its request at once is answered, regardless of how many others stay silent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use super::Setup;
 use crate::live::Live;
 
-/// Suffixes that identify an API, whatever precedes them.
+/// Suffixes that identify an API after any prefix.
 const ENDS: [&str; 6] = ["/api/v1/alerts", "/api/v2/alerts", "/api/v2/status", "/-/ready", "/-/healthy", "/robot/send"];
-/// Stems of APIs whose next segments are data, whatever precedes them.
+/// Stems of APIs whose next segments are data, after any prefix.
 const STEMS: [&str; 7] =
     ["/cgi-bin/", "/open-apis/bot/", "/bot/hook/", "/services/", "/hooks/", "/api/webhooks/", "/workflows/"];
 

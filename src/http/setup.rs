@@ -1,4 +1,4 @@
-//! What the configuration gives the server: the keys of callbacks, and the way to WeCom for calls that are passed on.
+//! The part of the configuration that the server needs: keys of callbacks, and the client for calls passed on to WeCom.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use wecom::CallbackKeys;
 use crate::charts::Charts;
 use crate::config::{AppAccount, Callback, Config};
 
-/// What follows from a configuration. A reload replaces all of it.
+/// Derived from a configuration; a reload replaces it as a whole.
 #[derive(Debug)]
 pub struct Setup {
     /// The configuration.

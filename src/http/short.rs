@@ -77,9 +77,9 @@ async fn follow(
 enum Leads {
     /// Straight to this address.
     On(String),
-    /// There after the visitor was asked: the host is not known.
+    /// The host is unknown: the visitor is asked first.
     Asking { host: String, url: String },
-    /// Nowhere: it ended, or it would lead to wegraf itself, where addresses authorise acts.
+    /// No redirect: the link expired, or leads to wegraf itself, where addresses authorise acts.
     Nowhere,
 }
 

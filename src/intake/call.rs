@@ -21,9 +21,9 @@ pub struct Call {
     pub door: Door,
     /// The receiver in the address.
     pub receiver: Option<String>,
-    /// The receivers that get all of it, whatever the routes say: a key or a token in the address selects them.
+    /// The receivers that get all of it instead of the routes: a key or a token in the address selects them.
     pub receivers: Option<Vec<Receiver>>,
-    /// Whom it mentions besides, wherever it goes.
+    /// Additional mentions, for all its targets.
     pub called: Called,
     /// The request's `Content-Type`.
     pub content_type: Option<String>,
@@ -37,14 +37,14 @@ pub struct Call {
     pub received_at: Timestamp,
 }
 
-/// What became of a call that is stored.
+/// The result of a call that was stored.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// The notification; if nothing in it was new, the one that told what it repeats.
     pub id: i64,
-    /// What the body was recognised as.
+    /// The recognised format of the body.
     pub format: Format,
-    /// Nothing in it was new, or the call was received before.
+    /// It contained no news, or was received before.
     pub duplicate: bool,
     /// Alerts in it.
     pub alerts: usize,
@@ -66,7 +66,7 @@ pub enum Refused {
     },
     /// The body, or its decompressed form, is over the limit.
     TooLarge,
-    /// There is no memory for it, now or ever.
+    /// There is not enough memory for it, now or in principle.
     NoRoom(NoRoom),
     /// The body is neither plain nor gzip, or is broken gzip.
     Encoding(String),

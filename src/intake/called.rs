@@ -1,4 +1,4 @@
-//! Whom a call names besides its receivers: they are mentioned where its targets can.
+//! People named in a call in addition to its receivers: they are mentioned by targets that can.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::config::{Target, To};
 /// The most people whom one call names; a longer list is an accident.
 const MOST: usize = 100;
 
-/// Whom a call names.
+/// The people named in a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Called {
     users: Vec<String>,
@@ -24,7 +24,7 @@ impl Called {
         }
     }
 
-    /// What everybody is called in WeCom.
+    /// WeCom's name for all members.
     pub const EVERYBODY: &'static str = "@all";
 
     /// The target as it also mentions them, where it can mention by name; mobile numbers, where it is a webhook.

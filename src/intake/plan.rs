@@ -74,7 +74,7 @@ pub fn plan(config: &Config, incoming: Incoming<'_>, path_receiver: Option<&str>
 /// How receivers are found.
 #[derive(Debug)]
 pub enum Way<'a> {
-    /// These, whatever the routes say.
+    /// These receivers instead of the routes.
     Given(&'a [Receiver]),
     /// By the tree, or all alerts to the receiver in the path. An unknown receiver in the path must not lose the alert:
     /// the tree decides then, and the sender is warned. Of the tree's receivers only those in `scope` are told, if there

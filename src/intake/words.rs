@@ -1,4 +1,4 @@
-//! What senders are told of their calls.
+//! Texts for senders about their calls.
 
 use std::io;
 

@@ -24,7 +24,7 @@ const OLD_READS_MS: i64 = 24 * 3600 * 1000;
 /// Bytes of the signature in a link: 96 bits cannot be guessed and stay short in a message.
 const SIGNATURE_BYTES: usize = 12;
 
-/// What a derived key signs.
+/// The purposes of derived keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// Links that open a page.
@@ -35,9 +35,9 @@ enum Purpose {
     Order,
     /// Access tokens issued to clients of the WeCom API.
     Token,
-    /// Where a page of a list of the API ended.
+    /// A cursor of the API.
     Cursor,
-    /// What a browser brings back that was sent to WeCom to sign in.
+    /// The state of a sign-in by WeCom, which the browser brings back.
     SignIn,
 }
 

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_below_ours_is_ours_however_it_is_written() {
+    fn an_address_below_ours_is_ours_in_any_spelling() {
         for (url, external, ours) in [
             ("https://a.example.com/d/1?act=1", "https://a.example.com", true),
             ("https://A.EXAMPLE.com:443/x/../d/1", "https://a.example.com", true),

@@ -19,7 +19,7 @@ impl Bound {
     }
 }
 
-/// What a rule's expression asks of its measure.
+/// The condition of a rule's expression on its measure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// A comparison with one number, or with two: `3 <= x < 20`.
@@ -33,9 +33,9 @@ pub enum Condition {
     },
     /// A state, of which the number says nothing: `up == 0`.
     State,
-    /// That there is no series.
+    /// The series is absent.
     Absent,
-    /// Nothing: it always fires, as a sign of life (`vector(1)`).
+    /// Always true: a heartbeat (`vector(1)`).
     Always,
     /// A comparison with what `predict_linear` expects: the number is about the future.
     Prediction {
@@ -49,11 +49,11 @@ pub enum Condition {
 /// A rule's expression, understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// What is compared, as PromQL, without the comparison.
+    /// The compared expression, as PromQL, without the comparison.
     pub measure: String,
-    /// What is asked of it.
+    /// Its condition.
     pub condition: Condition,
-    /// What its numbers count, by the names of its metrics.
+    /// The unit of its numbers, by the names of its metrics.
     pub unit: Option<Unit>,
     /// The labels that its outermost aggregation keeps; `None` where it keeps all.
     pub by: Option<Vec<String>>,
@@ -92,7 +92,7 @@ impl Rule {
         }
     }
 
-    /// Does a number say something about alerts of this rule?
+    /// Are numbers informative for alerts of this rule?
     pub const fn has_number(&self) -> bool {
         matches!(self.condition, Condition::Bounds(_) | Condition::Series { .. } | Condition::Open)
     }

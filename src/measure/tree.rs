@@ -143,7 +143,7 @@ pub(super) enum Kind {
 }
 
 impl Node {
-    /// What stands in the brackets, if it is in any.
+    /// The inner expression, if it is in brackets.
     pub fn bare(&self) -> &Self {
         let mut node = self;
         while let Kind::Brackets(inner) = &node.kind {
@@ -204,7 +204,7 @@ pub(super) fn read(text: &str) -> Option<Read> {
     (parser.at == words.len()).then_some(Read { root, reach: parser.reach })
 }
 
-/// It is no expression.
+/// The text is not an expression.
 struct Unread;
 
 struct Parser<'a> {
@@ -426,7 +426,7 @@ impl<'a> Parser<'a> {
         Ok(is_by.then_some(names))
     }
 
-    /// What stands behind an expression: ranges, `offset`, `@`.
+    /// The modifiers after an expression: ranges, `offset`, `@`.
     fn behind(&mut self, mut node: Node, start: usize) -> Option<Node> {
         loop {
             match self.peek() {

@@ -2,14 +2,14 @@
 
 use super::tree::{Kind, Node, Operator};
 
-/// What a number counts. Multiplied with `scale`, it counts in the base unit of its kind.
+/// The unit of a number. Multiplied with `scale`, the number is in the base unit of its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unit {
-    /// What is counted.
+    /// The kind of quantity.
     pub kind: UnitKind,
     /// How many base units one is: 0.01 for percent, 60 for minutes, 1024 for KiB.
     pub scale: f64,
-    /// Is it so many each second?
+    /// Is it a rate per second?
     pub per_second: bool,
 }
 
@@ -42,7 +42,7 @@ impl Unit {
     const SECONDS: Self = Self::of(UnitKind::Second, 1.0);
     const INSTANT: Self = Self::of(UnitKind::Instant, 1.0);
 
-    /// Nothing but a number.
+    /// A plain number.
     pub fn is_plain(&self) -> bool {
         self.kind == UnitKind::Count && !self.per_second
     }
@@ -213,7 +213,7 @@ fn measured(node: &Node, histogram: bool) -> Option<Unit> {
     }
 }
 
-/// How functions and aggregations change the unit of what they are given.
+/// How functions and aggregations change the unit of their argument.
 fn of_call(name: &str, arguments: &[Node], histogram: bool) -> Option<Unit> {
     const COUNTS: [&str; 12] = [
         "count",
@@ -329,7 +329,7 @@ fn scaled(unit: Unit, factor: f64) -> Option<Unit> {
     known.then(|| Unit { scale: unit.scale / factor, ..unit })
 }
 
-/// What a word in a metric's name tells of its unit.
+/// The unit that a word in a metric's name indicates.
 const WORDS: [(&str, UnitKind, f64); 24] = {
     use UnitKind::{Bit, Byte, Celsius, Ratio, Second};
     [

@@ -37,7 +37,7 @@ impl fmt::Display for KeyPrint {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(String);
 
-/// An app as WeCom identifies it, whatever its name in the configuration.
+/// An app as WeCom identifies it, independent of its name in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppId<'a> {
     /// Id of the corp.

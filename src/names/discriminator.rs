@@ -1,4 +1,4 @@
-//! What distinguishes two alerts besides the labels.
+//! Distinguishes alerts with the same labels.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl Discriminator {
         Self(format!("{CONTENT}{digest}"))
     }
 
-    /// Does it identify the alert alone, whatever its labels?
+    /// Does it identify the alert without its labels?
     pub fn is_key(&self) -> bool {
         self.0.starts_with(KEY)
     }

@@ -25,7 +25,7 @@ pub enum Part<'a> {
     Mail,
     /// The app of this name.
     App(Cow<'a, str>),
-    /// A webhook's key, whatever its names in the configuration.
+    /// A webhook's key, under all its names in the configuration.
     Webhook(KeyPrint),
     /// The bot of this name.
     Bot(Cow<'a, str>),

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configured_source_is_itself_whatever_it_is_called() {
+    fn a_configured_source_keeps_its_identity_under_any_name() {
         for name in ["wegraf", "anonymous", "wegraf send", "source:wegraf", "source:source:x", "source:", ""] {
             assert_eq!(SourceId::parse(&configured(name).stored()), configured(name), "{name}");
         }

@@ -97,7 +97,7 @@ fn announced(vendor: Vendor, request: &Presented<'_>) -> bool {
     !header(request.headers, vendor.names().header).is_empty() || kind.contains("json") || kind.contains("text/plain")
 }
 
-/// What one vendor calls things.
+/// The names that one vendor uses.
 struct Names {
     header: &'static str,
     certificate: &'static str,
@@ -107,9 +107,9 @@ struct Names {
     signature: &'static str,
     time: &'static str,
     confirm: &'static str,
-    /// What is signed of a notification, in its order; what is absent is left out.
+    /// The signed members of a notification, in order; absent ones are left out.
     notification: &'static [&'static str],
-    /// What is signed of a handshake.
+    /// The signed members of a handshake.
     handshake: &'static [&'static str],
 }
 

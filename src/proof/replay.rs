@@ -10,14 +10,14 @@ use crate::alert::Timestamp;
 /// time for which one with the usual tolerance is good.
 const REMEMBERED: usize = 20_000;
 
-/// What is known of a signature.
+/// The state of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen<T> {
-    /// Nothing.
+    /// It was not seen before.
     New,
-    /// The same request was taken, with this outcome: its sender did not hear the answer.
+    /// The same request was accepted with this outcome: its sender missed the answer and retries.
     Retry(T),
-    /// It was taken at another address: a copy by a sender without the key.
+    /// It was accepted at another address: a replay by a sender without the key.
     Elsewhere,
 }
 

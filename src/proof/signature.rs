@@ -58,7 +58,7 @@ pub(super) fn examine(signing: &Signing, evidence: &Evidence<'_>) -> Outcome {
     Outcome::Proven(Some(Once { digest, until: Timestamp(signed_at.saturating_add(tolerance)) }))
 }
 
-/// What stands in a header, a parameter or a member of the body; empty if nothing does.
+/// The value of a header, a parameter or a member of the body; empty if it is absent.
 fn carried<'a>(carrier: &Carrier, request: &'a Presented<'_>, body: &[u8]) -> Cow<'a, [u8]> {
     match carrier {
         Carrier::Header(name) => header(request.headers, name).into(),

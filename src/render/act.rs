@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn however_much_it_is_about_it_fits() {
+    fn an_act_about_many_alerts_fits() {
         let long = "长".repeat(500);
         let alerts = (0..20).map(|_| alert(&long, &long)).collect();
         let mut taken = news(ActKind::Silence, ActState::Failed, alerts);

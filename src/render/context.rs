@@ -1,4 +1,4 @@
-//! The variables of a template (`docs/templates.md` documents each).
+//! The variables of a template (`docs/templates.md` and its English twin explain each).
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -168,7 +168,7 @@ impl Engine {
         let name = &unknown.name;
         let (zh, en) = match unknown.nearest {
             Some(nearest) => (format!("，是不是 `{nearest}`？"), format!(": did you mean `{nearest}`?")),
-            None => ("，可用的见 docs/templates.md。".to_owned(), "; docs/templates.md lists them.".to_owned()),
+            None => ("，可用的见 docs/templates.md。".to_owned(), "; docs/templates.en.md lists them.".to_owned()),
         };
         Err(TemplateProblem {
             template: display(&file.path),
@@ -297,10 +297,10 @@ fn problem(template: &str, error: &Error) -> TemplateProblem {
         ErrorKind::OutOfFuel => "模板运行步数太多：减少循环。Too many steps: loop less.",
         ErrorKind::WriteFailure => "模板输出太长。Too much output.",
         ErrorKind::UndefinedError => {
-            "用了不存在的变量，可用的见 docs/templates.md。No such variable; docs/templates.md lists them."
+            "用了不存在的变量，可用的见 docs/templates.md。No such variable; docs/templates.en.md lists them."
         }
         ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => {
-            "没有这个函数或过滤器，可用的见 docs/templates.md。No such function; docs/templates.md lists them."
+            "没有这个函数或过滤器，可用的见 docs/templates.md。No such function; docs/templates.en.md lists them."
         }
         ErrorKind::TemplateNotFound => "被引用的模板不在 templates 里。The included template is not among `templates`.",
         ErrorKind::SyntaxError => "模板语法有误。The template's syntax is wrong.",

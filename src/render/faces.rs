@@ -363,7 +363,7 @@ fn shows_picture(content: &Content, url: Option<&str>) -> bool {
     }
 }
 
-/// The people to be mentioned by name. Empty for a message that asks for nothing: a resolved alert disturbs no one.
+/// The people to be mentioned by name. Empty for a message that needs no action: a resolved alert mentions no people.
 pub(super) struct Called<'a> {
     users: Vec<&'a str>,
     mobiles: Vec<&'a str>,

@@ -24,7 +24,7 @@ pub struct Measured {
     pub threshold: String,
     /// The sign of the unit of the first value: `%`.
     pub unit: String,
-    /// How bad the first value is: larger is worse, whatever the rule compares.
+    /// How bad the first value is: larger is worse for every kind of comparison.
     pub worse: Option<f64>,
     /// Does the rule fire for small values?
     pub low: bool,

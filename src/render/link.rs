@@ -94,7 +94,7 @@ fn split(url: &str) -> Option<(&'static str, &str, &str)> {
 }
 
 /// `url` if WeCom's servers and phones could reach it: a public host by name or address. An address inside a private
-/// network is never passed on (docs/reference/alert-sources.md#pictures), however it is spelled.
+/// network is never passed on (docs/reference/alert-sources.md#pictures), in any spelling.
 pub fn public_picture(url: &str) -> Option<&str> {
     safe_url(url)?;
     let url = url.trim();

@@ -236,7 +236,7 @@ pub fn noted(content: &str, notes: &[Note], face: Face, channel: Channel, langua
     Notes::of(notes, face, channel, language).body(content.to_owned(), Room::Plenty)
 }
 
-/// `line` as `face` shows it, harmless whatever a userid or a name in it contains.
+/// `line` in the markup of `face`, with userids and names neutralised.
 fn printed(line: &str, face: Face) -> String {
     let line = neutral(line, dialect(face));
     match face {

@@ -51,7 +51,7 @@ impl Voice<'_> {
         let field = faces::card_text(self.letter.target.channel());
         let places: usize = self.facts.scope.iter().map(|place| place.chars().count() + 3).sum();
         let left = field.saturating_sub(summary.chars().count() + places + COUNT);
-        // Characters of a card count as one, whatever their bytes.
+        // Cards count characters, not bytes.
         if level.steps == 0 { 0 } else { left }
     }
 

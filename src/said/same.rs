@@ -1,4 +1,4 @@
-//! What is said twice: the summary in the rule's name, the description in the summary.
+//! Removes repetitions: of the rule's name in the summary, of the summary in the description.
 
 use std::collections::BTreeSet;
 

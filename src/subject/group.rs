@@ -28,7 +28,7 @@ pub struct Member<'a> {
     pub state: u8,
     /// The rank of its severity; smaller is graver.
     pub grade: u8,
-    /// How bad its value is: larger is worse, whatever the rule compares.
+    /// How bad its value is: larger is worse for every kind of comparison.
     pub worse: Option<f64>,
 }
 

@@ -202,7 +202,8 @@ pub(super) const ASKED_BY: &[&str] = &["job", "container", "pod", "service"];
 /// What is the asker's own if its pod or its container is named.
 pub(super) const ASKERS_OWN: List = list!["container", "pod", "service", "namespace", "endpoint", "job"];
 
-/// How the metrics of an asker begin: an expression with one of them betrays it whatever its job is called.
+/// Prefixes of metrics of exporters that report about other objects: an expression with one of them identifies such an
+/// exporter under any job name.
 pub(super) const METRICS_OF_STATE: &[&str] = &["kube_"];
 
 /// Workloads whose namespace is their own.

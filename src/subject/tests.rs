@@ -165,7 +165,7 @@ fn what_the_author_names_is_shown() {
 }
 
 #[test]
-fn the_expression_betrays_an_asker_whatever_its_job_is_called() {
+fn a_scrape_target_is_recognised_by_the_expression_under_any_job_name() {
     let labels = labels("job=integrations/k8s instance=10.1.1.1:8080 namespace=pay deployment=api");
     let of = |expression| Sighting { labels: &labels, said: "", expression, taught: Taught::NOTHING };
     let (_, why) = explain(&of("kube_deployment_status_replicas_unavailable > 0"));

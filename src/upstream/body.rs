@@ -117,7 +117,7 @@ pub(super) fn groups(bytes: &[u8]) -> Option<Vec<Group>> {
     Some(answers.into_iter().flat_map(of).collect())
 }
 
-/// What an Alertmanager tells of itself.
+/// Version, start and peers of an Alertmanager, from its status.
 pub(super) fn about(bytes: &[u8]) -> Option<About> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -398,7 +398,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_stays_short_whatever_labels_hold() {
+    fn a_url_stays_short_with_long_labels() {
         let all: Vec<Matcher> =
             ["short", &"长".repeat(5000), "brief"].iter().map(|value| Matcher::equal("label", *value)).collect();
         let kept = narrowed(all);

@@ -25,7 +25,7 @@ pub struct Origin<'a> {
 /// legacy Grafana has no silences, and alerts from a mapping or a text have labels that no upstream knows.
 pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Option<&'a Upstream> {
     if *origin.source == SourceId::Wegraf {
-        // Self-alerts exist in no upstream, whatever their form.
+        // Alerts of wegraf itself exist in no upstream.
         return None;
     }
     let kind = match origin.format {
@@ -158,7 +158,7 @@ mod tests {
             (A, "https://ops.example.com/am/two/", "x", None, Some("am-sub-two")),
             (A, "https://ops.example.com/amber", "x", None, None),
             (A, "https://ops.example.com", "x", None, None),
-            // The kind must be right, whatever the URL says.
+            // The kind must match even if the URL does.
             (G, "http://am.example.com:9093", "prod", None, None),
             (A, "https://grafana.example.com", "x", None, None),
             (G, "https://grafana.example.com/", "x", Some(1), Some("grafana")),

@@ -1,7 +1,7 @@
-//! Asking a Prometheus, or what answers like one, for its rules and for series.
+//! Queries a Prometheus, or a program with the same API, for its rules and for series.
 //!
-//! Every answer is bounded in time and size; after five failures in succession nothing is asked for a minute. Nothing of an
-//! answer goes into a log.
+//! Every answer is bounded in time and size; after five consecutive failures there are no requests for a minute. Answers are
+//! never logged.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::alert::Labels;
 use crate::config::Upstream;
 use crate::measure;
 
-/// The whole of one question: a visitor waits for the picture, four seconds at most.
+/// Deadline of one request: a visitor waits for the picture, four seconds at most.
 const DEADLINE: Duration = Duration::from_millis(3500);
 /// What the upstream may take to evaluate.
 const EVALUATION: &str = "3s";
@@ -31,7 +31,7 @@ const RULES_KNOWN: Duration = Duration::from_mins(5);
 const MOST: usize = 50;
 /// Points of one series.
 const POINTS: usize = 400;
-/// Questions at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 2;
 /// Failures in succession before a pause, and the pause.
 const FAILURES: u32 = 5;
@@ -54,13 +54,13 @@ pub enum Trouble {
     Unreachable,
     /// Another status than 200, a redirect included.
     Refused,
-    /// An answer that is no answer.
+    /// The body is not an answer of this API.
     Foreign,
-    /// More bytes, series or points than are read.
+    /// More bytes, series or points than the limits allow.
     Large,
-    /// Its list of rules holds no such rule.
+    /// The upstream's list of rules does not contain the rule.
     UnknownRule,
-    /// It failed too often: it is not asked for a minute.
+    /// It failed too often and is not asked for a minute.
     Paused,
 }
 
@@ -103,7 +103,7 @@ struct Listed {
 
 type Rules = HashMap<String, Vec<Listed>>;
 
-/// Asks one upstream. Keep it: it holds connections, the list of rules, and what failed.
+/// A client for one upstream. Keep it: it holds connections, the list of rules, and recent failures.
 #[derive(Debug)]
 pub struct Sampler {
     wire: Wire,
@@ -179,7 +179,7 @@ impl Sampler {
         if large { Err(Trouble::Large) } else { Ok(series) }
     }
 
-    /// The JSON that is answered to `sent`, or to nothing.
+    /// The JSON answer to `sent`, or to a request without a body.
     pub(super) async fn value(&self, path: &str, sent: Option<String>, most: usize) -> Result<Value, Trouble> {
         let question = sent.as_deref().map_or(Question::Get, Question::Json);
         let bytes = self.ask(path, question, most).await?;
@@ -206,7 +206,7 @@ impl Sampler {
         answer.ok_or(Trouble::Foreign)
     }
 
-    /// Is it not asked, after too many failures?
+    /// Are requests paused after too many failures?
     pub fn is_paused(&self) -> bool {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.1.is_some_and(|since| since.elapsed() < PAUSE)

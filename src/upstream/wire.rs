@@ -57,13 +57,13 @@ pub(super) struct Lost {
 /// Why [`Wire::ask`] has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unanswered {
-    /// Nothing, or not all, in time.
+    /// No complete answer in time.
     Slow,
     /// No connection, or it broke.
     Unreachable,
     /// Another status than 200; a redirect is one.
     Refused(u16),
-    /// More than may be read.
+    /// The answer exceeds the limit.
     Large,
 }
 
@@ -143,8 +143,8 @@ impl Wire {
         Err(Lost { broke: false, error: self.peer.refusal(doing, status.as_u16(), &words) })
     }
 
-    /// Asks below the root, by GET where nothing is sent, else by POST. Reads at most `most` bytes within `deadline`.
-    /// The text of the answer is dropped.
+    /// Sends a request below the root: GET without a body, otherwise POST. Reads at most `most` bytes within `deadline`;
+    /// the text of a failed answer is dropped.
     pub async fn ask(
         &self,
         path: &str,

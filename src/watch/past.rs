@@ -30,7 +30,7 @@ enum Word {
     Over,
 }
 
-/// What was reported of the present outage.
+/// The reports of the present outage so far.
 pub(super) struct Past {
     deliver: Deliver,
     bypass: Bypass,

@@ -1,4 +1,4 @@
-//! What an operator should know of a gateway that is nevertheless ready. Pure.
+//! Warnings about a gateway that is ready. Pure.
 
 use super::CRITICAL_LATE_MS;
 use crate::alert::Timestamp;

@@ -7,7 +7,7 @@ use crate::incidents::{Kind, Subject, Trouble};
 use crate::store::Space;
 use crate::words::Words;
 
-/// This much free space is enough, however large the disk.
+/// This much free space is enough on a disk of any size.
 const ENOUGH: u64 = 1 << 30;
 /// Less than one part in this many of a smaller disk is too little.
 const PART: u64 = 10;

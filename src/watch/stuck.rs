@@ -1,4 +1,4 @@
-//! Lanes in which a message waits for too long, whatever the reason. Pure.
+//! Lanes in which a message waits too long, for any reason. Pure.
 
 use super::plainly::plainly;
 use crate::alert::Timestamp;

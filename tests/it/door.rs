@@ -98,7 +98,7 @@ async fn monitoring_has_an_address_of_its_own_with_nothing_else_on_it() {
 }
 
 #[tokio::test]
-async fn however_many_ask_for_metrics_at_once_each_gets_figures_that_are_not_older_than_its_question() {
+async fn concurrent_scrapes_each_get_figures_not_older_than_their_request() {
     let mut world = World::idle(Setup::demo(), ONE_MEMBER).await;
     world.start().await;
     let mut asked = JoinSet::new();

@@ -332,7 +332,7 @@ async fn a_token_that_is_refused_again_is_a_fault_for_a_person_and_not_a_loop() 
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_tried_once_however_many_messages_wait() {
+async fn a_wrong_secret_is_tried_once_for_all_waiting_messages() {
     let people = ["daixuan", "zhangsan", "lisi", "wangwu"];
     let targets: Vec<String> =
         people.iter().map(|user| format!("{{ app: ops, users: [{user}], face: text }},")).collect();

@@ -118,7 +118,7 @@ async fn a_hundred_changes_arrive_in_the_order_in_which_they_were_taken() {
 
 /// Ten changes of one alert in each of ten lanes, while WeCom fails now and then in every way.
 #[tokio::test]
-async fn the_changes_of_an_alert_are_told_in_their_order_whatever_fails_between() {
+async fn the_changes_of_an_alert_are_told_in_order_across_failures() {
     let (names, rest) = ten_groups();
     let mut setup = Setup::demo();
     let model = setup.webhooks[0].clone();

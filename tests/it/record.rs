@@ -55,7 +55,7 @@ fn by_hand(world: &World) -> Connection {
 }
 
 #[tokio::test]
-async fn the_record_is_found_by_whatever_an_operator_knows() {
+async fn the_record_is_found_by_every_filter() {
     let world = World::new(TWO).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
     world.accept("/webhook/gone", alertmanager("核心交换机", &[("sw-1", "firing")])).await;

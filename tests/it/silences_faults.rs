@@ -127,7 +127,7 @@ async fn other(router: Router) -> Client {
 }
 
 #[tokio::test]
-async fn whatever_else_answers_is_told_for_what_it_is() {
+async fn a_peer_that_is_no_upstream_is_reported_as_such() {
     let echo =
         |headers: axum::http::HeaderMap| async move { (StatusCode::BAD_REQUEST, format!("you sent {headers:?}")) };
     let endless = || async { "[\"".to_owned() + &"x".repeat(17 << 20) };

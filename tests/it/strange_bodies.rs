@@ -98,7 +98,7 @@ async fn outcome(database: Option<&str>) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn whatever_comes_both_stores_answer_keep_and_tell_the_same() {
+async fn both_stores_answer_store_and_tell_every_body_alike() {
     let sqlite = outcome(None).await;
     let Some(url) = std::env::var_os("WEGRAF_TEST_POSTGRES") else {
         assert!(std::env::var_os("WEGRAF_TEST_EVERYTHING").is_none(), "WEGRAF_TEST_POSTGRES is not set");

@@ -173,7 +173,7 @@ async fn what_is_silenced_and_then_over_takes_no_step_and_its_end_is_told_once()
 }
 
 #[tokio::test]
-async fn what_is_gone_upstream_is_over_for_everybody_also_for_those_of_an_escalation() {
+async fn an_alert_gone_upstream_is_resolved_for_all_recipients_also_of_its_escalation() {
     let Some((_folder, server, world)) = both(NO_NOTIFIER).await else { return };
     world.pass(Duration::from_mins(10));
     step(&world).await;

@@ -154,7 +154,7 @@ async fn alerts_fired_while_wegraf_was_down_arrive_after_its_restart() {
 }
 
 #[tokio::test]
-async fn a_receiver_in_the_address_is_found_whatever_its_letters() {
+async fn a_receiver_in_the_address_is_found_with_any_characters() {
     // Go percent-encodes the path; Alertmanager's own name for the receiver has nothing to do with ours.
     let name = "wecom.ops-队";
     let world = World::new(&format!(

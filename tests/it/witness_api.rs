@@ -10,7 +10,7 @@ use crate::programs::find;
 const RECEIVERS: &str = "receivers: { ops: { targets: [ { webhook: ops-group } ] } }\nroute: { receiver: ops }\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_asked_the_answer_is_one_that_is_described() {
+async fn every_answer_is_one_of_the_description() {
     let Some(schemathesis) = find("target/witnesses/bin/schemathesis") else { return };
     let world = World::new(&format!("allow_anonymous: true\n{RECEIVERS}")).await;
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;

@@ -42,7 +42,7 @@ async fn pushed_again(prometheus: &Server) {
 }
 
 #[tokio::test]
-async fn only_a_change_is_told_however_often_prometheus_repeats_it() {
+async fn only_a_change_is_told_while_prometheus_repeats_the_state() {
     let world = World::new(RECEIVERS).await;
     let exporter = Exporter::start(FULL).await;
     let Some(prometheus) = pushing(&world, "/", &exporter).await else { return };

@@ -168,7 +168,7 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
     ]
 }
 
-/// A text on one line that no spreadsheet interprets as a formula, whatever an alert's name. Only for texts: -1 is a
+/// A text on one line that no spreadsheet interprets as a formula. Only for texts: -1 is a
 /// number.
 fn harmless(text: &str) -> String {
     let shown = shown::line(text);

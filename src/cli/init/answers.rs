@@ -140,7 +140,7 @@ impl Answers {
         Ok(())
     }
 
-    /// The first answer of the command line that cannot be right, whatever WeCom would say.
+    /// The first answer of the command line that is invalid by its form, without asking WeCom.
     pub(super) fn impossible(&self) -> Option<Words> {
         let all = [
             Question::BotId,
@@ -229,7 +229,7 @@ impl Question {
     }
 }
 
-/// Why a text cannot be an answer, whatever WeCom would say.
+/// Why a text is invalid as an answer, without asking WeCom.
 fn misshapen(question: Question, text: &str) -> Option<Words> {
     let blank = text.chars().any(char::is_whitespace);
     match question {

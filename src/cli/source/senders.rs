@@ -38,9 +38,9 @@ pub enum Sender {
     Zabbix,
     /// Uptime Kuma
     UptimeKuma,
-    /// 只能填 URL 的 Whatever takes a URL only
+    /// 只能填 URL 的 Programs that take only a URL
     Url,
-    /// 只能填 URL 又会丢掉参数的 Whatever takes a URL only and drops its query
+    /// 只能填 URL 又会丢掉参数的 Programs that take only a URL and drop its query
     Path,
     /// 其他，例如 curl Others, for example curl
     Other,

@@ -57,6 +57,6 @@ pub(in crate::config) struct Robot {
     #[schemars(extend("default" = false))]
     pub mention_all: Option<At<bool>>,
     /// 请求里写的成员由这个应用通知（prometheusalert 的 `wxuser`，bougou 的 `to_user`）。
-    /// The app by which the members are told whom a call names (`wxuser` of prometheusalert, `to_user` of bougou).
+    /// The app that tells the members named in a call (`wxuser` of prometheusalert, `to_user` of bougou).
     pub app: Option<At<String>>,
 }

@@ -45,7 +45,7 @@ pub(in crate::config) struct Substitute {
     pub to: At<String>,
     /// 谁来替。Who comes.
     pub person: At<String>,
-    /// 替谁；不写则替整班。Whom they replace; default: everybody of the shift.
+    /// 替谁；不写则替整班。The person who is replaced; default: the whole shift.
     #[serde(rename = "for")]
     pub instead_of: Option<At<String>>,
 }

@@ -1,6 +1,6 @@
 //! The form of the page, for readers who cannot press a button in WeCom: acknowledge, release, silence, resend.
 //!
-//! Opening a link does nothing; only the page's form does, and once, however often it is submitted.
+//! Opening a link changes nothing. Only the page's form acts, and once, even if it is submitted again.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -170,7 +170,7 @@ async fn wanted(
     }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
-        // A form counts once, however often the page is reloaded.
+        // A form counts once, even if the page is reloaded.
         event: format!("page/{id}/{nonce}/{wish}/{}", if span.is_some() { chosen.as_str() } else { "" }),
         kind,
         about: About::Message(id),

@@ -1,6 +1,6 @@
-//! The addresses of robots of other chats, of push services, and of programs that pass alerts on to WeCom. Each is a
-//! [`Service`]: where it is, how a call proves itself, what is read, what its client is told. One way leads through all of
-//! them (`serve`); a service that differs has a function of its own.
+//! The addresses of robots of other chats, of push services, and of bridges to WeCom. Each is a [`Service`]: its paths, its
+//! credential, how its body is read, and its answers. All of them are served by one function (`serve`), which uses the
+//! service's own functions where services differ.
 
 mod asked;
 mod bridges;
@@ -59,7 +59,7 @@ const fn services(robot: Robot) -> &'static [Service] {
 /// A program and one of its services.
 type Served = (Robot, &'static Service);
 
-/// The paths of all of them. Several programs may have one.
+/// The paths of all services; several services may share a path.
 pub(super) fn routes() -> axum::Router<Gate> {
     let mut by_path: BTreeMap<&'static str, Vec<Served>> = BTreeMap::new();
     for (robot, service) in Robot::ALL.iter().flat_map(|robot| services(*robot).iter().map(|service| (*robot, service)))
@@ -107,7 +107,7 @@ async fn serve(gate: Gate, served: &[Served], params: &RawPathParams, request: R
         Err(trouble) => {
             let mut answer = (service.answers)(&asked, trouble.outcome());
             if let (Outcome::Busy, Trouble::Refused(refusal)) = (trouble.outcome(), &trouble) {
-                // What is to be sent again is told by the status to every client.
+                // The status tells every client that it should retry.
                 answer.status = refusal.said().0;
             }
             gate.answered(begun, None, trouble.cause().attach(answer.response()))
@@ -115,10 +115,10 @@ async fn serve(gate: Gate, served: &[Served], params: &RawPathParams, request: R
     }
 }
 
-/// What is answered where no source has the address.
+/// The answer if no source enables the address.
 fn nowhere(served: &[Served], asked: &Asked) -> Response {
     match served.iter().find(|served| fits(served, asked)) {
-        // The page that says what this is has no other use for who does not know of one.
+        // `/` also serves the page for browsers, so other methods are answered 405, not 404.
         Some(_) if asked.parts.uri.path() == "/" => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response()
         }
@@ -127,7 +127,7 @@ fn nowhere(served: &[Served], asked: &Asked) -> Response {
     }
 }
 
-/// Does a program, and no person, look here for a2w?
+/// Does a program (not a browser) probe for a2w here?
 pub(in crate::http) fn looks_for_a2w(config: &Config, headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     !accepts.contains("text/html") && doors(config, Robot::A2w).next().is_some()
@@ -150,7 +150,7 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
         Err(trouble) if !service.token_in_body => return Err(trouble),
         Err(_) => {
             let (body, held) = gate.body(&asked.parts, body, Standing::Claimed).await.map_err(Trouble::Refused)?;
-            // What only claims to be a source's is not taken apart at any size: push services carry little.
+            // Unproven bodies above this size are not parsed: push services send little.
             if body.len() > LARGE_BODY {
                 return Err(Trouble::Refused(Refused::TooLarge.into()));
             }
@@ -189,12 +189,12 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
         part: None,
         received_at: asked.now,
     };
-    // It waits for its part of the memory again.
+    // The body waits for its share of the memory again.
     drop(held);
     gate.server.intake.admit(call).await.map_err(|refused| Trouble::Refused(refused.into()))
 }
 
-/// Reads the body into `asked`, a large one away from the threads that serve connections.
+/// Parses the body into `asked`; a large one on a blocking thread.
 async fn understand(asked: &mut Asked, body: Bytes) {
     let content_type = asked.content_type().map(str::to_owned);
     let bytes = body.clone();
@@ -203,7 +203,7 @@ async fn understand(asked: &mut Asked, body: Bytes) {
     (asked.body, asked.text, asked.tree) = (body, text, tree.unwrap_or_default());
 }
 
-/// A call that its source proves as anywhere.
+/// A call with the source's ordinary credential.
 async fn proven(gate: &Gate, service: &Service, asked: &Asked, body: Body) -> Result<Receipt, Trouble> {
     let wanted = Wanted {
         receiver: (service.receiver)(asked),

@@ -34,7 +34,7 @@ use reply::Reply;
 
 /// The header by which a client says that two requests are one.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest that is looked at, in bytes.
+/// Longest idempotency key that is accepted, in bytes.
 const IDEMPOTENCY_BYTES: usize = 256;
 
 /// The paths of WeCom.
@@ -55,7 +55,7 @@ struct Key {
     key: String,
 }
 
-/// Who calls, for answers and log lines.
+/// The caller, for answers and log lines.
 struct Caller {
     address: String,
     now: Timestamp,
@@ -103,7 +103,7 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
             part: None,
             received_at: caller.now,
         };
-        // It waits for its part of the memory again.
+        // The body waits for its share of the memory again.
         drop(held);
         gate.server.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
         return Ok(());
@@ -113,22 +113,22 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
     relay.store(gate, caller).await.map(drop)
 }
 
-/// The refusal of a key that is none of ours.
+/// The refusal of an unknown key.
 fn unknown_key(key: &str, caller: &Caller) -> Reply {
     Reply::error(93000, "invalid webhook url", caller).because(unknown_token(key))
 }
 
-/// Is there a source that may use these addresses?
+/// Does any source enable these addresses?
 fn configured(gate: &Gate) -> bool {
     gate.server.setup.now().config.dropins.iter().any(|source| source.wecom.is_some())
 }
 
-/// The sources that may use these addresses.
+/// The sources that enable these addresses.
 fn doors(config: &Config) -> impl Iterator<Item = (&SourceId, &AsWecom)> {
     config.dropins.iter().filter_map(|source| Some((&source.source, source.wecom.as_ref()?)))
 }
 
-/// Whom a key means. All keys are compared, each in the same time.
+/// The targets of a key. Compares all keys, each in constant time.
 fn by_key<'a>(config: &'a Config, key: &str) -> Option<(&'a SourceId, &'a AsWecom, Addressee)> {
     let mut found = None;
     let mut compare = |known: &SecretString, whose: (&'a SourceId, &'a AsWecom), addressee: &dyn Fn() -> Addressee| {
@@ -149,7 +149,7 @@ fn by_key<'a>(config: &'a Config, key: &str) -> Option<(&'a SourceId, &'a AsWeco
     found
 }
 
-/// Whom a message mentions: read as an alert, it mentions them all the same.
+/// The people whom a message mentions; they are mentioned as well when the message is read as an alert.
 fn mentioned(said: &Said) -> Called {
     let list = |name: &str| {
         let list = said.member(&said.msgtype).and_then(|inner| inner.get(name)?.as_array());
@@ -171,7 +171,7 @@ fn misread(wrong: Wrong, caller: &Caller) -> Reply {
     reply.because(Cause::new("unreadable").detail(format!("{wrong:?}")))
 }
 
-/// A message that is passed on as it is.
+/// A message that is relayed unchanged.
 struct Relay<'a> {
     source: &'a SourceId,
     format: Format,
@@ -182,7 +182,7 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// Queues it for all its targets. Returns after the commit.
+    /// Queues the message for all its targets. Returns after the commit.
     async fn store(self, gate: &Gate, caller: &Caller) -> Result<Admitted, Reply> {
         let labels = Labels::from([("msgtype".to_owned(), self.said.msgtype.replace('\0', "␀"))]);
         let arrival = Arrival {
@@ -220,7 +220,7 @@ impl Relay<'_> {
         Recipient { send_resolved: true, escalate_after_ms: None, ..told }
     }
 
-    /// Each message is one of its own, unless the client says that it is the same.
+    /// Without an idempotency key every call is a new message.
     fn identity(&self) -> Identity {
         let given = self.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
         let given = given.filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_BYTES);
@@ -238,7 +238,7 @@ impl Relay<'_> {
 }
 
 impl Reply {
-    /// What WeCom says where we cannot take a call.
+    /// WeCom's answer when it cannot accept a call now.
     fn refused(refusal: &Refusal, caller: &Caller) -> Self {
         let reply = match refusal {
             Refusal::Intake(Refused::TooLarge) => Self::error(40206, "request body too large", caller),

@@ -60,7 +60,7 @@ pub(super) struct Noted {
     pub trouble: Option<(Theme, usize)>,
 }
 
-/// The subject of repeated refusals. Few and closed, except for the sources, which the configuration bounds: however
+/// The subject of repeated refusals. A small closed set, except for the sources, which the configuration bounds: even if
 /// many requests arrive, the number of alarms stays small.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Theme {

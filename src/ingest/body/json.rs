@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::ingest::Unreadable;
 
 /// Bodies with more objects or commas than this are refused: a small JSON object takes about 650 bytes of memory, so
-/// this bounds one body to some hundred MB whatever `memory` allows. Real bodies of 10 MB hold 30,000 objects.
+/// this bounds one body to some hundred MB even if `memory` allows more. Real bodies of 10 MB hold 30,000 objects.
 const MAX_OBJECTS: usize = 300_000;
 const MAX_COMMAS: usize = 1_000_000;
 

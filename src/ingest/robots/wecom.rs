@@ -42,7 +42,7 @@ pub enum Wrong {
 }
 
 impl Said {
-    /// Reads a body; refuses only what WeCom refuses whatever it holds.
+    /// Reads a body; rejects only bodies that WeCom rejects regardless of their content.
     pub fn read(bytes: &[u8]) -> Result<Self, Wrong> {
         let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let body: Value = serde_json::from_slice(bare).map_err(|_| Wrong::NotJson)?;

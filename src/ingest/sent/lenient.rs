@@ -50,7 +50,7 @@ pub(in crate::ingest) type Set<'a> = Held<'a, Text<'a>>;
 #[derive(Debug)]
 pub(in crate::ingest) struct Nothing;
 
-/// What is made of a value, whatever its type.
+/// The conversion of a value of any type.
 pub(super) trait Take<'de>: Sized {
     /// Of a value of a type that has no meaning here.
     fn other() -> Self;

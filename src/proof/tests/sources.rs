@@ -71,7 +71,7 @@ fn basic_header(credentials: &str) -> String {
 }
 
 #[test]
-fn a_bearer_token_proves_whatever_the_case_of_the_scheme() {
+fn a_bearer_token_proves_with_the_scheme_in_any_case() {
     let sources = [bearer("grafana", "s3cret-密"), bearer("other", "else")];
     for header in ["Bearer s3cret-密", "bearer s3cret-密", "BEARER   s3cret-密 "] {
         assert_eq!(prove(&sources, &headers(&[("authorization", header)]), b"{}", NOW), Some("grafana"), "{header}");

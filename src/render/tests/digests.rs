@@ -545,7 +545,7 @@ fn critical_storm(name: impl Fn(i64) -> String) -> Digest {
 
 #[test]
 fn others_are_named_beside_ten_critical_alerts_or_are_only_counted() {
-    let word = |number: i64| format!("k{}-{}", letters(7 * number.unsigned_abs() as usize), number * 7919 % 10_007);
+    let word = |number: i64| format!("k{}-{}", letters(7 * usize::try_from(number).unwrap()), number * 7919 % 10_007);
     let long = |number: i64| format!("{}.{}", word(number), "compute.internal.example".repeat(3));
     let templates = Templates::compile(&[]).0;
     for (digest, all_named) in [(critical_storm(word), true), (critical_storm(long), false)] {

@@ -230,60 +230,76 @@ fn grave_alerts_are_named_before_light_ones() {
     assert!(rendered.named.contains(&44), "{:?}", rendered.named);
 }
 
+/// The page about templates in both languages.
+const DOCUMENTATION: [(Language, &str); 2] = [
+    (Language::Zh, include_str!("../../../docs/templates.md")),
+    (Language::En, include_str!("../../../docs/templates.en.md")),
+];
+
 #[test]
 fn the_examples_of_the_documentation_render() {
-    let documentation = include_str!("../../../docs/templates.md");
-    let examples: Vec<TemplateFile> = documentation
-        .split("`templates/duty")
-        .skip(1)
-        .map(|section| {
-            let (name, rest) = section.split_once(".j2`").unwrap();
-            let source = rest.split_once("```jinja\n").unwrap().1.split_once("```").unwrap().0;
-            file(&format!("duty{name}"), source)
-        })
-        .collect();
-    assert_eq!(examples.len(), 2);
-    let (templates, problems) = Templates::compile(&examples);
-    assert_eq!(problems, []);
-    assert_eq!(templates.check(), []);
-    let markdown = send(&templates, &sample("disk"), &webhook(Face::Markdown), |letter| letter.template = Some("duty"));
-    let text = readable(&markdown.parts[0]);
-    assert!(
-        text.contains(
-            "> db-1 96.2 % [日志](https://logs.example.com/?q=db-1)
-> db-2"
-        ),
-        "{text}"
-    );
-    assert!(text.ends_with("<@zhangsan> `#PSVJ`"), "{text}");
-    let news = send(&templates, &sample("disk"), &target(Face::News), |letter| letter.template = Some("duty"));
-    assert!(readable(&news.parts[0]).contains("【生产】严重 磁盘将满 ×3"), "{}", readable(&news.parts[0]));
-    assert!(readable(&news.parts[0]).contains("db-7 91.8 %"), "the description is the shipped one");
+    for (language, documentation) in DOCUMENTATION {
+        let examples: Vec<TemplateFile> = documentation
+            .split("`templates/duty")
+            .skip(1)
+            .map(|section| {
+                let (name, rest) = section.split_once(".j2`").unwrap();
+                let source = rest.split_once("```jinja\n").unwrap().1.split_once("```").unwrap().0;
+                file(&format!("duty{name}"), source)
+            })
+            .collect();
+        assert_eq!(examples.len(), 2);
+        let (templates, problems) = Templates::compile(&examples);
+        assert_eq!(problems, []);
+        assert_eq!(templates.check(), []);
+        let sent = |target: &Target| {
+            send(&templates, &sample("disk"), target, |letter| {
+                letter.template = Some("duty");
+                letter.language = language;
+            })
+        };
+        let (logs, title) = match language {
+            Language::Zh => ("日志", "【生产】严重 磁盘将满 ×3"),
+            Language::En => ("logs", "[生产] CRIT 磁盘将满 ×3"),
+        };
+        let text = readable(&sent(&webhook(Face::Markdown)).parts[0]);
+        let lines = format!("> db-1 96.2 % [{logs}](https://logs.example.com/?q=db-1)\n> db-2");
+        assert!(text.replace("96.2%", "96.2 %").contains(&lines), "{text}");
+        assert!(text.ends_with("<@zhangsan> `#PSVJ`"), "{text}");
+        let news = readable(&sent(&target(Face::News)).parts[0]);
+        assert!(news.contains(title), "{news}");
+        assert!(news.replace("91.8%", "91.8 %").contains("db-7 91.8 %"), "the description is the shipped one: {news}");
+    }
 }
 
 #[test]
 fn every_documented_variable_exists() {
-    let documentation = include_str!("../../../docs/templates.md");
-    let table = |from: &str, to: &str| -> Vec<String> {
-        let section = documentation.split_once(from).unwrap().1.split_once(to).unwrap().0;
-        let cells = section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
-        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
-    };
-    let whole = table("### 整条消息", "### 每条告警");
-    let each = table("### 每条告警", "### 函数和过滤器");
-    assert!(whole.len() > 30 && each.len() > 10);
-    let printed = |prefix: &str, names: &[String]| -> String {
-        names.iter().fold(String::new(), |all, name| all + "{{ " + prefix + name + " }}\n")
-    };
-    for name in super::super::variables::NAMES {
-        assert!(whole.iter().any(|known| known == name), "docs/templates.md lacks {name}");
+    let headings = [
+        ["### 整条消息", "### 每条告警", "### 函数和过滤器"],
+        ["### The message", "### Each alert", "### Functions and filters"],
+    ];
+    for ((_, documentation), [whole, each, functions]) in DOCUMENTATION.into_iter().zip(headings) {
+        let table = |from: &str, to: &str| -> Vec<String> {
+            let section = documentation.split_once(from).unwrap().1.split_once(to).unwrap().0;
+            let cells =
+                section.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+            cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+        };
+        let (whole, each) = (table(whole, each), table(each, functions));
+        assert!(whole.len() > 30 && each.len() > 10);
+        let printed = |prefix: &str, names: &[String]| -> String {
+            names.iter().fold(String::new(), |all, name| all + "{{ " + prefix + name + " }}\n")
+        };
+        for name in super::super::variables::NAMES {
+            assert!(whole.iter().any(|known| known == name), "the page about templates lacks {name}");
+        }
+        let (whole, each) = (printed("", &whole), printed("alert.", &each));
+        let source = format!("{whole}{{% for alert in alerts %}}{each}{{% endfor %}}");
+        let (templates, problems) = Templates::compile(&[file("all", &source)]);
+        assert_eq!(problems, []);
+        let rendered = send(&templates, &sample("disk"), &target(Face::Text), |letter| letter.template = Some("all"));
+        assert_eq!(rendered.problems, []);
     }
-    let (whole, each) = (printed("", &whole), printed("alert.", &each));
-    let source = format!("{whole}{{% for alert in alerts %}}{each}{{% endfor %}}");
-    let (templates, problems) = Templates::compile(&[file("all", &source)]);
-    assert_eq!(problems, []);
-    let rendered = send(&templates, &sample("disk"), &target(Face::Text), |letter| letter.template = Some("all"));
-    assert_eq!(rendered.problems, []);
 }
 
 /// Every variable of a message with the value that the sample `payment` gives it, as the documentation lists them.
@@ -293,12 +309,16 @@ fn the_documentation_lists_every_variable_with_the_samples_value() {
     let source = super::super::variables::NAMES.iter().map(line).collect::<Vec<_>>().join("\n");
     let (templates, problems) = Templates::compile(&[file("all", &source)]);
     assert_eq!(problems, []);
-    let rendered = send(&templates, &sample("payment"), &email(Face::Text), |letter| letter.template = Some("all"));
-    assert_eq!(rendered.problems, []);
-    let printed = readable(&rendered.parts[0]);
-    let documentation = include_str!("../../../docs/templates.md");
-    let listed = documentation.split_once("```text\n").unwrap().1.split_once("\n```").unwrap().0;
-    assert!(listed.trim() == printed.trim(), "docs/templates.md should list:\n{printed}");
+    for (language, documentation) in DOCUMENTATION {
+        let rendered = send(&templates, &sample("payment"), &email(Face::Text), |letter| {
+            letter.template = Some("all");
+            letter.language = language;
+        });
+        assert_eq!(rendered.problems, []);
+        let printed = readable(&rendered.parts[0]);
+        let listed = documentation.split_once("```text\n").unwrap().1.split_once("\n```").unwrap().0;
+        assert!(listed.trim() == printed.trim(), "the page about templates should list:\n{printed}");
+    }
 }
 
 /// The problems of `source` as a user's template, and how long the message took.
@@ -348,7 +368,7 @@ fn a_hostile_template_ends_soon_and_the_shipped_one_takes_over() {
         assert_eq!(problems[0].template, "templates/bad.j2", "{shown}");
         assert_eq!(problems[0].line, line, "{shown}: {}", problems[0]);
         assert!(!problems[0].reason.is_empty());
-        // Some 10 ms; the bound only tells "soon" from "never", on a machine however busy.
+        // Some 10 ms; the bound only tells "soon" from "never", also on a busy machine.
         assert!(took < Duration::from_secs(5), "{shown} took {took:?}");
     }
     let (problems, _) = hostile(&"x".repeat(70_000));

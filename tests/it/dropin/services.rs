@@ -292,7 +292,7 @@ async fn a_look_at_a_discord_webhook_and_a_wait_are_answered_with_objects() {
 }
 
 #[tokio::test]
-async fn everybody_is_mentioned_by_leave_also_where_the_routes_decide() {
+async fn all_are_mentioned_only_with_mention_all_also_by_the_routes() {
     let world = World::new(SOURCES).await;
     let body = |name: &str| json!({ "text": format!("<!channel> disk of {name}") }).to_string();
     assert_eq!(answer(&world, "POST", &format!("/services/T/B/{TOKEN}"), body("slack")).await.0, 200);

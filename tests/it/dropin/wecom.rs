@@ -173,7 +173,7 @@ async fn more_than_wecom_takes_is_queued_and_folded_into_a_digest_of_first_lines
 }
 
 #[tokio::test]
-async fn a_message_under_the_key_of_an_older_one_is_the_same_however_late_it_comes() {
+async fn a_message_with_the_key_of_an_older_one_is_the_same_at_any_time() {
     let world = World::at_a_standstill(SOURCES).await;
     let text = json!({ "msgtype": "text", "text": { "content": "备份完成" } }).to_string();
     let send = async |key: &str| {
@@ -317,7 +317,7 @@ async fn a_token_ends_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_fence_keeps_messages_to_those_whom_the_source_may_reach() {
+async fn allow_users_limits_the_recipients_of_a_source() {
     let fenced = SOURCES.replace("      keys:", "      allow_users: [lisi]\n      keys:");
     let world = World::new(&fenced).await;
     let token = token(&world).await;

@@ -125,6 +125,7 @@ fn fill(database: &Database, rows: u64) -> anyhow::Result<()> {
     let (messages, alerts) = (count("message")? as u64, count("alert")? as u64);
     let more = rows.saturating_sub(messages);
     let distinct = (more / OF_ONE).max(1);
+    #[expect(clippy::disallowed_methods, reason = "alerts begin at the machine's time, as a sender's do")]
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let step = DAYS * 86_400_000 / more.max(1);
     let numbers = |to: u64| format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {to})");
@@ -259,7 +260,7 @@ async fn looks(address: SocketAddr, database: &Database, cookie: &str) -> anyhow
                 .await;
         }
     });
-    let message = database.count("message WHERE true")? as i64 - 1000;
+    let message = i64::try_from(database.count("message WHERE true")?)? - 1000;
     let (_, list) = exchange(address, "GET", "/now", cookie).await?;
     let short = list
         .split("href=\"/i/")

@@ -1,4 +1,4 @@
-//! A call to an address of another program: what its head says, and its body once it was read.
+//! A call to an address of another program: its head, and its body after it was read.
 
 use axum::body::Bytes;
 use axum::extract::{Query, RawPathParams};
@@ -16,7 +16,7 @@ pub(super) struct Asked {
     /// The parts of the path that differ from call to call, between its slashes.
     pub path: Vec<String>,
     pub query: Vec<(String, String)>,
-    /// The body, empty before it was read; what it says as text, and as a tree if it is one.
+    /// The body, empty before it was read; as text, and as JSON if it is JSON.
     pub body: Bytes,
     pub text: String,
     pub tree: Value,
@@ -47,7 +47,7 @@ impl Asked {
         self.query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
-    /// The first of these that the body says, else the query: a text, or a number as one.
+    /// The value of the first of these names that the body has, otherwise the query: a text, or a number as text.
     pub fn said(&self, names: &[&str]) -> Option<String> {
         let in_body = names.iter().find_map(|name| text(self.tree.get(*name)?));
         in_body.or_else(|| names.iter().find_map(|name| self.queried(name)).map(str::to_owned))
@@ -67,7 +67,7 @@ impl Asked {
     }
 }
 
-/// A text that is not empty, or a number as one.
+/// A text that is not empty, or a number as text.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => (!text.trim().is_empty()).then(|| text.clone()),

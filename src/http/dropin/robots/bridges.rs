@@ -1,4 +1,4 @@
-//! Programs that pass alerts on to WeCom: `PrometheusAlert`, a2w, bougou's adapter, timonwong's adapter.
+//! Bridges to WeCom: `PrometheusAlert`, a2w, bougou's adapter, timonwong's adapter.
 
 use axum::http::StatusCode;
 use wecom::Recipients;
@@ -9,8 +9,8 @@ use super::{Answer, Asked, Calls, Members, Outcome, PLAIN, Service, json, text};
 /// Lists of several names in the query.
 const SEVERAL: char = '|';
 
-/// With `wxurl` its keys are proof and addressee, all of them at once; else the source proves itself as anywhere, and the
-/// routes decide, or `wxuser`, `wxparty` and `wxtag` where the source may name members.
+/// With `wxurl`, all keys in it are credentials and targets at once. Otherwise the source's ordinary credential counts, and
+/// the routes decide, or `wxuser`, `wxparty` and `wxtag` if the source may name members.
 pub(super) const PROMETHEUSALERT: Service = Service {
     paths: &["/prometheusalert", "/gitlab/weixin"],
     get: super::Get::Says,
@@ -57,7 +57,7 @@ pub(super) const A2W: Service = Service {
 };
 
 /// `POST /webhook/send?channel_type=weixin&token=KEY`; of an app (`weixinapp`) the secret is the token. Any other channel
-/// means whom its token means.
+/// goes to the targets of its token.
 pub(super) const BOUGOU: Service = Service {
     paths: &["/webhook/send"],
     tokens: |asked| {
@@ -78,7 +78,7 @@ pub(super) const BOUGOU: Service = Service {
     ..PLAIN
 };
 
-/// `POST /dingtalk/{target}/send`: the target is the receiver of that name, else the routes decide.
+/// `POST /dingtalk/{target}/send`: the target is the receiver of that name; otherwise the routes decide.
 pub(super) const TIMONWONG: Service = Service {
     paths: &["/dingtalk/{target}/send"],
     proven_without: true,
@@ -101,7 +101,7 @@ fn keys(urls: &str) -> Vec<String> {
     urls.split(',').map(key).filter(|key| !key.is_empty()).collect()
 }
 
-/// Userids, as many names as there are and as many in each as there are.
+/// The userids in all parameters with this name; each may contain several.
 fn named(asked: &Asked) -> Calls {
     let lists = asked.queries(&["mention", "at"]);
     Calls { users: lists.flat_map(|list| list.split(',').map(str::to_owned)).collect(), ..Calls::default() }

@@ -50,7 +50,7 @@ pub(super) const FEISHU: Service = Service {
 
 const FEISHU_OK: &str = r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#;
 
-/// Does any text or any part of a post call everybody?
+/// Does any text or any part of a post mention all members?
 fn calls_all(tree: &Value) -> bool {
     match tree {
         Value::String(text) => ["<at user_id=\"all\"", "<at user_id='all'", "<at id=all>", "<at id=\"all\""]
@@ -64,7 +64,7 @@ fn calls_all(tree: &Value) -> bool {
     }
 }
 
-/// Mobile numbers, as texts or numbers, with or without what stands between their digits.
+/// Mobile numbers, as texts or numbers, with or without separators.
 fn mobiles(list: &Value) -> Vec<String> {
     let mobile = |item: &Value| {
         let text = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
@@ -80,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn everybody_is_called_in_every_form_that_feishu_has() {
+    fn all_forms_of_feishu_that_mention_all_are_recognised() {
         for body in [
             json!({ "content": { "text": "<at user_id=\"all\">所有人</at> 磁盘将满" } }),
             json!({ "content": { "post": { "zh_cn": { "content": [[{ "tag": "at", "user_id": "all" }]] } } } }),

@@ -38,7 +38,7 @@ fn id(asked: &Asked) -> &str {
     asked.path.first().map_or("0", String::as_str)
 }
 
-/// The message, for a client that waits for it.
+/// The answer with the message, for `?wait=true`.
 fn posted(asked: &Asked, number: i64) -> Answer {
     let body = json!({
         "id": number.to_string(), "type": 0, "content": asked.tree["content"].as_str().unwrap_or_default(),

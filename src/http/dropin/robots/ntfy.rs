@@ -60,14 +60,14 @@ pub(super) const NTFY: Service = Service {
     ..PLAIN
 };
 
-/// Where clients that know a host only post JSON.
+/// The path to which clients without a topic in the URL post JSON.
 pub(super) const ROOT: Service = Service { paths: &["/"], get: Get::Never, ..NTFY };
 
 fn topic(asked: &Asked) -> Option<String> {
     asked.path.first().cloned().or_else(|| asked.tree["topic"].as_str().map(str::to_owned))
 }
 
-/// Is the body the message, and not a tree of its parts? Only behind a topic of the path.
+/// Is the body the message itself, not JSON with its parts? Only if the path has a topic.
 fn is_text(asked: &Asked) -> bool {
     !asked.path.is_empty()
 }
@@ -77,7 +77,7 @@ fn message(asked: &Asked) -> Option<String> {
     whole.or_else(|| said(asked, "message", &["x-message", "message", "m"]))
 }
 
-/// A part of a message: in JSON under `name`, else in a header or in the query under any of `names`.
+/// A part of a message: in JSON under `name`, otherwise in a header or the query under any of `names`.
 fn said(asked: &Asked, name: &str, names: &[&str]) -> Option<String> {
     let in_tree = (!is_text(asked)).then(|| asked.said(&[name])).flatten();
     let in_head =
@@ -94,7 +94,7 @@ fn tags(asked: &Asked) -> Vec<String> {
     line.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
-/// The sign that a tag stands for, of those that say how it is.
+/// The emoji of a tag, for tags about the state.
 fn sign(tag: &str) -> Option<&'static str> {
     match tag {
         "white_check_mark" | "heavy_check_mark" | "+1" | "tada" => Some("✅"),
@@ -105,7 +105,7 @@ fn sign(tag: &str) -> Option<&'static str> {
     }
 }
 
-/// 5 wakes people, 1 and 2 are seen only by those who look; 3 is what a message has that says nothing.
+/// 5 rings, 1 and 2 are silent; 3 is the default.
 fn level(asked: &Asked) -> Option<&'static str> {
     let priority = said(asked, "priority", &["x-priority", "priority", "prio", "p"])?;
     match priority.to_ascii_lowercase().as_str() {

@@ -1,5 +1,5 @@
-//! Push services whose bodies have a title, a text and a level of their own: Server酱, `PushPlus`, Bark, Gotify. What they
-//! say is written anew in plain words: title, text, level, url.
+//! Push services whose bodies have a title, a text and a level of their own: Server酱, `PushPlus`, Bark, Gotify. Their
+//! bodies are rewritten with plain names: title, text, level, url.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::asked::object;
 use super::{Asked, Get, Outcome, PLAIN, Service, iso, json as as_json};
 
-/// `/KEY.send`, in old clients behind `/send`; the old names of title and text are `text` and `desp`.
+/// `/KEY.send`, in old clients below `/send`; the old names of title and text are `text` and `desp`.
 pub(super) const SERVERCHAN: Service = Service {
     paths: &["/{key}", "/send/{key}"],
     fits: |asked| sendkey(asked).is_some(),
@@ -37,7 +37,7 @@ fn sendkey(asked: &Asked) -> Option<String> {
     asked.path.last()?.strip_suffix(".send").filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
-/// The token stands in the query or in the body; a topic is the receiver of that name, where the token means the routes.
+/// The token is in the query or the body; a topic names a receiver if the token leads to the routes.
 pub(super) const PUSHPLUS: Service = Service {
     paths: &["/send"],
     fits: |asked| asked.queried("key").is_none(),
@@ -46,7 +46,7 @@ pub(super) const PUSHPLUS: Service = Service {
     tokens: |asked| asked.said(&["token"]).into_iter().collect(),
     receiver: |asked| asked.said(&["topic"]),
     reads: |asked| {
-        // A template may want JSON, which the body holds as a tree or as a text.
+        // With a template the content may be JSON, as a value or as text.
         let content = asked.tree.get("content").filter(|content| content.is_object() || content.is_array()).cloned();
         let content = content.or_else(|| asked.said(&["content"]).map(Value::String))?;
         let mut said = object([("title", asked.said(&["title"]))]);
@@ -65,7 +65,7 @@ pub(super) const PUSHPLUS: Service = Service {
     ..PLAIN
 };
 
-/// `/push` with the key in the body, or `/KEY/[title/[subtitle/]]body`; several keys are told at once or none.
+/// `/push` with the key in the body, or `/KEY/[title/[subtitle/]]body`; of several keys, all are told or none.
 pub(super) const BARK: Service = Service {
     paths: &["/push", "/bark/push", "/bark/{key}", "/bark/{key}/{*words}"],
     get: Get::Says,

@@ -1,4 +1,4 @@
-//! What a service is: where it is, how a call to it proves itself, what is read, what its client is told.
+//! The description of a service: its paths, its credential, how its body is read, and its answers.
 
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse as _, Response};
@@ -12,31 +12,31 @@ use crate::http::dropin::unknown_token;
 use crate::http::refusal::{Cause, Refusal, with_headers};
 use crate::intake::{Called, Refused};
 
-/// A set of addresses that one program has, and how a call to them is taken.
+/// The addresses of one program, and how calls to them are handled.
 pub(super) struct Service {
-    /// The addresses, as the router writes them.
+    /// The paths, in the router's syntax.
     pub paths: &'static [&'static str],
-    /// Is such a call meant for it, where several programs share an address?
+    /// Is a call meant for this service, if several services share a path?
     pub fits: fn(&Asked) -> bool,
     /// What a GET is.
     pub get: Get,
-    /// The tokens that a call shows: in its head, and in its body once that was read.
+    /// The tokens of a call: in its head, and in its body after that was read.
     pub tokens: fn(&Asked) -> Vec<String>,
-    /// Without one in its head, its body is read for one.
+    /// If the head has no token, the body is read for one.
     pub token_in_body: bool,
-    /// All of them must be known, and all that they mean are told, at once; else the first known one decides.
+    /// All tokens must be known, and all their targets are told; otherwise the first known token decides.
     pub every: bool,
-    /// Without any, the source proves itself as anywhere.
+    /// Without a token, the source's ordinary credential counts.
     pub proven_without: bool,
-    /// What must have signed besides.
+    /// The secret that must have signed in addition.
     pub signed: Option<Signed>,
-    /// Whom the call mentions.
+    /// The people whom the call mentions.
     pub calls: fn(&Asked) -> Calls,
-    /// The members of an app whom the call is for, instead of those whom the token means.
+    /// Members of an app that the call names; they replace the targets of the token.
     pub members: fn(&Asked) -> Option<Members>,
-    /// The receiver that the call names; it counts where the token means the routes.
+    /// The receiver that the call names; used if the token leads to the routes.
     pub receiver: fn(&Asked) -> Option<String>,
-    /// What is read instead of the body; `None`: the body.
+    /// A replacement for the body before it is parsed; `None`: the body itself.
     pub reads: fn(&Asked) -> Option<Value>,
     pub answers: fn(&Asked, Outcome) -> Answer,
 }
@@ -58,21 +58,21 @@ pub(super) const PLAIN: Service = Service {
     answers: |_, _| text(StatusCode::OK, ""),
 };
 
-/// What a GET to an address is.
+/// How a GET is handled.
 #[derive(Clone, Copy)]
 pub(super) enum Get {
     /// Nothing.
     Never,
     /// A call like any other.
     Says,
-    /// A look at the address, with this answer for who knows a token.
+    /// A probe, answered with this text if the token is known.
     Looks(fn(&Asked) -> Answer),
 }
 
-/// What decides besides the token: the secret that must have signed, the request, its body, the time in milliseconds.
+/// The check in addition to the token: secret, request, body, time in milliseconds.
 pub(super) type Signed = fn(&SecretString, &Parts, &Value, i64) -> bool;
 
-/// Whom a call mentions.
+/// The mentions of a call.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     pub users: Vec<String>,
@@ -81,20 +81,20 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Everybody is called only by leave. Ids of other chats' users do not exist in WeCom; mobile numbers are the same.
+    /// `@all` counts only with `mention_all`. Userids of other chats do not exist in WeCom; mobile numbers do.
     pub fn by_leave(self, everybody: bool) -> Called {
         let all = (self.everybody && everybody).then(|| Called::EVERYBODY.to_owned());
         Called::new(self.users.into_iter().chain(all), self.mobiles)
     }
 }
 
-/// Members of an app whom a call names, and the corpid and agentid of the app if it names one.
+/// Members of an app that a call names, and the corpid and agentid of the app if the call has them.
 pub(super) struct Members {
     pub to: Recipients,
     pub account: Option<(String, i64)>,
 }
 
-/// What became of a call, as far as answers differ.
+/// The outcome of a call, as far as answers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It is stored under this number.
@@ -170,7 +170,7 @@ impl Answer {
     }
 }
 
-/// A time as clients read it.
+/// A time in the form that clients parse.
 pub(super) fn iso(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
 }

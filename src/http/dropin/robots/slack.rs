@@ -1,11 +1,11 @@
-//! Slack, and what speaks as Slack does: Mattermost, Rocket.Chat, and Discord behind `/slack`.
+//! Slack, and programs with its format: Mattermost, Rocket.Chat, and Discord's `/slack`.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Answer, Asked, Calls, Outcome, PLAIN, Service, json as as_json, text};
 
-/// How a message looks or where it would stand, and nothing that it says.
+/// Members about the look or place of a message, not about its content.
 const DRESS: [&str; 20] = [
     "username",
     "user",
@@ -28,11 +28,11 @@ const DRESS: [&str; 20] = [
     "response_type",
     "wait",
 ];
-/// Marks that call everybody, or everybody who is there.
+/// Marks that mention all members, or all who are present.
 const EVERYBODY: [&str; 8] =
     ["<!channel>", "<!here>", "<!everyone>", "@channel", "@here", "@all", "@everyone", "<!channel|"];
 
-/// A client looks at the text `ok` and takes any other for a failure.
+/// Clients take any text but `ok` for a failure.
 pub(super) const SLACK: Service = Service {
     paths: &["/services/{*token}", "/slack/{*token}"],
     tokens: last,
@@ -58,7 +58,7 @@ pub(super) const MATTERMOST: Service = Service {
     tokens: last,
     calls: SLACK.calls,
     reads: |asked| {
-        // What stands beside a post, in a column of its own, is a part of what it says.
+        // Mattermost shows `props.card` beside a post; it is part of the content.
         let card = asked.tree.pointer("/props/card").and_then(Value::as_str).filter(|card| !card.trim().is_empty());
         let Some(card) = card else { return undressed(asked) };
         let mut tree = asked.tree.clone();
@@ -103,12 +103,12 @@ pub(super) const ROCKETCHAT: Service = Service {
     ..PLAIN
 };
 
-/// The last part of the address is the token.
+/// The token is the last segment of the path.
 pub(super) fn last(asked: &Asked) -> Vec<String> {
     asked.path.last().cloned().into_iter().collect()
 }
 
-/// The body without what only says how it looks; `None`: there is no such thing in it.
+/// The body without members about its look; `None` if there are none.
 pub(super) fn undressed(asked: &Asked) -> Option<Value> {
     let dressed = asked.tree.as_object()?.keys().any(|name| DRESS.contains(&name.as_str()));
     dressed.then(|| bare(asked.tree.clone()))
@@ -121,13 +121,13 @@ fn bare(mut tree: Value) -> Value {
     tree
 }
 
-/// Does any text in it call everybody?
+/// Does any text in it mention all members?
 pub(super) fn calls_all(tree: &Value) -> bool {
     match tree {
         Value::String(text) => EVERYBODY.iter().any(|mark| {
             let ends =
                 |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || ".-_".contains(next));
-            // An address of mail holds an @ as well.
+            // A mail address also contains an @.
             let starts = |before: &str| !before.ends_with(|letter: char| letter.is_ascii_alphanumeric());
             text.match_indices(mark).any(|(at, mark)| starts(&text[..at]) && ends(&text[at + mark.len()..]))
         }),
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_mark_of_its_own_calls_everybody() {
+    fn only_a_separate_mark_mentions_all() {
         for said in ["<!here> disk", "disk @channel", "@all: disk", "@everyone"] {
             assert!(calls_all(&json!({ "text": said })), "{said}");
         }

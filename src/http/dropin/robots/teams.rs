@@ -1,4 +1,4 @@
-//! Microsoft Teams: connectors, which take a card of the older form, and Workflows, which take adaptive cards.
+//! Microsoft Teams: connectors, which accept `MessageCard` bodies, and Workflows, which accept adaptive cards.
 
 use axum::http::StatusCode;
 
@@ -25,7 +25,7 @@ pub(super) const TEAMS: Service = Service {
     ..PLAIN
 };
 
-/// Is it a card of the older form, or a bare text, as connectors take them?
+/// Is the body a `MessageCard` or a bare text, as connectors accept them?
 fn is_card(asked: &Asked) -> bool {
     !asked.parts.uri.path().starts_with("/workflows/")
         && !matches!(asked.tree["type"].as_str(), Some("message" | "AdaptiveCard"))

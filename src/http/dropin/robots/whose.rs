@@ -1,4 +1,4 @@
-//! Whose a call is, and whom its tokens mean.
+//! The source of a call, and the targets of its tokens.
 
 use wecom::Recipients;
 
@@ -9,7 +9,7 @@ use crate::config::{Addressee, Config, Receiver, Robot, RobotDoor};
 use crate::http::dropin::{members_of, receivers_of, same};
 use crate::names::SourceId;
 
-/// Which of the services at an address a call is for: the one that knows its token, the one that it fits, best both.
+/// Chooses among the services that share a path: the one that knows the token, or whose format fits, best both.
 pub(super) fn chosen(config: &Config, served: &[Served], asked: &Asked) -> Option<Served> {
     let open = || served.iter().copied().filter(|(robot, _)| doors(config, *robot).next().is_some());
     let knows = |(robot, service): &Served| {
@@ -23,7 +23,7 @@ pub(super) fn fits((_, service): &Served, asked: &Asked) -> bool {
     (service.fits)(asked)
 }
 
-/// The sources that may use the addresses of a program.
+/// The sources that enable the addresses of a program.
 pub(super) fn doors(config: &Config, robot: Robot) -> impl Iterator<Item = (&SourceId, &RobotDoor)> {
     config.dropins.iter().flat_map(move |source| {
         let doors = source.robots.iter().filter(move |(known, _)| *known == robot);
@@ -31,7 +31,7 @@ pub(super) fn doors(config: &Config, robot: Robot) -> impl Iterator<Item = (&Sou
     })
 }
 
-/// Whom a token means. All tokens are compared, each in the same time.
+/// The targets of a token. Compares all tokens, each in constant time.
 fn by_token<'a>(config: &'a Config, robot: Robot, token: &str) -> Option<(&'a SourceId, &'a RobotDoor, Addressee)> {
     let mut found = None;
     for (source, door) in doors(config, robot) {
@@ -47,14 +47,14 @@ fn by_token<'a>(config: &'a Config, robot: Robot, token: &str) -> Option<(&'a So
     found
 }
 
-/// Whose call it is, and whom its tokens mean.
+/// The source of a call, and the targets of its tokens.
 pub(super) struct Found<'a> {
     pub source: &'a SourceId,
     pub door: &'a RobotDoor,
     pub addressees: Vec<Addressee>,
 }
 
-/// Where all tokens must be known, one that means the routes cannot stand beside others: a call has one plan.
+/// If all tokens must be known, a token for the routes cannot be combined with others: a call has one plan.
 pub(super) fn found<'a>(
     config: &'a Config,
     robot: Robot,
@@ -87,7 +87,7 @@ pub(super) fn found<'a>(
 }
 
 impl Found<'_> {
-    /// Who gets the call; `None`: the routes say.
+    /// The targets of the call; `None`: the routes decide.
     pub fn receivers(&self, config: &Config, robot: Robot, members: Option<&Members>) -> Option<Vec<Receiver>> {
         if let Some(receiver) = members.and_then(|members| members_of(config, self.source, robot, members.as_pair())) {
             return Some(vec![receiver]);

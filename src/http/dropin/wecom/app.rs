@@ -43,7 +43,7 @@ impl AccessToken {
     }
 }
 
-/// What `message/send` answers besides.
+/// The additional members in the answer of `message/send`.
 #[derive(Serialize)]
 struct Sent {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -79,7 +79,7 @@ async fn sent(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Result
     let (to, fenced) = fence(bearer.door.allow_users.as_deref(), addressed(&body));
     check(&to, !fenced.is_empty(), caller)?;
     if bearer.door.read {
-        // It waits for its part of the memory again.
+        // The body waits for its share of the memory again.
         drop(held);
         return read(gate, config, &bearer, parts, body, caller).await;
     }
@@ -95,14 +95,14 @@ fn msgid(notification: i64) -> String {
     format!("{MSGID}{notification}")
 }
 
-/// The message for those of its readers who are within the fence.
+/// Relays the message to the recipients that `allow_users` permits.
 fn readdressed(said: &Said, to: &Recipients, caller: &Caller) -> Result<(Said, Bytes), Reply> {
     let members = [("touser", json!(to.users.join("|"))), ("toparty", json!("")), ("totag", json!(""))];
     let body = Bytes::from(said.with_members(members));
     Ok((Said::read(&body).map_err(|wrong| misread(wrong, caller))?, body))
 }
 
-/// As an alert: to the receiver of the app's way in, else by the routes.
+/// Reads the message as an alert, for the configured receiver of the app, otherwise by the routes.
 async fn read(
     gate: &Gate,
     config: &Config,
@@ -128,7 +128,8 @@ async fn read(
     Ok(Reply::with(&Sent { invaliduser: String::new(), msgid: msgid(taken.id) }))
 }
 
-/// Who of those addressed may be, and who may not. Departments, tags and everybody are outside every fence.
+/// Splits the recipients into those that `allow_users` permits and the others. Departments, tags and `@all` are never
+/// permitted if there is such a list.
 fn fence(allowed: Option<&[String]>, to: Recipients) -> (Recipients, Vec<String>) {
     let Some(allowed) = allowed else { return (to, Vec::new()) };
     let may = |user: &String| allowed.iter().any(|known| known.eq_ignore_ascii_case(user));
@@ -153,7 +154,7 @@ fn check(to: &Recipients, fenced: bool, caller: &Caller) -> Result<(), Reply> {
     Err(Reply::error(errcode, text, caller))
 }
 
-/// Exactly whom the message addresses, with the fallback and the language of the way in.
+/// A target with exactly the recipients of the message, and the configured fallback and language.
 fn receiver(config: &Config, bearer: &Bearer<'_>, to: &Recipients) -> Receiver {
     let target = Target::at(To::Members {
         app: bearer.app.app.clone(),
@@ -204,7 +205,7 @@ async fn recalled(gate: &Gate, parts: &Parts, body: Body, caller: &Caller) -> Re
             Ok(wanted) => {
                 take_back(&setup.wecom, &wanted).await.map_err(|_| Reply::error(42052, "msgid too old", caller))?;
             }
-            // It is still on its way, or was told by a digest.
+            // The message is not sent yet, or was merged into a digest.
             Err(_) => return Err(Reply::busy(StatusCode::OK)),
         }
     }

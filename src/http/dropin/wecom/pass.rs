@@ -1,4 +1,4 @@
-//! What is passed on to WeCom at once: uploads, whose id the client needs, and other calls where that is configured.
+//! Calls that are passed on to WeCom at once: uploads, whose id the client needs, and other calls if that is configured.
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};

@@ -1,4 +1,4 @@
-//! What WeCom answers: HTTP 200, the outcome in `errcode`; clients compare these bytes.
+//! Answers in WeCom's form: HTTP 200 with the outcome in `errcode`; clients compare these bytes.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use crate::http::refusal::{Cause, with_headers};
 pub(super) struct Reply {
     status: StatusCode,
     body: String,
-    /// Why it is a refusal, for the operator.
+    /// The reason of a refusal, for the operator.
     cause: Option<Cause>,
 }
 
@@ -31,12 +31,12 @@ struct Failure<'a> {
 }
 
 impl Reply {
-    /// Success with nothing to say: exactly these bytes.
+    /// Success without further members: exactly these bytes.
     pub fn ok() -> Self {
         Self { status: StatusCode::OK, body: r#"{"errcode":0,"errmsg":"ok"}"#.to_owned(), cause: None }
     }
 
-    /// Success with members behind `errcode` and `errmsg`, in the order of their struct.
+    /// Success with further members after `errcode` and `errmsg`, in the order of their struct.
     pub fn with(members: &impl Serialize) -> Self {
         let success = Success { errcode: 0, errmsg: "ok", members };
         Self { status: StatusCode::OK, body: serde_json::to_string(&success).expect("an answer is JSON"), cause: None }
@@ -52,7 +52,7 @@ impl Reply {
         Self::plain(StatusCode::OK, errcode, &errmsg)
     }
 
-    /// Nothing is stored, or nothing came of it: try again.
+    /// The call was not stored or did not succeed: the client should retry.
     pub fn busy(status: StatusCode) -> Self {
         Self::plain(status, -1, "system busy")
     }
@@ -62,7 +62,7 @@ impl Reply {
         Self { status, body, cause: None }
     }
 
-    /// With the reason for the log and the counters.
+    /// Adds the reason, for the log and the counters.
     pub fn because(self, cause: Cause) -> Self {
         Self { cause: Some(cause), ..self }
     }

@@ -1,4 +1,5 @@
-//! `gettoken`: tokens of our own. They are signed with the key that all replicas find in the store, so none is kept.
+//! `gettoken`: tokens of our own. They are signed with the key that all replicas read from the store, so tokens are not
+//! stored.
 
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -18,9 +19,9 @@ use crate::http::refusal::Cause;
 use crate::links::LinkKey;
 use crate::names::SourceId;
 
-/// What clients are told (page 91039), in seconds.
+/// The lifetime that clients are told (page 91039), in seconds.
 const EXPIRES_IN: i64 = 7_200;
-/// How long a token is good: five minutes longer, for clients that ask a little late.
+/// The real lifetime: five minutes longer, for clients that renew late.
 const LIFE_S: i64 = 7_500;
 const SIGNATURE_BYTES: usize = 24;
 
@@ -38,7 +39,7 @@ struct Given {
     expires_in: i64,
 }
 
-/// Whom a token is for.
+/// The source and app of a token.
 pub(super) struct Bearer<'a> {
     pub source: &'a SourceId,
     pub door: &'a AsWecom,
@@ -74,7 +75,7 @@ async fn given(gate: &Gate, asked: &Asked, caller: &Caller) -> Result<Reply, Rep
     Ok(Reply::with(&Given { access_token, expires_in: EXPIRES_IN }))
 }
 
-/// Everybody who may have a token. An app that is gone from the configuration has none.
+/// All sources and apps that may get a token. An app that is no longer in the configuration is left out.
 fn bearers(config: &Config) -> impl Iterator<Item = Bearer<'_>> {
     doors(config).flat_map(move |(source, door)| {
         let apps = door.apps.iter();
@@ -82,7 +83,7 @@ fn bearers(config: &Config) -> impl Iterator<Item = Bearer<'_>> {
     })
 }
 
-/// Whose token it is; or what WeCom says of a wrong or an old one.
+/// The source and app of a token, or WeCom's answer to a wrong or expired one.
 pub(super) fn opened<'a>(config: &'a Config, key: &LinkKey, token: &str, caller: &Caller) -> Result<Bearer<'a>, Reply> {
     if token.is_empty() {
         return Err(Reply::error(41001, "access_token missing", caller).because(Cause::new("missing")));
@@ -109,7 +110,7 @@ fn signed(key: &LinkKey, bearer: &Bearer<'_>, until: i64, token: &str) -> bool {
     })
 }
 
-/// Over the source, the app, the end and the secret: a token ends with the secret it was given for.
+/// Covers source, app, expiry and secret: a token becomes invalid with the secret that it was issued for.
 fn mac(key: &LinkKey, bearer: &Bearer<'_>, until: i64) -> Hmac<Sha256> {
     let mut mac = key.token_key();
     // Names hold no line break.

@@ -4,6 +4,7 @@
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
 pub mod acts;
+mod ask;
 pub mod backup;
 pub mod bots;
 pub mod chat;

@@ -28,7 +28,7 @@ use askama::Template;
 
 pub use acts::{May, Proven, Standing, acts};
 pub use assets::asset;
-pub use desk::{Desk, LinkPage, LoginPage, MePage};
+pub use desk::{Desk, LinkPage, LoginPage, MePage, PasswordPage};
 pub use digest::{PAGE_ITEMS, Turn, digest_page};
 pub use find::Sought;
 pub use frame::{Frame, language_of, policy, root_of};
@@ -44,9 +44,9 @@ pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
     ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER,
-    MAPPING_PASSES, MAPPING_READS, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS, ODD_SEARCH, PRUNED,
-    SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU,
-    domain_not_trusted, done, mapping_wrong, no_right,
+    MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS,
+    ODD_SEARCH, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT,
+    WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, wait_seconds,
 };
 
 /// A page with one sentence.

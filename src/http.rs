@@ -185,6 +185,8 @@ pub(crate) struct Gate {
     rates: Arc<api::Rates>,
     /// Who began to sign in by WeCom.
     starts: Arc<short::Misses>,
+    /// Passwords that are tried.
+    guesses: Arc<console::Guesses>,
     /// Who asked for short links that do not exist.
     misses: Arc<short::Misses>,
     /// When it was opened.
@@ -273,6 +275,7 @@ impl Gate {
             stop,
             rates: Arc::default(),
             starts: Arc::default(),
+            guesses: Arc::default(),
             misses: Arc::default(),
             since,
         }

@@ -291,6 +291,14 @@ impl Store {
         }
     }
 
+    /// Adds a line to the trail.
+    pub async fn leave(&self, step: Step) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.leave(step).await,
+            Self::Postgres(db) => db.leave(step).await,
+        }
+    }
+
     /// Who signed in and out, the last first.
     pub async fn trail(&self, limit: u32) -> Result<Vec<Step>, StoreError> {
         match self {

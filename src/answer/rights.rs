@@ -24,6 +24,9 @@ pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: Ab
     if matches!(actor.via, Via::Command | Via::Api(_)) {
         return Ok(true);
     }
+    if matches!(actor.via, Via::Console(_)) && acts.setup.now().config.is_local_administrator(&actor.id) {
+        return Ok(true);
+    }
     let again = matches!(kind, ActKind::Resend | ActKind::Recall) && matches!(actor.via, Via::Console(_));
     if again && let Some(may) = acts.setup.now().config.may_resend(&actor.id, acts.clock.now()) {
         return Ok(may);

@@ -1,5 +1,6 @@
 //! `wegraf console`: links that sign a person in to the console, and who is signed in.
 
+mod password;
 mod tokens;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ pub enum ConsoleCommand {
     Link(Link),
     /// 列出登录的浏览器，或结束其中一个。 List the browsers that are signed in, or end one of the sessions.
     Sessions(Sessions),
+    /// 读入一个密码，输出写进 console.local 的 argon2id 哈希。 Read a password and print its argon2id hash for console.local.
+    Password(password::Password),
     /// 给程序的令牌：/api/v1。 Tokens for programs: /api/v1.
     Token(tokens::Token),
 }
@@ -103,6 +106,7 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
             answer.show()?;
             Ok(ExitCode::SUCCESS)
         }
+        ConsoleCommand::Password(password) => password::run(&password),
         ConsoleCommand::Token(token) => tokens::run(token).await,
         ConsoleCommand::Sessions(sessions) => {
             let (config, _) = sessions.file.load()?;

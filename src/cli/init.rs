@@ -2,7 +2,6 @@
 //! is asked for twice but the one that was wrong.
 
 mod answers;
-mod ask;
 mod bot;
 mod draft;
 mod paste;
@@ -13,11 +12,11 @@ use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::ask::Ask;
 use super::{Init, Misconfigured, Misused};
 use crate::config::Config;
 use crate::words::{Words, told, words};
 use answers::{Answers, Question};
-use ask::Ask;
 use draft::{Draft, Existing};
 use prove::Trouble;
 

@@ -1,12 +1,17 @@
 //! The console: who may do what there, and how people sign in.
 
+use std::collections::BTreeMap;
+
 use axum::http::HeaderName;
+use secrecy::ExposeSecret as _;
 
 use super::at::At;
 use super::file::{self, File};
 use super::resolve::{Resolver, placed, value};
-use super::{ConsoleRights, DomainProof, SignIn};
+use super::{ConsoleRights, DomainProof, Password, SignIn};
 
+/// Characters of the name of a local administrator.
+const LOCAL_NAME: usize = 40;
 /// Bytes of a proof of a domain: WeCom's have 16.
 const PROOF: u64 = 1024;
 
@@ -28,7 +33,45 @@ impl Resolver<'_> {
             wecom: console.wecom.as_ref().and_then(|app| self.sign_in_app(app, file)),
             domain_proof: self.domain_proof(console),
             proxy: value(console.proxy.as_ref()).and_then(|proxy| self.sign_in_header(&proxy.header, file)),
+            local: self.local_administrators(console),
         }
+    }
+
+    fn local_administrators(&mut self, console: &file::Console) -> BTreeMap<String, Password> {
+        let mut all: BTreeMap<String, Password> = BTreeMap::new();
+        for (name, secret) in value(console.local.as_ref()).into_iter().flat_map(|local| &local.0) {
+            let Some(text) = name.get() else { continue };
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            if text.is_empty() || text.len() > LOCAL_NAME || !text.chars().all(plain) {
+                self.found.mistake(
+                    name.place,
+                    (format!("`{text}` 不能作管理员的名字"), format!("`{text}` is no name for an administrator")),
+                    ("只用 A-Z a-z 0-9 . _ -，1–40 个", "A-Z a-z 0-9 . _ -, 1–40 characters"),
+                );
+                continue;
+            }
+            let Some(hash) = self.secret(secret, &format!("console.local.{text}")) else { continue };
+            if self.is_stand_in(&hash) {
+                continue;
+            }
+            match Password::parse(hash.expose_secret()) {
+                // A name that is not there is checked like one that is: the time tells nothing if all checks cost the same.
+                Ok(password) if all.values().next().is_none_or(|first| first.cost() == password.cost()) => {
+                    all.insert(text.clone(), password);
+                }
+                Ok(_) => self.found.mistake(
+                    secret.place,
+                    ("这些密码的哈希参数不一样", "the hashes of these passwords have different parameters"),
+                    ("都用 wegraf console password 重新做一遍", "make all of them anew by wegraf console password"),
+                ),
+                Err(why) => self.found.mistake(
+                    secret.place,
+                    (format!("`console.local.{text}`：{}", why.zh), format!("`console.local.{text}`: {}", why.en)),
+                    ("用 wegraf console password 做一个", "make one by wegraf console password"),
+                ),
+            }
+        }
+        all
     }
 
     fn sign_in_app(&mut self, app: &At<String>, file: &File) -> Option<String> {

@@ -54,6 +54,24 @@ pub struct LoginPage<'a> {
     pub said: String,
     /// The way to WeCom's page, if people can sign in there.
     pub wecom: Option<String>,
+    /// The way to the page of local administrators, if there are any.
+    pub local: Option<String>,
+}
+
+/// Asks a local administrator for name and password.
+#[derive(Debug, Template)]
+#[template(path = "console/password.html")]
+pub struct PasswordPage<'a> {
+    /// Language and addresses.
+    pub f: Frame<'a>,
+    /// Why it is asked again; empty for the first time.
+    pub said: String,
+    /// The name that was typed.
+    pub name: String,
+    /// The page to go on to.
+    pub to: String,
+    /// The address is not https: the password can be read on the way.
+    pub plain: bool,
 }
 
 /// Asks whether this browser is to be signed in as the person of the link.

@@ -13,8 +13,8 @@ use crate::words::{Language, Words, words};
 
 pub(super) use desk::*;
 pub use desk::{
-    ADDRESS_NOT_TRUSTED, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT,
-    domain_not_trusted,
+    ADDRESS_NOT_TRUSTED, NAME_OR_PASSWORD, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN,
+    WECOM_SILENT, domain_not_trusted, wait_seconds,
 };
 pub(super) use find::*;
 pub(super) use noise::*;

@@ -9,6 +9,7 @@ mod guest;
 mod live;
 mod look;
 mod noise;
+mod password;
 mod people;
 mod routes;
 mod sign_in;
@@ -16,6 +17,7 @@ mod state;
 mod wecom;
 
 pub use live::Streams;
+pub use password::Guesses;
 pub use sign_in::{EndOrder, LinkOrder};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -43,6 +45,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
     axum::Router::new()
         .route("/login", get(sign_in::login))
         .route("/login/link/{ticket}", get(sign_in::link).post(sign_in::enter))
+        .route("/login/password", get(password::ask).post(password::enter))
         .route("/login/wecom", get(wecom::start))
         .route("/login/wecom/back", get(wecom::back))
         .route("/wecom/proof/{name}", get(wecom::proof))

@@ -147,6 +147,8 @@ pub(super) struct Cause {
 impl Cause {
     /// The reason of an answer of the API that is no fault of wegraf or of a sender.
     pub const QUESTION: &str = "question";
+    /// The credential of a local administrator.
+    pub const PASSWORD: &str = "password";
 
     /// A cause with `reason`, a word of a closed set.
     pub fn new(reason: &'static str) -> Self {
@@ -403,6 +405,9 @@ fn theme(place: Place, status: StatusCode, cause: &Cause, safe: bool) -> Option<
     // A program asks wrongly: it is told, and may be alone.
     if cause.reason == Cause::QUESTION {
         return None;
+    }
+    if cause.credential == Some(Cause::PASSWORD) && cause.guess {
+        return Some(Theme::Passwords);
     }
     if cause.guess && matches!(place, Place::Webhook | Place::Push | Place::Other) {
         return Some(Theme::Credentials);

@@ -137,6 +137,10 @@ pub(super) const CREDENTIALS_WRONG: Words = words(
     "有发送方的凭证一再不对，它的告警进不来：请核对它的令牌，或者有人在猜",
     "a sender's credential is wrong again and again, so its alerts do not come in: check its token; or the token is being guessed",
 );
+pub(super) const PASSWORDS_WRONG: Words = words(
+    "控制台本地管理员的密码一再不对：如果不是你们自己，就是有人在猜",
+    "the password of the console's local administrator is wrong again and again: if it is none of you, it is being guessed",
+);
 pub(super) const LINKS_FORGED: Words =
     words("有人一再打开伪造的消息链接", "forged links to messages are opened again and again");
 pub(super) const CALLBACKS_UNSIGNED: Words = words(

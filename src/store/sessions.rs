@@ -90,7 +90,7 @@ pub struct Step {
     pub at: Timestamp,
     /// Whom it is about.
     pub person: String,
-    /// What: `link`, `signed-in`, `signed-out`, `ended`.
+    /// What: `link`, `signed-in`, `signed-out`, `refused`, `ended`.
     pub what: String,
     /// By which way, or by whom it was ended.
     pub way: String,

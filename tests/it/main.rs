@@ -33,6 +33,7 @@ mod connect;
 mod console;
 mod console_live;
 mod console_pages;
+mod console_password;
 mod console_wecom;
 mod crash;
 mod demo;

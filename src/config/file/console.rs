@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{At, MayAct};
+use super::{At, MayAct, Named, Secret};
 
 /// 浏览器里的控制台。The console in the browser.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub(in crate::config) struct Console {
     pub domain_proof: Option<At<PathBuf>>,
     /// 前面的代理已经认出是谁。A proxy in front knows who it is.
     pub proxy: Option<At<ConsoleProxy>>,
+    /// 本地管理员：名字和密码的 argon2id 哈希，由 `wegraf console password` 生成。企业微信不通时也能登录，能看全部、做一切。
+    /// Local administrators: a name, and the argon2id hash of a password as `wegraf console password` makes it. They sign in also while WeCom is down, see everything and may do everything.
+    pub local: Option<At<Named<Secret>>>,
 }
 
 /// 代理写明登录的人的请求头，只信 `trusted_proxies` 里的。The header in which a proxy of `trusted_proxies` names who signed in.

@@ -51,6 +51,15 @@ pub(in crate::console) const RECALL_DOES: Words = words(
 );
 pub(in crate::console) const OPEN_CONSOLE: Words = words("在控制台打开", "open in the console");
 
+pub(in crate::console) const LOCAL: Words = words("本地管理员", "Local administrator");
+pub(in crate::console) const LOCAL_NAME: Words = words("名字", "Name");
+pub(in crate::console) const PASSWORD: Words = words("密码", "Password");
+/// A local administrator gave a wrong name or password.
+pub const NAME_OR_PASSWORD: Words = words("名字或密码不对。", "The name or the password is wrong.");
+/// How long somebody who guessed has to wait.
+pub fn wait_seconds(seconds: u64) -> Words {
+    (format!("试得太频繁，请过 {seconds} 秒再来。"), format!("That was too often: try again in {seconds} s.")).into()
+}
 pub(in crate::console) const SIGN_IN_WECOM: Words = words("用企业微信登录", "Sign in by WeCom");
 pub(in crate::console) const SIGN_IN_ELSE: Words = words("不行的话：", "If that does not work:");
 /// The browser is back from WeCom with what is not of this browser, or took too long.

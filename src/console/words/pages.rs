@@ -42,6 +42,7 @@ pub(in crate::console) fn trace(what: &str) -> Words {
     match what {
         "link" => words("要了登录链接", "asked for a link"),
         "signed-in" => words("登录", "signed in"),
+        "refused" => words("登录被拒绝：密码不对", "was refused: wrong password"),
         "signed-out" => words("退出", "signed out"),
         "ended" => words("登录被结束", "session was ended"),
         other => (other.to_owned(), other.to_owned()).into(),

@@ -134,9 +134,7 @@ impl Guest {
         if !is_ours(gate, headers) {
             return Err(forged());
         }
-        let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, FORM_BYTES).collect()).await;
-        let Ok(Ok(body)) = body else { return Err(forged()) };
-        let fields: HashMap<String, String> = form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
+        let Some(fields) = fields(body).await else { return Err(forged()) };
         let (nonce, given) =
             (fields.get("nonce").map_or("", String::as_str), fields.get("proof").map_or("", String::as_str));
         if self.showed(nonce, given) { Ok(fields) } else { Err(forged()) }
@@ -147,6 +145,12 @@ impl Guest {
         let made = proof(&self.secret, nonce);
         nonce.len() == 32 && bool::from(subtle::ConstantTimeEq::ct_eq(made.as_bytes(), given.as_bytes()))
     }
+}
+
+/// The fields of a form; `None`: it is too long, or did not arrive.
+pub(super) async fn fields(body: Body) -> Option<HashMap<String, String>> {
+    let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, FORM_BYTES).collect()).await.ok()?.ok()?;
+    Some(form_urlencoded::parse(&body.to_bytes()).into_owned().collect())
 }
 
 /// A reader of the page behind a message who is signed in.

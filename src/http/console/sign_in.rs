@@ -72,11 +72,14 @@ pub(super) fn way_back(parts: &Parts) -> String {
 pub(super) fn how(gate: &Gate, reader: &Reader, status: StatusCode, to: &str, said: Option<Words>) -> Response {
     let f = reader.frame(usual(gate));
     let said = said.map(|said| f.say(said).into_owned()).unwrap_or_default();
-    let wecom = gate.server.setup.now().config.sign_in.wecom.is_some().then(|| {
+    let ways = &gate.server.setup.now().config.sign_in;
+    let way = |name: &str| {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
-        format!("{}login/wecom?{query}", reader.root())
-    });
-    answer(status, &LoginPage { f, said, wecom }, &[])
+        format!("{}login/{name}?{query}", reader.root())
+    };
+    let wecom = ways.wecom.is_some().then(|| way("wecom"));
+    let local = (!ways.local.is_empty()).then(|| way("password"));
+    answer(status, &LoginPage { f, said, wecom, local }, &[])
 }
 
 /// How to sign in.

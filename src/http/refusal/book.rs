@@ -70,6 +70,8 @@ pub(super) enum Theme {
     Credentials,
     /// Forged or expired links to pages.
     Links,
+    /// Wrong passwords of local administrators.
+    Passwords,
     /// Calls of a callback that are not signed by WeCom.
     Callbacks,
     /// Orders of commands.
@@ -87,6 +89,7 @@ impl fmt::Display for Theme {
             Self::Source(name) => write!(f, "refused/source/{name}"),
             Self::Credentials => f.write_str("refused/credentials"),
             Self::Links => f.write_str("refused/links"),
+            Self::Passwords => f.write_str("refused/passwords"),
             Self::Callbacks => f.write_str("refused/callbacks"),
             Self::Orders => f.write_str("refused/orders"),
             Self::Addresses => f.write_str("refused/paths"),
@@ -102,6 +105,7 @@ impl Theme {
             Self::Source(name) => words::source_refused(name),
             Self::Credentials => words::CREDENTIALS_WRONG,
             Self::Links => words::LINKS_FORGED,
+            Self::Passwords => words::PASSWORDS_WRONG,
             Self::Callbacks => words::CALLBACKS_UNSIGNED,
             Self::Orders => words::ORDERS_UNSIGNED,
             Self::Addresses => words::ADDRESSES_MISSED,

@@ -99,6 +99,12 @@ impl Db {
         })
     }
 
+    pub(in crate::store) async fn leave(&self, left: Step) -> Result<(), StoreError> {
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            step(&tx, left.at, &left.person, &left.what, &left.way, &left.address).await
+        })
+    }
+
     pub(in crate::store) async fn trail(&self, limit: u32) -> Result<Vec<Step>, StoreError> {
         let sql = "SELECT at, person, what, way, address FROM trail ORDER BY at DESC LIMIT $1";
         transaction!(&self.0.pool, Kind::Read, tx => async {

@@ -112,6 +112,10 @@ impl Db {
         .await
     }
 
+    pub(in crate::store) async fn leave(&self, left: Step) -> Result<(), StoreError> {
+        self.write(move |connection| step(connection, &left)).await
+    }
+
     pub(in crate::store) async fn trail(&self, limit: u32) -> Result<Vec<Step>, StoreError> {
         self.read(move |connection| {
             let mut select =

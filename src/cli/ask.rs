@@ -8,16 +8,16 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 use crate::words::{Words, told};
 
 /// Who is asked, and where the questions are shown.
-pub(super) struct Ask<'a> {
-    pub(super) input: &'a mut dyn BufRead,
-    pub(super) screen: &'a mut dyn Write,
+pub(in crate::cli) struct Ask<'a> {
+    pub(in crate::cli) input: &'a mut dyn BufRead,
+    pub(in crate::cli) screen: &'a mut dyn Write,
     /// Is standard input a terminal, which would show what is typed?
-    pub(super) terminal: bool,
+    pub(in crate::cli) terminal: bool,
 }
 
 impl Ask<'_> {
     /// A question with its answer, trimmed; `None` at the end of the input. An empty answer is `kept`, if there is one.
-    pub(super) fn line(&mut self, question: &Words, kept: Option<&str>) -> anyhow::Result<Option<String>> {
+    pub(in crate::cli) fn line(&mut self, question: &Words, kept: Option<&str>) -> anyhow::Result<Option<String>> {
         let default = kept.map(|kept| format!(" [{kept}]")).unwrap_or_default();
         write!(self.screen, "{question}{default}\n> ")?;
         self.screen.flush()?;
@@ -26,7 +26,7 @@ impl Ask<'_> {
 
     /// The same for a secret: a terminal does not show it, and afterwards only its length is told. An empty answer keeps
     /// the one that was given before.
-    pub(super) fn secret(&mut self, question: &Words, kept: bool) -> anyhow::Result<Option<String>> {
+    pub(in crate::cli) fn secret(&mut self, question: &Words, kept: bool) -> anyhow::Result<Option<String>> {
         let hint = told!("粘贴时不显示", "what you paste is not shown");
         let default = if kept { told!("，回车不变", "; Enter keeps it") } else { Words::default() };
         write!(self.screen, "{question} ({hint}{default})\n> ")?;

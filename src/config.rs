@@ -415,6 +415,8 @@ pub struct ConsoleRights {
     pub resend: Option<MayAct>,
     /// Change what concerns others: end their sessions, save templates and mappings, send again.
     pub change: Option<MayAct>,
+    /// The folders into which the console may write; none by default.
+    pub write: Vec<PathBuf>,
 }
 
 /// How people sign in to the console, besides by a link.

@@ -18,6 +18,7 @@ mod noise;
 mod now;
 mod people;
 mod routes;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -39,14 +40,16 @@ pub use live::changed;
 pub use noise::{Noise, NoisePage};
 pub use now::{Incident, IncidentPage, NowPage, Only};
 pub use people::{AuditPage, DutyPage, Known, PersonPage};
-pub use routes::{Heard, MappingPage, RoutesPage, SendersPage, Tried};
+pub use routes::{Heard, MappingDraft, MappingPage, RoutesPage, SendersPage, Tried};
+pub use templates::{Draft, TemplatePage, TemplatesPage};
 pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
 pub use words::{
-    ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FORM_UNREADABLE, LINK_INVALID, LINK_OVER,
-    MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NO_ACT, NO_PAGE, NO_SPAN, NOT_A_MEMBER, NOT_READ, ODD_LABELS,
-    ODD_SEARCH, PRUNED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW, WECOM_SILENT,
-    WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, wait_seconds,
+    ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FILE_CHANGED, FORM_UNREADABLE, LINK_INVALID,
+    LINK_OVER, MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK, NO_ACT,
+    NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NOT_A_MEMBER, NOT_READ, NOT_SAVED, ODD_LABELS, ODD_SEARCH,
+    PRUNED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW,
+    WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, not_taken, not_written, wait_seconds,
 };
 
 /// A page with one sentence.

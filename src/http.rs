@@ -185,6 +185,8 @@ pub(crate) struct Gate {
     rates: Arc<api::Rates>,
     /// Who began to sign in by WeCom.
     starts: Arc<short::Misses>,
+    /// Held while a file of the configuration is saved.
+    saving: Arc<tokio::sync::Mutex<()>>,
     /// Passwords that are tried.
     guesses: Arc<console::Guesses>,
     /// Who asked for short links that do not exist.
@@ -276,6 +278,7 @@ impl Gate {
             rates: Arc::default(),
             starts: Arc::default(),
             guesses: Arc::default(),
+            saving: Arc::default(),
             misses: Arc::default(),
             since,
         }

@@ -47,12 +47,12 @@ pub use buttons::{
     ACKNOWLEDGE, EXPIRE, Hides, Mark, RELEASE, SILENCE, SPAN, SPANS, Standing, USUAL_SPAN, with_buttons,
 };
 pub use digest::{DigestLetter, RenderedDigest};
-pub use engine::TemplateProblem;
+pub use engine::{TemplateProblem, shipped};
 pub use figures::{Measured, Shown as ShownValue, measured};
 pub use leads::{Leads, long_links};
 pub use link::{harmless_url, public_picture};
 pub use notes::{Hidden, Note, noted};
-pub use samples::{Sample, samples};
+pub use samples::{Sample, samples, target as sample_target};
 pub use words::{Clock, grade, number};
 
 pub use crate::subject::Taught;
@@ -203,23 +203,30 @@ impl Templates {
     pub fn check(&self) -> Vec<TemplateProblem> {
         let mut problems: Vec<TemplateProblem> = Vec::new();
         let names = self.engine.user_names();
-        for sample in samples() {
-            for template in std::iter::once(None).chain(names.iter().copied().map(Some)) {
-                for (face, language) in
-                    Face::ALL.into_iter().flat_map(|face| [(face, Language::Zh), (face, Language::En)])
-                {
-                    let target = samples::target(face);
-                    let told = sample.told();
-                    let rendered = self.render(&sample.letter(&told, &target, language, template));
-                    for problem in rendered.problems {
-                        if !problems.contains(&problem) {
-                            problems.push(problem);
-                        }
-                    }
+        for template in std::iter::once(None).chain(names.iter().copied().map(Some)) {
+            for problem in self.tried(template).flatten() {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
                 }
             }
         }
         problems
+    }
+
+    /// The first thing that the file at `path`, one of the templates that `template` names, does wrong with any sample, in
+    /// any face and language. A template without an end is stopped once.
+    pub fn first_problem(&self, template: &str, path: &str) -> Option<TemplateProblem> {
+        self.tried(Some(template)).flatten().find(|problem| problem.template == path)
+    }
+
+    /// What goes wrong with each sample in each face and language.
+    fn tried<'t>(&'t self, template: Option<&'t str>) -> impl Iterator<Item = Vec<TemplateProblem>> + 't {
+        let faces = || Face::ALL.into_iter().flat_map(|face| [(face, Language::Zh), (face, Language::En)]);
+        let all = samples().into_iter().flat_map(move |sample| faces().map(move |way| (sample.clone(), way)));
+        all.map(move |(sample, (face, language))| {
+            let (target, told) = (samples::target(face), sample.told());
+            self.render(&sample.letter(&told, &target, language, template)).problems
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::alert::Timestamp;
 use crate::store::Tally;
@@ -21,15 +22,19 @@ pub const DAY: std::ops::Range<i8> = 8..23;
 pub const FEW: u64 = 5;
 /// A rule that fired so often, and of which so few were taken (in percent), asks for nothing.
 pub const OFTEN: u64 = 20;
+/// A rule of which people said so often that it should not have woken them.
+pub const NEEDLESS: u64 = 3;
 /// See [`OFTEN`].
 pub const SELDOM_TAKEN: u64 = 5;
 /// Changes of a rule in an hour from which on it goes on and off.
 pub const CHANGES: u64 = 5;
 
 /// Why a rule is worth changing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
+    /// People said at least 3 times that it should not have woken them.
+    Needless,
     /// It fired at least 20 times and fewer than 5 % were acknowledged: it reports conditions that need no action.
     Untaken,
     /// It changed at least 5 times within an hour: a longer `for` keeps it quiet.
@@ -37,25 +42,30 @@ pub enum Advice {
 }
 
 /// The figures of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RuleFigures)]
 pub struct Rule {
+    /// Its name.
     pub name: String,
     /// Alerts that began.
     pub fired: u64,
     /// Of these, at night: from 23 to 8.
     pub night: u64,
-    /// Alerts that a person took, in percent of those that began; `None` for fewer than 5.
+    /// Alerts that a person took, in percent of those that began; null for fewer than 5.
     pub taken_percent: Option<u64>,
-    /// From the first message that was accepted until it was taken, the median; `None` for fewer than 5.
+    /// From the first message that was accepted until it was taken, the median; null for fewer than 5.
     pub median_seconds: Option<u64>,
     /// Most beginnings and ends in one hour.
     pub most_changes: u64,
+    /// How often people said that it should not have woken them.
+    pub needless: u64,
     /// Why it is worth changing.
     pub advice: Option<Advice>,
 }
 
 /// Sums under a name: of a receiver, a source, or a day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Figures)]
 pub struct Sums {
     /// The receiver, the source, or the day as `2026-11-28`.
     pub name: String,
@@ -71,13 +81,16 @@ pub struct Sums {
     pub folded: u64,
 }
 
-/// A report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// How much alerts asked of people. Nothing in it is about one person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Noise)]
 pub struct Report {
     /// All together.
     pub all: Sums,
-    /// Alerts that a person took, in percent of all that began; `None` for fewer than 5.
+    /// Alerts that a person took, in percent of all that began; null for fewer than 5.
     pub taken_percent: Option<u64>,
+    /// How often people said that an alert should not have woken them.
+    pub needless: u64,
     /// Rules, those that fired most first.
     pub rules: Vec<Rule>,
     /// Receivers, those with most messages first.
@@ -131,6 +144,12 @@ impl Report {
                 sums.folded += hour.folded;
             }
         }
+        // What is said of an alert whose beginning is before the span, or pruned, still counts.
+        let mut needless = 0;
+        for said in &tally.needless {
+            rules.entry(&said.rule).or_insert_with(|| Rule::none(&said.rule)).needless += said.count;
+            needless += said.count;
+        }
         let taken: u64 = rules.values_mut().map(|rule| rule.judge(tally)).sum();
         let mut rules: Vec<Rule> = rules.into_values().collect();
         rules.sort_by(|one, other| other.fired.cmp(&one.fired).then_with(|| one.name.cmp(&other.name)));
@@ -143,14 +162,13 @@ impl Report {
         };
         let (receivers, sources) = (sorted(receivers), sorted(sources));
         let (taken_percent, days) = (percent(taken, all.fired), days.into_values().collect());
-        Self { all, taken_percent, rules, receivers, sources, days, cut: tally.is_cut() }
+        Self { all, taken_percent, needless, rules, receivers, sources, days, cut: tally.is_cut() }
     }
 }
 
 impl Rule {
     fn none(name: &str) -> Self {
-        let (taken_percent, median_seconds, advice) = (None, None, None);
-        Self { name: name.to_owned(), fired: 0, night: 0, taken_percent, median_seconds, most_changes: 0, advice }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// How many of its alerts were acknowledged.
@@ -171,7 +189,9 @@ impl Rule {
         if waited.len() as u64 >= FEW {
             self.median_seconds = Some(waited[waited.len() / 2]);
         }
-        self.advice = if self.most_changes >= CHANGES {
+        self.advice = if self.needless >= NEEDLESS {
+            Some(Advice::Needless)
+        } else if self.most_changes >= CHANGES {
             Some(Advice::Flapping)
         } else if self.fired >= OFTEN && taken * 100 < SELDOM_TAKEN * self.fired {
             Some(Advice::Untaken)
@@ -230,7 +250,7 @@ fn days(since: Timestamp, until: Timestamp, zone: &TimeZone) -> impl Iterator<It
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{RuleHour, SentHour, TakenAlert as Taken};
+    use crate::store::{NeedlessRule, RuleHour, SentHour, TakenAlert as Taken};
 
     const HOUR: i64 = 3_600_000;
     /// 2026-11-23, a Monday, 00:00 in Shanghai.
@@ -274,7 +294,7 @@ mod tests {
                 hour("CPU", "ops", 12, 1, 0),
             ],
             sent: vec![sent("ops", 10, 4, 1), sent("dba", 10, 3, 0), sent("ops", 26, 2, 0)],
-            taken: vec![],
+            ..Tally::default()
         };
         let report = Report::of(&tally, at(0), at(72), &zone());
         let line = |sums: &Sums| (sums.name.clone(), sums.fired, sums.night, sums.sent, sums.dead);
@@ -298,7 +318,7 @@ mod tests {
             |rule: &str, fired, ended| (0..24).map(move |at| hour(rule, "ops", at, fired, ended)).collect::<Vec<_>>();
         let rules = [many("noise", 1, 1), many("flaps", 3, 2), many("useful", 1, 0)].concat();
         let taken = (0..12).map(|at| taken("useful", at, 60 * (at + 1))).collect();
-        let report = Report::of(&Tally { rules, sent: vec![], taken }, at(0), at(24), &zone());
+        let report = Report::of(&Tally { rules, taken, ..Tally::default() }, at(0), at(24), &zone());
         let advice: Vec<_> = report.rules.iter().map(|rule| (&*rule.name, rule.taken_percent, rule.advice)).collect();
         assert_eq!(
             advice,
@@ -310,6 +330,24 @@ mod tests {
         );
         assert_eq!(report.rules[2].median_seconds, Some(420));
         assert_eq!((report.all.fired, report.taken_percent), (120, Some(10)));
+    }
+
+    #[test]
+    fn what_people_call_needless_is_counted_by_rule_and_is_worth_changing_from_three_on() {
+        let said = |rule: &str, receiver: &str, count| NeedlessRule {
+            rule: rule.to_owned(),
+            receiver: receiver.to_owned(),
+            count,
+        };
+        let needless =
+            vec![said("磁盘", "ops", 2), said("磁盘", "dba", 1), said("CPU", "ops", 2), said("旧的", "ops", 1)];
+        let rules = vec![hour("磁盘", "ops", 10, 3, 1), hour("CPU", "ops", 10, 1, 0)];
+        let report = Report::of(&Tally { rules, needless, ..Tally::default() }, at(0), at(24), &zone());
+        assert_eq!(report.needless, 6);
+        assert_eq!(
+            report.rules.iter().map(|rule| (&*rule.name, rule.fired, rule.needless, rule.advice)).collect::<Vec<_>>(),
+            [("磁盘", 3, 3, Some(Advice::Needless)), ("CPU", 1, 2, None), ("旧的", 0, 1, None)]
+        );
     }
 
     #[test]

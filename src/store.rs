@@ -22,6 +22,7 @@ mod marks;
 #[cfg(test)]
 pub(crate) mod memory;
 mod migrate;
+mod needless;
 mod outline;
 mod people;
 mod postgres;
@@ -73,6 +74,7 @@ pub use error::{Fatal, Retry, StoreError, Unopened};
 pub use incidents::AlertFilter;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use marks::Marks;
+pub use needless::Needless;
 pub use record::{
     AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, LaneBacklog,
     TransitionRow,
@@ -83,7 +85,7 @@ pub use short::{NewShortLink, ShortLink};
 pub use sqlite::Counters;
 pub use tally::{LONGEST_MS, Tally, TallyFilter};
 #[cfg(test)]
-pub use tally::{RuleHour, SentHour, Taken as TakenAlert};
+pub use tally::{NeedlessRule, RuleHour, SentHour, Taken as TakenAlert};
 pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 

@@ -65,6 +65,9 @@ fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
         "{days} 天：告警 {fired}（夜里 {night}），消息 {sent}，没送到 {dead}，并入摘要 {folded}",
         "{days} days: {fired} alerts ({night} at night), {sent} messages, {dead} not delivered, {folded} in digests"
     ));
+    if report.needless > 0 {
+        screen.line(told!("说不该叫醒人的：{} 次", "called needless by those it woke: {} times", report.needless));
+    }
     if report.cut {
         screen.line(words("太多，没有数全；请缩短时间", "too many, not all are counted: take a shorter span"));
     }
@@ -100,6 +103,9 @@ fn line(rule: &Rule) -> String {
     let median = rule.median_seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{} min", seconds.div_ceil(60)));
     let advice = match rule.advice {
         None => words("", ""),
+        Some(Advice::Needless) => {
+            words("  ← 有人说不该叫醒他，值得改", "  ← people say it should not have woken them: worth changing")
+        }
         Some(Advice::Untaken) => words("  ← 很少有人认领，值得改", "  ← hardly ever taken: worth changing"),
         Some(Advice::Flapping) => words("  ← 反复，值得加长 for", "  ← goes on and off: a longer `for`"),
     };

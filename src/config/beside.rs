@@ -6,7 +6,7 @@ use super::finding::Place;
 use super::resolve::Resolver;
 use super::yaml;
 
-/// A larger file is not a list of people.
+/// A larger file is neither a list of people nor one of mappings.
 const FILE_BYTES: u64 = 1 << 20;
 
 impl Resolver<'_> {
@@ -29,7 +29,7 @@ impl Resolver<'_> {
                     format!("`{key}`：{} 不是文件，或超过 1 MiB", path.display()),
                     format!("`{key}`: {} is no file, or larger than 1 MiB", path.display()),
                 ),
-                ("检查路径：它不是一份名单", "check the path: that is no list of people"),
+                ("检查路径和大小", "check the path and its size"),
             );
             return None;
         }

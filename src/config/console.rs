@@ -1,6 +1,7 @@
 //! The console: who may do what there, and how people sign in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use axum::http::HeaderName;
 use secrecy::ExposeSecret as _;
@@ -23,7 +24,30 @@ impl Resolver<'_> {
             look: self.may_act("may_look", console.may_look.as_ref(), file),
             resend: self.may_act("may_resend", console.may_resend.as_ref(), file),
             change: self.may_act("may_change", console.may_change.as_ref(), file),
+            write: self.folders(console),
         }
+    }
+
+    fn folders(&mut self, console: &file::Console) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        for (place, folder) in value(console.write.as_ref()).into_iter().flatten().filter_map(|at| placed(Some(at))) {
+            let folder = self.folder.join(folder);
+            // A link could lead out of what is named here.
+            if std::fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
+                folders.push(folder);
+                continue;
+            }
+            let shown = folder.display();
+            self.found.mistake(
+                place,
+                (format!("{shown} 不是目录"), format!("{shown} is no folder")),
+                (
+                    format!("建好它并让服务能写：mkdir -p {shown}；不能是符号链接"),
+                    format!("make it and let the service write there: mkdir -p {shown}; it is no symbolic link"),
+                ),
+            );
+        }
+        folders
     }
 
     /// The ways of signing in, besides a link.

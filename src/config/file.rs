@@ -115,6 +115,9 @@ pub(super) struct File {
     pub templates: Option<At<Vec<At<String>>>>,
     /// 其他形状的 JSON 怎么读，先于内置的映射。How JSON of other shapes is read; asked before the shipped mappings.
     pub payloads: Option<At<Vec<At<Mapping>>>>,
+    /// 放映射的文件，可用 * 和 ?；每个文件是一个列表，写法同 payloads，排在它后面。例如 [payloads.d/*.yaml]
+    /// Files of mappings; * and ? are understood. Each holds a list as under `payloads`, behind which they are asked. For example [payloads.d/*.yaml]
+    pub payload_files: Option<At<Vec<At<String>>>>,
     /// 你们自己的级别用词：词到 critical、error、warning、info，优先于内置的表。
     /// Your own words for severities: from words to critical, error, warning or info; they win over the shipped table.
     pub levels: Option<At<Named<Level>>>,

@@ -123,7 +123,7 @@ impl<'a> Resolver<'a> {
         let route = self.route(file);
         let levels = self.levels(value(file.levels.as_ref()));
         let link_rewrites = self.link_rewrites(value(file.link_rewrites.as_ref()));
-        let payloads = self.payloads(value(file.payloads.as_ref()));
+        let payloads = self.payloads(value(file.payloads.as_ref()), value(file.payload_files.as_ref()));
         let image_hosts = self.image_hosts(value(file.images.as_ref()));
         let known_hosts = Self::known_hosts(external_url.as_deref(), &upstreams, &link_rewrites, &image_hosts);
         let (charts, upstreams) = self.charts(file, upstreams);
@@ -254,16 +254,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn payloads(&mut self, mappings: Option<&Vec<At<Mapping>>>) -> Option<Payloads> {
-        let written: Vec<(Place, &Mapping)> =
-            mappings.into_iter().flatten().filter_map(|mapping| placed(Some(mapping))).collect();
-        match Payloads::compile(written.iter().map(|&(_, mapping)| mapping.clone()).collect()) {
+    /// The mappings of the configuration, then those of further files, each with its place.
+    fn payloads(&mut self, mappings: Option<&Vec<At<Mapping>>>, files: Option<&Vec<At<String>>>) -> Option<Payloads> {
+        type Written = Vec<(PathBuf, Place, Mapping)>;
+        fn all(file: &Path, mappings: &[At<Mapping>]) -> Written {
+            let placed = mappings.iter().filter_map(|mapping| placed(Some(mapping)));
+            placed.map(|(place, mapping)| (file.to_path_buf(), place, mapping.clone())).collect()
+        }
+        let mut written = all(&self.found.file, mappings.map(Vec::as_slice).unwrap_or_default());
+        for (place, pattern) in files.into_iter().flatten().filter_map(|pattern| placed(Some(pattern))) {
+            for path in glob::expand(&self.folder, pattern) {
+                let path = path.strip_prefix(&self.folder).unwrap_or(&path).to_path_buf();
+                let read = self.beside::<Vec<At<Mapping>>, _>(place, "payload_files", &path, |this, mappings| {
+                    Some(all(&this.found.file, mappings))
+                });
+                written.extend(read.unwrap_or_default());
+            }
+        }
+        match Payloads::compile(written.iter().map(|(_, _, mapping)| mapping.clone()).collect()) {
             Ok(payloads) => Some(payloads),
             Err(errors) => {
                 for error in errors {
-                    let of_it = |&&(_, mapping): &&(Place, &Mapping)| mapping.name == error.mapping;
                     // Of two with one name the later one is the mistake.
-                    let place = written.iter().rfind(of_it).map(|&(place, _)| place).unwrap_or_default();
+                    let of_it = written.iter().rfind(|(_, _, mapping)| mapping.name == error.mapping);
+                    let (file, place) = of_it.map_or_else(
+                        || (self.found.file.clone(), Place::default()),
+                        |(file, place, _)| (file.clone(), *place),
+                    );
+                    let main = std::mem::replace(&mut self.found.file, file);
                     self.found.mistake(
                         place,
                         (
@@ -275,6 +293,7 @@ impl<'a> Resolver<'a> {
                             "expressions and templates are MiniJinja and see body and item",
                         ),
                     );
+                    self.found.file = main;
                 }
                 None
             }

@@ -410,6 +410,7 @@ fn the_commented_lines_of_the_example_are_valid_too() {
     let reasons: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.reason.en).collect();
     let expected = [
         "cannot read /etc/wegraf/ca.pem",
+        "cannot read /etc/wegraf/admin.hash",
         "there is no template `duty`",
         "`charts.font` cannot be read",
         "WW_verify_8kBKaP.txt",

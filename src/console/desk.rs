@@ -23,6 +23,8 @@ pub struct Desk {
     pub proof: String,
     /// The person may look at everything.
     pub all: bool,
+    /// The person may change what concerns others.
+    pub change: bool,
     /// The address is not https: what is typed can be read on the way.
     pub plain: bool,
 }
@@ -40,7 +42,10 @@ impl Desk {
         let all =
             [("state", words::HEALTH), ("routes", words::ROUTES), ("senders", words::SENDERS), ("audit", words::AUDIT)];
         let all = all.into_iter().filter(|_| self.all).map(|(path, text)| (path.to_owned(), text));
-        [own, ("noise".to_owned(), words::NOISE)].into_iter().chain(all).collect()
+        let change = self.change.then(|| ("templates".to_owned(), words::TEMPLATES));
+        // A local administrator receives nothing.
+        let own = (!self.person.contains('/')).then_some(own);
+        own.into_iter().chain([("noise".to_owned(), words::NOISE)]).chain(all).chain(change).collect()
     }
 }
 

@@ -98,7 +98,7 @@ impl<'a> NoisePage<'a> {
         if let Some(receiver) = noise.receiver {
             heading = format!("{heading} · {}", one_line(receiver));
         }
-        let quiet = report.all == Sums::default();
+        let quiet = report.all == Sums::default() && report.needless == 0;
         let remarks = [
             (quiet, words::QUIET_WEEK),
             (noise.ongoing, words::NOT_OVER),
@@ -146,11 +146,17 @@ fn figures(f: &Frame<'_>, report: &Report, before: &Report) -> Vec<Figure> {
     };
     let share = |report: &Report| report.taken_percent.map_or_else(|| NONE.to_owned(), |taken| percent(100 - taken));
     let untaken = Figure { name: say(words::UNTAKEN), text: share(report), was: say(words::was(&share(before), "")) };
+    let needless = Figure {
+        name: say(words::CALLED_NEEDLESS),
+        text: number(report.needless),
+        was: say(words::was(&number(before.needless), &change(report.needless, before.needless))),
+    };
     vec![
         sum(words::ALERTS, |sums| sums.fired),
         sum(words::MESSAGES, |sums| sums.sent),
         sum(words::at_night(), |sums| sums.night),
         untaken,
+        needless,
         sum(words::IN_DIGESTS, |sums| sums.folded),
         sum(words::NOT_DELIVERED, |sums| sums.dead),
     ]
@@ -216,6 +222,7 @@ fn rules(f: &Frame<'_>, report: &Report) -> Vec<Row> {
             rule.taken_percent.map_or_else(none, percent),
             rule.median_seconds.map_or_else(none, |seconds| f.say(words::waited(seconds)).into_owned()),
             number(rule.most_changes),
+            number(rule.needless),
         ],
         advice: rule.advice.map(|advice| f.say(words::advice(advice)).into_owned()).unwrap_or_default(),
     };
@@ -286,12 +293,22 @@ mod tests {
 
     fn desk() -> Desk {
         let text = || "x".to_owned();
-        Desk { here: "noise", live: "", person: text(), nonce: text(), proof: text(), all: false, plain: false }
+        Desk {
+            here: "noise",
+            live: "",
+            person: text(),
+            nonce: text(),
+            proof: text(),
+            all: false,
+            change: false,
+            plain: false,
+        }
     }
 
     fn rule(name: &str, fired: u64, advice: Option<Advice>) -> Rule {
         let name = name.to_owned();
-        Rule { name, fired, night: 1, taken_percent: Some(80), median_seconds: Some(540), most_changes: 2, advice }
+        let known = Rule { night: 1, taken_percent: Some(80), median_seconds: Some(540), ..Rule::default() };
+        Rule { name, fired, most_changes: 2, needless: 4, advice, ..known }
     }
 
     fn sums(name: &str, fired: u64, night: u64, sent: u64) -> Sums {
@@ -302,7 +319,7 @@ mod tests {
         let days =
             (0..7).map(|day| sums("", if day == 2 { fired } else { 0 }, if day == 2 { 3 } else { 0 }, 0)).collect();
         let receivers = vec![sums("dba", fired, 3, 9), sums("运维 &值班", 1, 0, 1)];
-        Report { all: sums("", fired, 3, fired), taken_percent, rules, receivers, sources: vec![], days, cut: false }
+        Report { all: sums("", fired, 3, fired), taken_percent, rules, receivers, days, ..Report::default() }
     }
 
     fn html(language: Language, ongoing: bool, receiver: Option<&str>, report: &Report, before: &Report) -> String {
@@ -323,7 +340,8 @@ mod tests {
             "前一周 –",
             "规则 2，值得改 1",
             "&#60;b&#62;CPU",
-            "值得改：一周至少 20 次而认领的不到 5 %，或者一小时里反复至少 5 次。",
+            "值得改：至少 3 次有人说不该叫醒人，或者一周至少 20 次而认领的不到 5 %，或者一小时里反复至少 5 次。",
+            "<td>4</td>",
             "80 %",
             "9 分",
             "周三 412（夜里 3）",

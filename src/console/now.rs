@@ -15,7 +15,7 @@ use crate::alert::{Labels, Timestamp, level_label};
 use crate::deliver::Page;
 use crate::level::Level;
 use crate::render::{Clock, grade, number};
-use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow};
+use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow, Needless};
 use crate::words::{Language, Words};
 
 /// Incidents on one page.
@@ -226,18 +226,38 @@ pub struct Incident<'a> {
     pub page: &'a Page,
     /// How its alerts stand, by their rows.
     pub standing: &'a HashMap<i64, Now>,
+    /// The message that is shown.
+    pub message: i64,
     /// Its messages, newest first.
     pub rows: &'a [DeliveryRow],
     /// The same with their attempts.
     pub deliveries: &'a [Delivery],
     /// What people did, each with the actor's name as it is shown.
     pub acts: &'a [(ActRow, String)],
+    /// Who says that it should not have woken them.
+    pub needless: &'a [Needless],
     /// The part where people act.
     pub part: Option<ActsPart>,
     /// The address of its chart.
     pub picture: Option<String>,
     /// Origins whose pictures are shown inline.
     pub origins: &'a [String],
+}
+
+/// What a person says of the incident.
+#[derive(Debug)]
+struct Said {
+    text: String,
+    /// In quotation marks; empty if there is none.
+    reason: String,
+}
+
+impl Said {
+    fn of(f: &Frame<'_>, said: &Needless) -> Self {
+        let reason = one_line(&said.reason);
+        let reason = if reason.is_empty() { reason } else { format!("“{reason}”") };
+        Self { text: f.say(words::said_needless(&one_line(&said.person))).into_owned(), reason }
+    }
 }
 
 /// One incident.
@@ -250,6 +270,11 @@ pub struct IncidentPage<'a> {
     source: String,
     heading: String,
     acts: Option<ActsPart>,
+    needless: Vec<Said>,
+    /// What the visitor said; `None`: nothing.
+    reason: Option<String>,
+    /// The message that it would be said of.
+    message: i64,
     told: Vec<Told>,
     steps: Vec<Step>,
     picture: Option<String>,
@@ -282,6 +307,13 @@ impl<'a> IncidentPage<'a> {
             }
             steps.push(Step::new(clock, act.at, "", text));
         }
+        let needless: Vec<Said> = incident.needless.iter().map(|said| Said::of(&f, said)).collect();
+        let own = incident.needless.iter().find(|said| said.person.eq_ignore_ascii_case(&desk.person));
+        let reason = own.map(|said| one_line(&said.reason));
+        for (said, shown) in incident.needless.iter().zip(&needless) {
+            let text = [&*shown.text, &*shown.reason].join(" ");
+            steps.push(Step::new(clock, said.at, "", text.trim_end().to_owned()));
+        }
         steps.sort_by_key(|step| step.at);
         steps.dedup_by(|a, b| a.at == b.at && a.text == b.text);
         let told = incident.rows.iter().filter(|row| row.act.is_none()).map(|row| Told::of(&f, clock, row)).collect();
@@ -290,6 +322,9 @@ impl<'a> IncidentPage<'a> {
             source: super::letter::source(page),
             heading,
             acts: incident.part,
+            needless,
+            reason,
+            message: incident.message,
             told,
             steps,
             picture: incident.picture,

@@ -46,14 +46,14 @@ struct Way {
 
 /// A message that would be sent.
 #[derive(Debug)]
-struct Shown {
-    title: String,
-    problems: Vec<String>,
-    texts: Vec<String>,
-    json: String,
+pub(super) struct Shown {
+    pub title: String,
+    pub problems: Vec<String>,
+    pub texts: Vec<String>,
+    pub json: String,
 }
 
-fn shown(f: &Frame<'_>, made: &Preview) -> Shown {
+pub(super) fn shown(f: &Frame<'_>, made: &Preview) -> Shown {
     let path = match &made.path {
         Some(path) if path.is_empty() => f.say(words::BY_ROOT).into_owned(),
         Some(path) => path.join(" → "),
@@ -178,13 +178,27 @@ pub struct MappingPage<'a> {
     f: Frame<'a>,
     desk: Desk,
     notification: i64,
-    mapping: String,
+    draft: MappingDraft,
+    /// Where it can be saved.
+    folders: Vec<String>,
     said: Option<Said>,
     by: String,
     alerts: Vec<Vec<Fact>>,
     leaves: Vec<Fact>,
     previews: Vec<Shown>,
     tried: String,
+}
+
+/// A mapping as it stands in the form.
+#[derive(Debug, Clone, Default)]
+pub struct MappingDraft {
+    pub text: String,
+    /// The file's name without `.yaml`; empty: not chosen yet.
+    pub name: String,
+    /// The folder it is saved in.
+    pub folder: String,
+    /// The mark of the file that the person saw; empty: there was none.
+    pub seen: String,
 }
 
 /// What a mapping made of the last bodies of the same sender.
@@ -206,12 +220,13 @@ impl<'a> MappingPage<'a> {
         f: Frame<'a>,
         desk: Desk,
         notification: i64,
-        mapping: String,
+        draft: MappingDraft,
         said: Option<(bool, Words)>,
         explained: Option<&Explained>,
         leaves: &[(String, String)],
         previews: &[Preview],
         tried: Option<Tried>,
+        folders: Vec<String>,
     ) -> Self {
         let say = |words: Words| f.say(words).into_owned();
         let alerts = explained.map(|explained| explained.notification.alerts.as_slice()).unwrap_or_default();
@@ -230,7 +245,8 @@ impl<'a> MappingPage<'a> {
         let leaves = leaves.iter().take(LEAVES).map(|(path, value)| Fact { name: path.clone(), text: one_line(value) });
         Self {
             notification,
-            mapping,
+            draft,
+            folders,
             by: explained.map(|explained| explained.by.clone()).unwrap_or_default(),
             said: said.map(|(good, text)| Said { good, text: say(text) }),
             alerts,

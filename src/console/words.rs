@@ -4,6 +4,7 @@ mod desk;
 mod find;
 mod noise;
 mod pages;
+mod templates;
 
 use crate::alert::{ThreadId, TransitionKind};
 use crate::level::Level;
@@ -13,13 +14,17 @@ use crate::words::{Language, Words, words};
 
 pub(super) use desk::*;
 pub use desk::{
-    ADDRESS_NOT_TRUSTED, NAME_OR_PASSWORD, NOT_A_MEMBER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN,
-    WECOM_SILENT, domain_not_trusted, wait_seconds,
+    ADDRESS_NOT_TRUSTED, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK, NOT_A_MEMBER, SIGN_IN_AGAIN,
+    SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, WECOM_SILENT, domain_not_trusted, wait_seconds,
 };
 pub(super) use find::*;
 pub(super) use noise::*;
 pub(super) use pages::*;
 pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
+pub(super) use templates::*;
+pub use templates::{
+    FILE_CHANGED, NO_FILE_NAME, NO_FOLDER, NO_SUCH_ID, NOT_SAVED, SAVED, SAVED_UNUSED, not_taken, not_written,
+};
 
 /// The name of a language in itself.
 pub(super) const fn name_of(language: Language) -> &'static str {

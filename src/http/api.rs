@@ -43,6 +43,7 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(act::recall))
         .routes(routes!(look::acts, act::act))
         .routes(routes!(look::silences))
+        .routes(routes!(act::move_silence, act::end_silence))
         .routes(routes!(look::duties))
         .routes(routes!(look::duty))
         .routes(routes!(look::routes))

@@ -12,8 +12,10 @@ mod noise;
 mod password;
 mod people;
 mod routes;
+mod save;
 mod sign_in;
 mod state;
+mod templates;
 mod wecom;
 
 pub use live::Streams;
@@ -65,6 +67,8 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/routes", get(routes::routes))
         .route("/senders", get(routes::senders))
         .route("/mappings/new", get(routes::mapping).post(routes::try_mapping))
+        .route("/templates", get(templates::list))
+        .route("/templates/{name}", get(templates::one).post(templates::change))
         .route("/events", get(live::events))
         .route("/api/v1/console/link", post(sign_in::ordered))
         .route("/api/v1/console/end", post(sign_in::ended))

@@ -276,16 +276,20 @@ async fn reload(State(gate): State<Gate>, request: Request) -> Response {
     if let Err(refusal) = proven(&*gate.server.links.key().await, request, gate.server.clock.now()).await {
         return refusal;
     }
-    let (ask, done) = oneshot::channel();
-    // Both fail only while the process stops.
-    let asked = gate.server.reloads.send(ask).await;
-    match done.await {
-        Ok(done) if asked.is_ok() => {
+    match reloaded(&gate).await {
+        Some(done) => {
             let status = if done.error.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
             (status, Json(done)).into_response()
         }
-        _ => answer(StatusCode::SERVICE_UNAVAILABLE, &words::STOPPING.to_string()),
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, &words::STOPPING.to_string()),
     }
+}
+
+/// Reads the configuration again. `None`: the process stops.
+pub(super) async fn reloaded(gate: &Gate) -> Option<ReloadAnswer> {
+    let (ask, done) = oneshot::channel();
+    gate.server.reloads.send(ask).await.ok()?;
+    done.await.ok()
 }
 
 pub(super) fn unreadable() -> Response {

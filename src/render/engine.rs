@@ -102,6 +102,11 @@ const SHIPPED: [(&str, &str); 24] = shipped!(
     "en" / "digest_card",
 );
 
+/// Name and text of each shipped template that one of the user's can take the place of: `zh/news`.
+pub fn shipped() -> Vec<(&'static str, &'static str)> {
+    SHIPPED.into_iter().filter(|(name, _)| !name.contains("/digest_")).collect()
+}
+
 /// The dialect of a face.
 pub(super) const fn dialect(face: Face) -> Dialect {
     match face {
@@ -151,7 +156,7 @@ impl Engine {
         for environment in self.environments() {
             environment
                 .add_template_owned(file.name.clone(), file.source.clone())
-                .map_err(|error| problem(&path, &error))?;
+                .map_err(|error| problem(&path, &error, Some(&file.source)))?;
         }
         Ok(())
     }
@@ -257,7 +262,12 @@ impl Chosen<'_> {
 
     /// Runs the template: its whole output for no `blocks`, else each of them; a missing block is `None`.
     pub(super) fn run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, TemplateProblem> {
-        self.try_run(blocks, context).map_err(|error| problem(self.path.as_deref().unwrap_or(&self.name), &error))
+        self.try_run(blocks, context).map_err(|error| {
+            // In what it includes or extends, the line is one of that template.
+            let template = error.name().and_then(|name| self.environment.get_template(name).ok());
+            let source = template.as_ref().map(minijinja::Template::source);
+            problem(self.path.as_deref().unwrap_or(&self.name), &error, source)
+        })
     }
 
     fn try_run(&self, blocks: &[&str], context: Value) -> Result<Vec<Option<String>>, Error> {
@@ -292,7 +302,8 @@ fn display(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn problem(template: &str, error: &Error) -> TemplateProblem {
+/// `source`: the text in which it happened.
+fn problem(template: &str, error: &Error, source: Option<&str>) -> TemplateProblem {
     let hint = match error.kind() {
         ErrorKind::OutOfFuel => "模板运行步数太多：减少循环。Too many steps: loop less.",
         ErrorKind::WriteFailure => "模板输出太长。Too much output.",
@@ -310,7 +321,9 @@ fn problem(template: &str, error: &Error) -> TemplateProblem {
     if let Some(detail) = error.detail() {
         let _ = write!(reason, ": {detail}");
     }
-    TemplateProblem { template: template.to_owned(), line: error.line(), column: None, reason }
+    let before = source.zip(error.range()).and_then(|(source, range)| source.get(..range.start));
+    let column = before.map(|before| before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+    TemplateProblem { template: template.to_owned(), line: error.line(), column, reason }
 }
 
 fn environment(dialect: Dialect) -> Environment<'static> {

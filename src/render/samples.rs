@@ -71,7 +71,7 @@ impl Sample {
 }
 
 /// A target that can have `face`.
-pub(super) fn target(face: Face) -> Target {
+pub fn target(face: Face) -> Target {
     let to = match face {
         Face::Text | Face::Textcard | Face::News => To::Members {
             app: "ops".to_owned(),

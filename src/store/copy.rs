@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
 /// holding a store needs, and the record of schema steps, which each backend keeps for itself.
-pub(super) const TABLES: [&str; 29] = [
+pub(super) const TABLES: [&str; 30] = [
     "notification",
     "alert",
     "message",
@@ -41,6 +41,7 @@ pub(super) const TABLES: [&str; 29] = [
     "ticket",
     "session",
     "trail",
+    "needless",
     "api_token",
     "api_request",
 ];

@@ -287,6 +287,16 @@ pub(super) fn taken(filter: &TallyFilter, dialect: &Dialect) -> Statement {
     list
 }
 
+/// The rules whose episodes people called needless: rule, receiver, how often.
+pub(super) fn needless(filter: &TallyFilter, dialect: &Dialect) -> Statement {
+    let mut list = Statement::new("SELECT n.rule, n.receiver, count(*) FROM needless n");
+    list.and("n.told_at >= ?", times::<1>(filter.since, 0));
+    list.and("n.told_at < ?", times::<1>(filter.until, 0));
+    list.of_receivers("n.receiver", filter, dialect);
+    list.end(" GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", [rows()]);
+    list
+}
+
 fn rows() -> Given {
     Given::Number(i64::try_from(ROWS).unwrap_or(i64::MAX))
 }

@@ -22,6 +22,7 @@ mod lease;
 mod load;
 mod marks;
 mod named;
+mod needless;
 mod outline;
 mod overdue;
 mod pool;

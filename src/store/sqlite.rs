@@ -19,6 +19,7 @@ mod keys;
 mod lanes;
 mod lock;
 mod marks;
+mod needless;
 mod outline;
 mod overdue;
 mod prune;

@@ -67,6 +67,17 @@ pub struct Taken {
     pub at: Timestamp,
 }
 
+/// How often people said of episodes of a rule that they should not have been told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedlessRule {
+    /// The rule.
+    pub rule: String,
+    /// The receiver that was told.
+    pub receiver: String,
+    /// By each person once for each episode.
+    pub count: u64,
+}
+
 /// The figures of a span.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -76,12 +87,14 @@ pub struct Tally {
     pub sent: Vec<SentHour>,
     /// In order.
     pub taken: Vec<Taken>,
+    /// By rule and receiver.
+    pub needless: Vec<NeedlessRule>,
 }
 
 impl Tally {
     /// Was there more than is read?
     pub fn is_cut(&self) -> bool {
-        self.rules.len() >= ROWS || self.sent.len() >= ROWS || self.taken.len() >= ROWS
+        [self.rules.len(), self.sent.len(), self.taken.len(), self.needless.len()].iter().any(|rows| *rows >= ROWS)
     }
 }
 

@@ -19,6 +19,30 @@
     form.dataset.sent = "1";
     event.submitter?.setAttribute("aria-busy", "true");
   });
+  // A text that is edited has numbers beside its lines, and can be copied.
+  for (const text of document.querySelectorAll("textarea[data-lines]")) {
+    const numbers = document.createElement("span");
+    numbers.className = "lines";
+    numbers.ariaHidden = "true";
+    const box = document.createElement("span");
+    box.className = "numbered";
+    text.before(box);
+    box.append(numbers, text);
+    const write = () => {
+      numbers.textContent = text.value.split("\n").map((_, at) => at + 1).join("\n");
+      numbers.scrollTop = text.scrollTop;
+    };
+    text.addEventListener("input", write);
+    text.addEventListener("scroll", write);
+    write();
+    const copy = text.form?.querySelector("[data-copy]");
+    if (!copy || !navigator.clipboard) continue;
+    copy.hidden = false;
+    copy.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text.value);
+      copy.textContent = copy.dataset.copy;
+    });
+  }
   // A page that comes back from the browser's memory may be used again.
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) {

@@ -54,10 +54,15 @@ impl<'a> Program<'a> {
         self.send(self.world.http.get(format!("{}/api/v1{path}", self.world.url))).await
     }
 
-    async fn found(&self, path: &str) -> Value {
+    pub async fn found(&self, path: &str) -> Value {
         let (status, found) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {found}");
         found
+    }
+
+    pub async fn change(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let method = method.parse().unwrap();
+        self.send(self.world.http.request(method, format!("{}/api/v1{path}", self.world.url)).json(&body)).await
     }
 
     async fn post(&self, path: &str, key: &str, body: Value) -> (u16, Value, bool) {
@@ -172,6 +177,7 @@ async fn a_token_reads_what_its_receivers_know_page_by_page() {
     }
     let noise = all.found("/reports/noise?since=1h").await;
     assert_eq!((&noise["all"]["fired"], &noise["all"]["sent"]), (&json!(4), &json!(4)), "{noise}");
+    assert_eq!((&noise["needless"], &noise["rules"][0]["needless"]), (&json!(0), &json!(0)));
     assert_eq!((&noise["rules"][0]["name"], &noise["rules"][0]["taken_percent"]), (&json!("磁盘将满"), &Value::Null));
     assert_eq!(dba.found("/reports/noise").await["receivers"][0]["name"], "dba");
     assert_eq!(all.get("/reports/noise?since=100d").await.0, 400);

@@ -67,6 +67,9 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
         ("/senders", [401, 404, 200, 200]),
         ("/state", [401, 404, 200, 200]),
         ("/audit", [401, 404, 200, 200]),
+        ("/templates", [401, 404, 404, 200]),
+        ("/templates/new?like=zh/news", [401, 404, 404, 200]),
+        ("/templates/none", [401, 404, 404, 404]),
         (raw.as_str(), [401, 404, 404, 200]),
         ("/mappings/new?from=99999", [401, 404, 404, 404]),
         ("/me", [401, 200, 200, 200]),
@@ -103,8 +106,37 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
         .await;
     world.settled().await;
     let (_, html) = reader.opens("/noise").await;
-    holds(&html, &["磁盘将满", "主机失联", "noise/20", "接收者", "值得改：一周至少 20 次"]);
+    holds(&html, &["磁盘将满", "主机失联", "noise/20", "接收者", "值得改：至少 3 次有人说不该叫醒人"]);
     assert!(!html.contains("慢查询") && !html.contains("receiver=dba"), "{html}");
+    assert!(html.contains("说不该叫醒人</dt><dd><b>0</b>"), "{html}");
+
+    // "This should not have woken me": once for each person, with the last reason, until it is taken back. Nobody is told.
+    let sent = world.requests("").await.len();
+    let path = format!("/i/{two}");
+    let says = async |visitor: &mut Visitor<'_>, word: &str, reason: &str| {
+        let (_, html) = visitor.opens(&path).await;
+        let fields = ["nonce", "proof", "message"].map(|name| (name, hidden(&html, name)));
+        visitor.posts(&path, &[&fields[..], &[("do", word), ("reason", reason)]].concat()).await
+    };
+    assert_eq!(says(reader, "needless", "演练").await.0, 200);
+    let (status, html) = says(reader, "needless", "<b>演练\u{7}</b>，没人要看").await;
+    assert_eq!(status, 200);
+    holds(
+        &html,
+        &["💤 zhangsan：不该叫醒我", "“&#60;b&#62;演练&#60;/b&#62;，没人要看”", "value=\"needful\"", "改理由"],
+    );
+    holds(&says(looker, "needless", "").await.1, &["zhangsan", "💤 daixuan：不该叫醒我"]);
+    let (_, html) = looker.opens("/noise").await;
+    holds(&html, &["说不该叫醒人</dt><dd><b>2</b>"]);
+    assert!(!html.contains("演练") && !html.contains("zhangsan"), "a report names a person: {html}");
+    assert!(!says(looker, "needful", "").await.1.contains("💤 daixuan"));
+    holds(&looker.opens("/noise?lang=en").await.1, &["Called needless</dt><dd><b>1</b>"]);
+    // Not without the form of this session, and not where the receiver is another's.
+    let (_, theirs) = looker.opens(&path).await;
+    let forged = ["nonce", "proof", "message"].map(|name| (name, hidden(&theirs, name)));
+    assert_eq!(reader.posts(&path, &[&forged[..], &[("do", "needless")]].concat()).await.0, 403);
+    assert_eq!(world.requests("").await.len(), sent, "somebody was told");
+
     let (_, html) = looker.opens("/noise?receiver=dba&lang=en").await;
     holds(&html, &["· dba</h1>", "慢查询", "<b>1</b>", "This week is not over", "All receivers"]);
     assert!(!html.contains("磁盘将满"), "{html}");
@@ -312,6 +344,8 @@ async fn these_pages_are_sound_in_a_browser() {
         ("routes", format!("routes?from={thread}")),
         ("senders", "senders?x=1".to_owned()),
         ("mapping", format!("mappings/new?from={notification}")),
+        ("templates", "templates?x=1".to_owned()),
+        ("template", "templates/new?like=zh/markdown_v2".to_owned()),
         ("me", "me?x=1".to_owned()),
     ] {
         crate::pages::is_sound_in_two(&mut browser, name, &format!("{}/{path}", world.url)).await;

@@ -112,6 +112,7 @@ fn with_secrets(text: &str, folder: &Path) -> String {
         ("secret", "abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJabc"),
         ("database", "postgres://wegraf:secret@127.0.0.1:5432/wegraf"),
         ("url", "https://example.com/secret"),
+        ("hash", "$argon2id$v=19$m=19456,t=2,p=1$/+3Kd1qC2/6ncSroTJITTg$ORY8zYltDFxP1p8IxNwaFb5Tu3U6ic0czdQFzHcFPuU"),
     ];
     for (name, secret) in secrets {
         std::fs::write(folder.join(name), secret).unwrap();
@@ -125,6 +126,7 @@ fn with_secrets(text: &str, folder: &Path) -> String {
         let name = match &found[1] {
             "DATABASE_URL" => "database",
             name if name.ends_with("_URL") => "url",
+            name if name.ends_with(".hash") => "hash",
             _ => "secret",
         };
         format!("{{ file: {} }}", folder.join(name).display())
@@ -509,6 +511,7 @@ fn the_proxy_in_the_documentation_passes_only_the_paths_that_others_call() {
             "/m/17",
             "/me",
             "/noise/2026-W48",
+            "/templates/duty.zh",
             "/people/zhangsan",
             "/events",
             "/WW_verify_8kBKaP.txt",

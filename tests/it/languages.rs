@@ -118,6 +118,7 @@ async fn what_is_said_of_troubles_is_in_the_language_of_the_reader() {
         "/routes",
         "/senders",
         "/noise",
+        "/templates",
         "/duty",
         "/audit",
         "/me",

@@ -24,6 +24,8 @@ pub(in crate::config) struct Console {
     pub domain_proof: Option<At<PathBuf>>,
     /// 前面的代理已经认出是谁。A proxy in front knows who it is.
     pub proxy: Option<At<ConsoleProxy>>,
+    /// 控制台可以往哪些目录里保存模板和映射；默认都不可以。The folders into which the console may save templates and mappings; default: none.
+    pub write: Option<At<Vec<At<PathBuf>>>>,
     /// 本地管理员：名字和密码的 argon2id 哈希，由 `wegraf console password` 生成。企业微信不通时也能登录，能看全部、做一切。
     /// Local administrators: a name, and the argon2id hash of a password as `wegraf console password` makes it. They sign in also while WeCom is down, see everything and may do everything.
     pub local: Option<At<Named<Secret>>>,

@@ -44,6 +44,23 @@ pub(in crate::console) const RESEND_DOES: Words = words(
     "原样再发给同一个目标的每一个人，已经收到的也会再收到一次，并注明是重发。",
     "The same content goes to the same target again, to those who have it, too, and says that it was sent again.",
 );
+pub(in crate::console) const NEEDLESS: Words = words("不该叫醒我", "This should not have woken me");
+pub(in crate::console) const NEEDLESS_DOES: Words = words(
+    "记一笔：这一次不值得叫人。不通知任何人，告警也不变；在“一周告警”里按规则算，不写名字。",
+    "It is noted that this was not worth it. No one is told and the alert stays as it is; the week in alerts counts it by rule, without names.",
+);
+pub(in crate::console) const NEEDLESS_WHY: Words = words("为什么（可不写）", "Why (may be empty)");
+pub(in crate::console) const NEEDLESS_YES: Words = words("记下", "Note it");
+pub(in crate::console) const NEEDLESS_CHANGE: Words = words("改理由", "Change the reason");
+pub(in crate::console) const NEEDFUL: Words = words("收回", "Take it back");
+/// It is noted that a person should not have been told.
+pub const NEEDLESS_NOTED: Words = words("记下了：不该叫醒你。", "Noted: this should not have woken you.");
+/// It is no longer noted.
+pub const NEEDLESS_TAKEN_BACK: Words = words("收回了。", "Taken back.");
+/// Who says that the incident should not have woken them.
+pub(in crate::console) fn said_needless(person: &str) -> Words {
+    (format!("💤 {person}：不该叫醒我"), format!("💤 {person}: this should not have woken me")).into()
+}
 pub(in crate::console) const RECALL: Words = words("撤回", "Take back");
 pub(in crate::console) const RECALL_DOES: Words = words(
     "让企业微信撤回这条消息：24 小时内可以，告警本身不变。",

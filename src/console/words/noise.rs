@@ -1,6 +1,6 @@
 //! What the page about a week of alerts says.
 
-use crate::stats::{Advice, CHANGES, DAY, OFTEN, SELDOM_TAKEN};
+use crate::stats::{Advice, CHANGES, DAY, NEEDLESS, OFTEN, SELDOM_TAKEN};
 use crate::words::{Words, words};
 
 pub(in crate::console) const NOISE: Words = words("一周告警", "Week in alerts");
@@ -9,6 +9,7 @@ pub(in crate::console) const MESSAGES: Words = words("消息", "Messages");
 pub(in crate::console) const UNTAKEN: Words = words("没人认领", "Not acknowledged");
 pub(in crate::console) const IN_DIGESTS: Words = words("并入摘要", "In digests");
 pub(in crate::console) const NOT_DELIVERED: Words = words("没送到", "Not delivered");
+pub(in crate::console) const CALLED_NEEDLESS: Words = words("说不该叫醒人", "Called needless");
 pub(in crate::console) const WEEKDAYS: [Words; 7] = [
     words("周一", "Mon"),
     words("周二", "Tue"),
@@ -24,12 +25,13 @@ pub(in crate::console) const BY_RECEIVER: Words = words("接收者", "Receivers"
 pub(in crate::console) const BY_SOURCE: Words = words("来源", "Sources");
 pub(in crate::console) const ALL_RECEIVERS: Words = words("全部接收者", "All receivers");
 /// The columns of a rule, behind its name.
-pub(in crate::console) const OF_RULE: [Words; 5] = [
+pub(in crate::console) const OF_RULE: [Words; 6] = [
     words("次", "times"),
     words("夜里", "night"),
     words("认领", "acked"),
     words("中位", "median"),
     words("反复", "flaps"),
+    words("不该", "needless"),
 ];
 /// The columns of a receiver, behind its name.
 pub(in crate::console) const OF_RECEIVER: [Words; 5] = [
@@ -41,9 +43,9 @@ pub(in crate::console) const OF_RECEIVER: [Words; 5] = [
 ];
 /// What the columns of a rule are.
 pub(in crate::console) const COLUMNS: Words = words(
-    "认领：开始的告警里有人认领的；中位：从第一条消息送到，到有人认领；反复：一小时里开始和结束最多几次。不到 5 次不算比例和中位。",
+    "认领：开始的告警里有人认领的；中位：从第一条消息送到，到有人认领；反复：一小时里开始和结束最多几次；不该：有人说不该叫醒他。不到 5 次不算比例和中位。",
     "Acked: of the alerts that began, those that were acknowledged. Median: from the first message until then. Flaps: most \
-     beginnings and ends within an hour. Fewer than 5 have no share and no median.",
+     beginnings and ends within an hour. Needless: people said that it should not have woken them. Fewer than 5 have no share and no median.",
 );
 pub(in crate::console) const WORTH: Words = words("值得改", "worth changing");
 pub(in crate::console) const NO_PERSON: Words =
@@ -97,6 +99,10 @@ pub(in crate::console) fn rest(rules: &str, fired: &str) -> Words {
 /// Why a rule is worth changing, and what helps.
 pub(in crate::console) fn advice(advice: Advice) -> Words {
     match advice {
+        Advice::Needless => words(
+            "被叫醒的人说不该：降级、改到白天，或删掉",
+            "those it woke say it should not have: lower its severity, tell it by day, or drop it",
+        ),
         Advice::Untaken => words(
             "几乎没人认领：提高门槛、降级，或删掉",
             "hardly ever acknowledged: raise its threshold, lower its severity, or drop it",
@@ -108,9 +114,9 @@ pub(in crate::console) fn advice(advice: Advice) -> Words {
 /// When a rule is worth changing.
 pub(in crate::console) fn when_worth() -> Words {
     (
-        format!("值得改：一周至少 {OFTEN} 次而认领的不到 {SELDOM_TAKEN} %，或者一小时里反复至少 {CHANGES} 次。"),
+        format!("值得改：至少 {NEEDLESS} 次有人说不该叫醒人，或者一周至少 {OFTEN} 次而认领的不到 {SELDOM_TAKEN} %，或者一小时里反复至少 {CHANGES} 次。"),
         format!(
-            "Worth changing: at least {OFTEN} times in the week with less than {SELDOM_TAKEN} % acknowledged, or at least {CHANGES} \
+            "Worth changing: called needless at least {NEEDLESS} times, or at least {OFTEN} times in the week with less than {SELDOM_TAKEN} % acknowledged, or at least {CHANGES} \
              beginnings and ends within an hour."
         ),
     )

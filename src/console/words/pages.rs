@@ -42,6 +42,8 @@ pub(in crate::console) fn trace(what: &str) -> Words {
     match what {
         "link" => words("要了登录链接", "asked for a link"),
         "signed-in" => words("登录", "signed in"),
+        "template" => words("保存了模板", "saved a template"),
+        "mapping" => words("保存了映射", "saved a mapping"),
         "refused" => words("登录被拒绝：密码不对", "was refused: wrong password"),
         "signed-out" => words("退出", "signed out"),
         "ended" => words("登录被结束", "session was ended"),
@@ -79,8 +81,8 @@ pub(in crate::console) const NO_SENDER: Words = words("还没有发送方来过�
 /// The heading of a mapping's page.
 pub(in crate::console) const MAPPING: Words = words("这个正文怎么读", "How this body is read");
 pub(in crate::console) const MAPPING_HOW: Words = words(
-    "改映射，按“试”看结果；什么都没有保存。满意后把它放进配置的 payloads，运行 wegraf check，再重新加载。",
-    "Change the mapping and press “Try”; nothing is saved. When it is right, put it under payloads, run wegraf check and reload.",
+    "改映射，按“试”看结果。满意后保存到 console.write 的目录（配置里写 payload_files 才生效），或者复制到配置的 payloads 里。",
+    "Change the mapping and press “Try”. When it is right, save it into a folder of console.write (payload_files has to name it), or copy it under payloads.",
 );
 pub(in crate::console) const MAPPING_TEXT: Words = words("映射（YAML）", "Mapping (YAML)");
 pub(in crate::console) const READ_BY: Words = words("读者", "read by");

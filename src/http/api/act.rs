@@ -42,7 +42,7 @@ pub(super) struct Wanted {
     incident: Option<String>,
     /// The number of a message.
     delivery: Option<String>,
-    /// How long a silence holds: `30m`, `2h`, `1d`, or `morning`; 1 minute to 30 days.
+    /// How long a silence holds, or until when from now: `30m`, `2h`, `1d`, or `morning`; 1 minute to 30 days.
     #[serde(rename = "for")]
     span: Option<String>,
 }
@@ -57,6 +57,8 @@ enum Kind {
     Release,
     /// Make a silence upstream.
     Silence,
+    /// Move the end of its newest silence.
+    Extend,
     /// End the silences of it.
     Expire,
 }
@@ -67,6 +69,7 @@ impl From<Kind> for ActKind {
             Kind::Acknowledge => Self::Acknowledge,
             Kind::Release => Self::Release,
             Kind::Silence => Self::Silence,
+            Kind::Extend => Self::Extend,
             Kind::Expire => Self::Expire,
         }
     }
@@ -124,16 +127,28 @@ pub(super) async fn act(State(gate): State<Gate>, request: Request) -> Response 
 
 async fn do_act(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
     let wanted: Wanted = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
-    let kind = ActKind::from(wanted.kind);
-    let span = match (wanted.kind, wanted.span.as_deref()) {
-        (Kind::Silence, Some(span)) => Some(Span::parse(span).map_err(Wrong::Body)?),
-        (Kind::Silence, None) | (_, Some(_)) => return Err(Wrong::Body(words::NO_SPAN)),
+    let about = meant(gate, caller, &wanted).await?;
+    carry_out(gate, caller, once, wanted.kind, wanted.span.as_deref(), about).await
+}
+
+/// Does it, by the way of all acts.
+async fn carry_out(
+    gate: &Gate,
+    caller: &Caller,
+    once: &Once,
+    kind: Kind,
+    span: Option<&str>,
+    (about, thread): (About, ThreadId),
+) -> Result<(StatusCode, String), Wrong> {
+    let span = match (kind, span) {
+        (Kind::Silence | Kind::Extend, Some(span)) => Some(Span::parse(span).map_err(Wrong::Body)?),
+        (Kind::Silence | Kind::Extend, None) | (_, Some(_)) => return Err(Wrong::Body(words::NO_SPAN)),
         (_, None) => None,
     };
-    let (about, thread) = meant(gate, caller, &wanted).await?;
+    let kind = ActKind::from(kind);
     let (server, store) = (&gate.server, gate.server.store.for_people());
     let mut hides = None;
-    if span.is_some() {
+    if kind == ActKind::Silence {
         let mut alerts = store.alerts_of(thread).await?;
         alerts.retain(|alert| alert.status == Status::Firing);
         if !alerts.is_empty() {
@@ -165,6 +180,85 @@ async fn do_act(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode
         hides: hides.map(|scope| scope.count),
     };
     Ok((status, serde_json::to_string(&acted).expect("our shapes are JSON")))
+}
+
+/// Another end of a silence.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Moved {
+    /// Until when from now: `30m`, `2h`, `1d`, or `morning`; 1 minute to 30 days.
+    #[serde(rename = "for")]
+    span: String,
+}
+
+/// Moves the end of a silence that was made through wegraf.
+#[utoipa::path(
+    patch, path = "/api/v1/silences/{id}", tag = "acts", request_body = Moved, security(("token" = ["act"])),
+    params(
+        ("id" = String, Path, description = "`act` of the silence"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")
+    ),
+    responses(
+        (status = 201, description = "It was done", body = Acted),
+        (status = 202, description = "It is being done", body = Acted),
+        (status = 200, description = "An earlier act had the same effect", body = Acted),
+        Problems, Refusals
+    )
+)]
+pub(super) async fn move_silence(State(gate): State<Gate>, Path(id): Path<String>, request: Request) -> Response {
+    change_silence(&gate, &id, request, Kind::Extend).await
+}
+
+/// Ends a silence that was made through wegraf, and the others of its incident.
+#[utoipa::path(
+    delete, path = "/api/v1/silences/{id}", tag = "acts", security(("token" = ["act"])),
+    params(
+        ("id" = String, Path, description = "`act` of the silence"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")
+    ),
+    responses(
+        (status = 201, description = "It was done", body = Acted),
+        (status = 202, description = "It is being done", body = Acted),
+        (status = 200, description = "An earlier act had the same effect", body = Acted),
+        Problems, Refusals
+    )
+)]
+pub(super) async fn end_silence(State(gate): State<Gate>, Path(id): Path<String>, request: Request) -> Response {
+    change_silence(&gate, &id, request, Kind::Expire).await
+}
+
+async fn change_silence(gate: &Gate, id: &str, request: Request, kind: Kind) -> Response {
+    let (parts, body) = request.into_parts();
+    let caller = caller!(*gate, parts, Scope::Act);
+    let once = match Once::begin(gate, &caller, &parts, body).await {
+        Ok(once) => once,
+        Err(answer) => return answer,
+    };
+    let changed = async {
+        let about = silenced(gate, &caller, id).await?;
+        let span = match kind {
+            Kind::Extend => {
+                let moved: Moved =
+                    serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+                Some(moved.span)
+            }
+            _ => None,
+        };
+        carry_out(gate, &caller, &once, kind, span.as_deref(), about).await
+    };
+    let done = changed.await;
+    once.answer(gate, &caller, done).await
+}
+
+/// The incident of a silence that is in force, if the caller may see it.
+async fn silenced(gate: &Gate, caller: &Caller, id: &str) -> Result<(About, ThreadId), Wrong> {
+    let (store, now) = (gate.server.store.for_people(), gate.server.clock.now());
+    let id: i64 = id.parse().map_err(|_| Wrong::NotFound)?;
+    let found = store.silences(now).await?.into_iter().find(|known| known.act == id && known.until > now);
+    let thread = found.map(|found| found.thread).filter(|thread| thread.0 != 0).ok_or(Wrong::NotFound)?;
+    let alerts = store.act_alerts(id).await?;
+    let sees = caller.token.receivers.is_none() || alerts.iter().any(|alert| caller.sees(&alert.receiver));
+    if sees { Ok((About::Thread(thread), thread)) } else { Err(Wrong::NotFound) }
 }
 
 /// A text that is in one language only.

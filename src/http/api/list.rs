@@ -150,16 +150,13 @@ pub(super) async fn incidents(State(gate): State<Gate>, parts: Parts) -> Respons
 
 async fn find_incidents(gate: &Gate, caller: &Caller) -> Result<List<Incident>, Wrong> {
     let params = caller.params(&IncidentsQuery::into_params(|| Some(ParameterIn::Query)))?;
-    let (limit, key) = (params.limit()?, gate.server.links.key().await.cursor_key());
-    let before = params.cursor(key.clone(), "/incidents")?;
-    let filter = AlertFilter { before, limit: limit + 1, ..alerts_asked(gate, caller, &params)? };
+    let page = params.page(gate.server.links.key().await.cursor_key(), "/incidents")?;
+    let filter = AlertFilter { before: page.before, limit: page.rows(), ..alerts_asked(gate, caller, &params)? };
     let mut found = gate.server.store.for_people().incidents(filter).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().map(|rows| rows[0].thread.0).filter(|_| more);
+    let next = page.cut(&mut found, |rows| rows[0].thread.0);
     let seen = found.iter().map(|rows| rows.iter().filter(|row| caller.sees(&row.receiver)).collect::<Vec<_>>());
     let items = seen.filter(|rows| !rows.is_empty()).map(|rows| Incident::of(&rows, caller.say())).collect();
-    Ok(List { items, next: last.map(|id| params.next(key, "/incidents", id)) })
+    Ok(List { items, next })
 }
 
 /// The alerts.
@@ -174,13 +171,10 @@ pub(super) async fn alerts(State(gate): State<Gate>, parts: Parts) -> Response {
 
 async fn find_alerts(gate: &Gate, caller: &Caller) -> Result<List<Alert>, Wrong> {
     let params = caller.params(&IncidentsQuery::into_params(|| Some(ParameterIn::Query)))?;
-    let (limit, key) = (params.limit()?, gate.server.links.key().await.cursor_key());
-    let before = params.cursor(key.clone(), "/alerts")?;
-    let filter = AlertFilter { before, limit: limit + 1, ..alerts_asked(gate, caller, &params)? };
+    let page = params.page(gate.server.links.key().await.cursor_key(), "/alerts")?;
+    let filter = AlertFilter { before: page.before, limit: page.rows(), ..alerts_asked(gate, caller, &params)? };
     let mut found = gate.server.store.for_people().alerts(filter).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|row| params.next(key, "/alerts", row.alert));
+    let next = page.cut(&mut found, |row| row.alert);
     Ok(List { items: found.iter().map(|row| Alert::of(row, caller.say())).collect(), next })
 }
 
@@ -284,14 +278,14 @@ pub(super) async fn deliveries(State(gate): State<Gate>, parts: Parts) -> Respon
 
 async fn find_deliveries(gate: &Gate, caller: &Caller) -> Result<List<Delivery>, Wrong> {
     let params = caller.params(&DeliveriesQuery::into_params(|| Some(ParameterIn::Query)))?;
-    let (limit, now) = (params.limit()?, gate.server.clock.now());
-    let key = gate.server.links.key().await.cursor_key();
+    let now = gate.server.clock.now();
+    let page = params.page(gate.server.links.key().await.cursor_key(), "/deliveries")?;
     let thread = params.short("short")?;
     let since = params.time("since", now)?;
     let states = words::PROGRESS;
     let owned = |key: &str| params.text(key).map(str::to_owned);
     let filter = DeliveryFilter {
-        limit: limit + 1,
+        limit: page.rows(),
         since: since.or(thread.is_none().then(|| now.plus_millis(-WINDOW_MS))),
         until: params.time("until", now)?,
         receiver: owned("receiver"),
@@ -303,13 +297,11 @@ async fn find_deliveries(gate: &Gate, caller: &Caller) -> Result<List<Delivery>,
         errcode: params.number("errcode")?,
         labels: params.pairs("label")?,
         words: params.read("q", words::FINDABLE, Question::of)?,
-        before: params.cursor(key.clone(), "/deliveries")?,
+        before: page.before,
         ..DeliveryFilter::default()
     };
     let mut rows = gate.server.store.for_people().deliveries(filter).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| params.next(key, "/deliveries", row.message));
+    let next = page.cut(&mut rows, |row| row.message);
     Ok(List { items: rows.iter().map(|row| Delivery::of(row, caller.say())).collect(), next })
 }
 

@@ -61,22 +61,20 @@ pub(super) async fn acts(State(gate): State<Gate>, parts: Parts) -> Response {
 
 async fn find_acts(gate: &Gate, caller: &Caller) -> Result<List<Act>, Wrong> {
     let params = caller.params(&ActsQuery::into_params(|| Some(ParameterIn::Query)))?;
-    let (limit, now) = (params.limit()?, gate.server.clock.now());
-    let key = gate.server.links.key().await.cursor_key();
+    let now = gate.server.clock.now();
+    let page = params.page(gate.server.links.key().await.cursor_key(), "/acts")?;
     let thread = params.short("short")?;
     let filter = ActFilter {
         thread,
         by: params.text("by").map(str::to_owned),
         open: params.flag("open")?.unwrap_or(false),
         since: params.time("since", now)?.or(thread.is_none().then(|| now.plus_millis(-DAY_MS))),
-        before: params.cursor(key.clone(), "/acts")?,
-        limit: u32::try_from(limit + 1).unwrap_or(u32::MAX),
+        before: page.before,
+        limit: u32::try_from(page.rows()).unwrap_or(u32::MAX),
     };
     let store = gate.server.store.for_people();
     let mut rows = store.acts(filter).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| params.next(key, "/acts", row.id));
+    let next = page.cut(&mut rows, |row| row.id);
     let mut items = Vec::new();
     for row in &rows {
         let own = row.by == caller.name();

@@ -135,6 +135,12 @@ impl Params {
         Ok(limit.unwrap_or(ROWS))
     }
 
+    /// A page of the list at `path`; `key` signs its cursors.
+    pub fn page(&self, key: Hmac<Sha256>, path: &'static str) -> Result<Page<'_>, Bad> {
+        let (limit, before) = (self.limit()?, self.cursor(key.clone(), path)?);
+        Ok(Page { params: self, key, path, limit, before })
+    }
+
     /// The row that the page before ended with: `cursor`, which is signed, so that no program can build on its content.
     pub fn cursor(&self, key: Hmac<Sha256>, path: &str) -> Result<Option<i64>, Bad> {
         let form = words::CURSOR;
@@ -159,6 +165,31 @@ impl Params {
         filters.sort();
         key.update(format!("cursor {path} {id} {filters:?}").as_bytes());
         key
+    }
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page<'p> {
+    params: &'p Params,
+    key: Hmac<Sha256>,
+    path: &'static str,
+    limit: usize,
+    /// The row that the page before ended with.
+    pub before: Option<i64>,
+}
+
+impl Page<'_> {
+    /// How many rows to read: one more than it has shows whether there is another page.
+    pub const fn rows(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// Leaves the rows of this page, and returns the cursor of the next one, if there are more. `id`: the number of a row.
+    pub fn cut<T>(self, rows: &mut Vec<T>, id: impl Fn(&T) -> i64) -> Option<String> {
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        rows.last().filter(|_| more).map(|row| self.params.next(self.key, self.path, id(row)))
     }
 }
 

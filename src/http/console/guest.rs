@@ -23,7 +23,9 @@ use crate::console::{self, Desk, Frame};
 use crate::store::{Session, StoreError, hash};
 
 /// A form has a few fields: a longer one is not ours.
-const FORM_BYTES: usize = 16 * 1024;
+pub(super) const FORM_BYTES: usize = 16 * 1024;
+/// Those who may change send templates and mappings: each byte of a template takes up to three.
+const LONG_FORM_BYTES: usize = 256 * 1024;
 /// How recent a sign-in must be for what concerns others: a workday, so that a forgotten browser does not do it.
 const FRESH_MS: i64 = 12 * 3_600_000;
 /// The way of a session that a proxy vouches for at each visit.
@@ -95,6 +97,7 @@ impl Guest {
             nonce,
             proof,
             all: self.rights.all,
+            change: self.rights.change,
             plain: can_be_overheard(gate),
         }
     }
@@ -134,7 +137,8 @@ impl Guest {
         if !is_ours(gate, headers) {
             return Err(forged());
         }
-        let Some(fields) = fields(body).await else { return Err(forged()) };
+        let most = if self.rights.change { LONG_FORM_BYTES } else { FORM_BYTES };
+        let Some(fields) = fields(body, most).await else { return Err(forged()) };
         let (nonce, given) =
             (fields.get("nonce").map_or("", String::as_str), fields.get("proof").map_or("", String::as_str));
         if self.showed(nonce, given) { Ok(fields) } else { Err(forged()) }
@@ -147,9 +151,9 @@ impl Guest {
     }
 }
 
-/// The fields of a form; `None`: it is too long, or did not arrive.
-pub(super) async fn fields(body: Body) -> Option<HashMap<String, String>> {
-    let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, FORM_BYTES).collect()).await.ok()?.ok()?;
+/// The fields of a form of so many bytes at most; `None`: it is too long, or did not arrive.
+pub(super) async fn fields(body: Body, most: usize) -> Option<HashMap<String, String>> {
+    let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, most).collect()).await.ok()?.ok()?;
     Some(form_urlencoded::parse(&body.to_bytes()).into_owned().collect())
 }
 

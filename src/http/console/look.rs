@@ -15,7 +15,9 @@ use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Pro
 use crate::deliver::{Page, contents};
 use crate::render::place;
 use crate::standing as state_of;
-use crate::store::{About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Store, StoreError};
+use crate::store::{
+    About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Needless, Store, StoreError,
+};
 use crate::words::Words;
 
 /// Alerts that are read for the list of what is on.
@@ -26,6 +28,8 @@ const MESSAGES: usize = 60;
 const TELLING: usize = 10;
 /// Of these, the ones whose attempts are shown.
 const ATTEMPTED: usize = 20;
+/// Characters of the reason why somebody should not have been told.
+const REASON: usize = 200;
 /// Acts of an incident.
 const ACTS: u32 = 50;
 
@@ -136,6 +140,7 @@ async fn show(
         said,
         ..standing(gate, newest.message, newest.thread, &alerts).await?
     };
+    let needless = store.needless(newest.thread).await?;
     let part = console::acts(&f, &clock, &standing);
     let charted = setup.charts.wants(&page.charted(kept.notification.received_at));
     let origins = console::picture_hosts(&setup.config);
@@ -148,6 +153,8 @@ async fn show(
         rows: &rows,
         deliveries: &deliveries,
         acts: &standing.done,
+        needless: &needless,
+        message: newest.message,
         part,
         picture: charted.then(|| key.picture(root, newest.message, clock.now)),
         origins: &origins,
@@ -194,10 +201,13 @@ pub(super) async fn act(State(gate): State<Gate>, Path(short): Path<String>, req
     let rows = read!(gate, guest, told(&gate, &guest, &short).await);
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let message: i64 = field("message").parse().unwrap_or(0);
-    if !rows.iter().any(|row| row.message == message) {
-        return missing(&gate, &guest);
-    }
-    let (said, status) = read!(gate, guest, wanted(&gate, &guest, message, &field).await);
+    let row = rows.iter().find(|row| row.message == message);
+    let Some(row) = row else { return missing(&gate, &guest) };
+    let asked = match field("do") {
+        "needless" | "needful" => needless(&gate, &guest, row, &field).await,
+        _ => wanted(&gate, &guest, message, &field).await,
+    };
+    let (said, status) = read!(gate, guest, asked);
     let mut page = match show(&gate, &guest, &short, Some(said)).await {
         Ok(Some(page)) => page,
         Ok(None) => return missing(&gate, &guest),
@@ -205,6 +215,32 @@ pub(super) async fn act(State(gate): State<Gate>, Path(short): Path<String>, req
     };
     *page.status_mut() = status;
     if status == StatusCode::FORBIDDEN { Cause::new("denied").attach(page) } else { page }
+}
+
+/// Notes that the visitor should not have been told of the incident, or takes that back. No act: it changes no alert, and
+/// nobody is told.
+async fn needless<'f>(
+    gate: &Gate,
+    guest: &Guest,
+    row: &DeliveryRow,
+    field: &(impl Fn(&str) -> &'f str + Sync),
+) -> Result<((bool, Words), StatusCode), StoreError> {
+    let (store, person) = (&gate.server.store, guest.session.person.to_ascii_lowercase());
+    if field("do") == "needful" {
+        store.call_needful(row.thread, person).await?;
+        return Ok(((true, console::NEEDLESS_TAKEN_BACK), StatusCode::OK));
+    }
+    let said = Needless {
+        thread: row.thread,
+        person,
+        receiver: row.receiver.clone(),
+        rule: row.name.clone(),
+        reason: field("reason").trim().chars().filter(|c| !c.is_control()).take(REASON).collect(),
+        told_at: row.created_at,
+        at: gate.server.clock.now(),
+    };
+    store.call_needless(said).await?;
+    Ok(((true, console::NEEDLESS_NOTED), StatusCode::OK))
 }
 
 /// Requests the act, and returns the result.

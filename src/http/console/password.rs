@@ -21,7 +21,7 @@ use tracing::warn;
 use super::super::pages::{Reader, answer};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::guest::fields;
+use super::guest::{FORM_BYTES, fields};
 use super::sign_in::{inside, open};
 use super::{Gate, can_be_overheard, is_ours, usual};
 use crate::config::{Password, local_person};
@@ -163,7 +163,7 @@ fn page(gate: &Gate, reader: &Reader, status: StatusCode, said: Option<Words>, n
 pub(super) async fn enter(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let reader = Reader::of(&parts);
-    let form = if is_ours(&gate, &parts.headers) { fields(body).await } else { None };
+    let form = if is_ours(&gate, &parts.headers) { fields(body, FORM_BYTES).await } else { None };
     let Some(form) = form else {
         return Cause::new("form").attach(reader.note(StatusCode::FORBIDDEN, usual(&gate), console::FORM_UNREADABLE));
     };

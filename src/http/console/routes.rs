@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::save::{self, What};
 use super::{Gate, Guest, clock, missing, read, visitor};
 use crate::alert::{Format, Labels, Notification, Status, ThreadId};
 use crate::config::Config;
-use crate::console::{self, Desk, Heard, MappingPage, RoutesPage, SendersPage, Tried};
+use crate::console::{self, Desk, Heard, MappingDraft, MappingPage, RoutesPage, SendersPage, Tried};
 use crate::deliver::{self, Page, Writer, contents};
 use crate::ingest::generic::{Mapping, Payloads};
 use crate::ingest::{self, Door, Explained};
@@ -74,7 +75,7 @@ pub(super) async fn routes(State(gate): State<Gate>, parts: Parts) -> Response {
 }
 
 /// The notification behind a short id, read again.
-async fn told(gate: &Gate, from: &str) -> Result<Option<(SourceId, Notification)>, StoreError> {
+pub(super) async fn told(gate: &Gate, from: &str) -> Result<Option<(SourceId, Notification)>, StoreError> {
     let Some(thread) = ThreadId::parse(from.trim()) else { return Ok(None) };
     let store = gate.server.store.for_people();
     let filter = DeliveryFilter { thread: Some(thread), limit: 20, ..DeliveryFilter::default() };
@@ -141,10 +142,11 @@ pub(super) async fn mapping(State(gate): State<Gate>, parts: Parts) -> Response 
     let draft =
         explained.as_ref().map(|explained| ingest::draft(explained, &kept.raw, kept.content_type.as_deref(), "mine"));
     let said = kept.raw.is_empty().then_some((false, console::BODY_PRUNED));
-    show(&gate, &guest, &kept, draft.unwrap_or_default(), said, explained.as_ref(), None)
+    let draft = MappingDraft { text: draft.unwrap_or_default(), ..MappingDraft::default() };
+    show(&gate, &guest, &kept, draft, said, explained.as_ref(), None)
 }
 
-/// Tries a mapping on a stored body, and on the last ones of the same sender. Nothing is stored.
+/// Tries a mapping on a stored body, and on the last ones of the same sender; saves it as a file if that is asked for.
 pub(super) async fn try_mapping(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, form) = request.into_parts();
     let guest = visitor!(gate, parts);
@@ -158,25 +160,67 @@ pub(super) async fn try_mapping(State(gate): State<Gate>, request: Request) -> R
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let kept = read!(gate, guest, body(&gate, field("from")).await);
     let Some(kept) = kept else { return missing(&gate, &guest) };
-    let text = field("mapping").to_owned();
-    let compiled = compile(&gate.server.setup.now().config, &text);
-    let (payloads, names) = match compiled {
-        Ok(compiled) => compiled,
-        Err(why) => return show(&gate, &guest, &kept, text, Some((false, console::mapping_wrong(&why))), None, None),
+    let mut draft = MappingDraft {
+        text: field("mapping").replace("\r\n", "\n"),
+        name: field("name").trim().to_owned(),
+        folder: field("folder").to_owned(),
+        seen: field("seen").to_owned(),
     };
+    let config = gate.server.setup.now().config.clone();
+    let (payloads, names) = match compile(&config, &draft.text) {
+        Ok(compiled) => compiled,
+        Err(why) => return show(&gate, &guest, &kept, draft, Some((false, console::mapping_wrong(&why))), None, None),
+    };
+    if draft.name.is_empty() {
+        draft.name = names.first().cloned().unwrap_or_default();
+    }
     let explained = explain(&kept, &payloads);
     let taken = explained.as_ref().is_some_and(|explained| names.contains(&explained.by));
-    let said = if taken { (true, console::MAPPING_READS) } else { (false, console::MAPPING_PASSES) };
+    let mut said = if taken { (true, console::MAPPING_READS) } else { (false, console::MAPPING_PASSES) };
+    let mut status = StatusCode::OK;
+    if field("do") == "save" && taken {
+        (said, status) = keep(&gate, &guest, &config, &mut draft, &names).await;
+    }
     let others = read!(gate, guest, others(&gate, &kept).await);
     let tried = tried(&others, &payloads, &names);
-    show(&gate, &guest, &kept, text, Some(said), explained.as_ref(), Some(tried))
+    let mut page = show(&gate, &guest, &kept, draft, Some(said), explained.as_ref(), Some(tried));
+    if status != StatusCode::OK {
+        *page.status_mut() = status;
+    }
+    page
+}
+
+/// Saves a mapping that reads the body, and says what came of it.
+async fn keep(
+    gate: &Gate,
+    guest: &Guest,
+    config: &Config,
+    draft: &mut MappingDraft,
+    names: &[String],
+) -> ((bool, Words), StatusCode) {
+    let place = save::place(&config.console.write, &draft.folder, &draft.name, What::Mapping);
+    let saved = match place.clone() {
+        Ok(path) => save::save(gate, guest, What::Mapping, path, draft.text.clone(), draft.seen.clone()).await,
+        Err(why) => Err(why),
+    };
+    draft.seen = place.and_then(|path| save::mark_of(&path)).unwrap_or_default();
+    match saved {
+        Ok(()) => {
+            let config = gate.server.setup.now().config.clone();
+            let own: Vec<&str> =
+                config.payloads.mappings().filter(|(_, own)| *own).map(|(mapping, _)| mapping.name.as_str()).collect();
+            let in_force = names.iter().all(|name| own.contains(&name.as_str()));
+            ((in_force, if in_force { console::SAVED } else { console::SAVED_UNUSED }), StatusCode::OK)
+        }
+        Err(why) => ((false, why.words()), StatusCode::CONFLICT),
+    }
 }
 
 fn show(
     gate: &Gate,
     guest: &Guest,
     kept: &Kept,
-    mapping: String,
+    draft: MappingDraft,
     said: Option<(bool, Words)>,
     explained: Option<&Explained>,
     tried: Option<Tried>,
@@ -186,7 +230,9 @@ fn show(
     let made = explained.map(|explained| previews(gate, &kept.source, &explained.notification)).unwrap_or_default();
     let desk = Desk { live: "", ..guest.desk(gate, "senders") };
     let f = guest.frame(gate);
-    let page = MappingPage::new(f, desk, kept.id, mapping, said, explained, &leaves, &made, tried);
+    let folders = gate.server.setup.now().config.console.write.clone();
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let page = MappingPage::new(f, desk, kept.id, draft, said, explained, &leaves, &made, tried, folders);
     let mut page = guest.page(&page, &[]);
     if wrong {
         *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;

@@ -8,17 +8,18 @@ use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, time};
 use crate::store::StoreError;
 use crate::store::lists::{self, Statement};
-use crate::store::tally::{RuleHour, SentHour, Taken, Tally, TallyFilter};
+use crate::store::tally::{NeedlessRule, RuleHour, SentHour, Taken, Tally, TallyFilter};
 
 impl Db {
     pub(in crate::store) async fn tally(&self, filter: TallyFilter) -> Result<Tally, StoreError> {
         let (rules, sent) = (lists::rule_hours(&filter, &DIALECT), lists::sent_hours(&filter, &DIALECT));
-        let taken = lists::taken(&filter, &DIALECT);
+        let (taken, needless) = (lists::taken(&filter, &DIALECT), lists::needless(&filter, &DIALECT));
         transaction!(&self.0.pool, Kind::Read, tx => async {
             Ok(Tally {
                 rules: all(&tx, &rules).await?.iter().map(rule).collect::<Result<_, _>>()?,
                 sent: all(&tx, &sent).await?.iter().map(hour).collect::<Result<_, _>>()?,
                 taken: all(&tx, &taken).await?.iter().map(one).collect::<Result<_, _>>()?,
+                needless: all(&tx, &needless).await?.iter().map(called).collect::<Result<_, _>>()?,
             })
         })
     }
@@ -55,4 +56,8 @@ fn hour(row: &Row) -> Result<SentHour, Fault> {
 
 fn one(row: &Row) -> Result<Taken, Fault> {
     Ok(Taken { rule: row.try_get(0)?, receiver: row.try_get(1)?, told_at: time(row, 2)?, at: moment(row, 3)? })
+}
+
+fn called(row: &Row) -> Result<NeedlessRule, Fault> {
+    Ok(NeedlessRule { rule: row.try_get(0)?, receiver: row.try_get(1)?, count: count(row, 2)? })
 }

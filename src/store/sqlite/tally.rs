@@ -8,7 +8,7 @@ use super::record::{DIALECT, values};
 use crate::alert::Timestamp;
 use crate::store::StoreError;
 use crate::store::lists::{self, Statement};
-use crate::store::tally::{RuleHour, SentHour, Taken, Tally, TallyFilter};
+use crate::store::tally::{NeedlessRule, RuleHour, SentHour, Taken, Tally, TallyFilter};
 
 impl Db {
     pub(in crate::store) async fn tally(&self, filter: TallyFilter) -> Result<Tally, StoreError> {
@@ -41,7 +41,10 @@ impl Db {
                     at: Timestamp(row.get(3)?),
                 })
             })?;
-            Ok(Tally { rules, sent, taken })
+            let needless = all(connection, lists::needless(&filter, &DIALECT), |row| {
+                Ok(NeedlessRule { rule: row.get(0)?, receiver: row.get(1)?, count: count(row, 2)? })
+            })?;
+            Ok(Tally { rules, sent, taken, needless })
         })
         .await
     }

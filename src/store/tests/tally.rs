@@ -4,6 +4,7 @@ use super::*;
 
 contract! {
     a_span_is_counted_by_the_hour,
+    what_people_call_needless_is_counted_once_for_each_and_can_be_taken_back,
 }
 
 async fn a_span_is_counted_by_the_hour(store: &Store) {
@@ -56,4 +57,39 @@ async fn a_span_is_counted_by_the_hour(store: &Store) {
     assert_eq!(people.tally(none).await.unwrap(), Tally::default());
     let one = TallyFilter { receiver: Some("ops".to_owned()), ..asked(0, 120) };
     assert_eq!(people.tally(one).await.unwrap(), tally);
+}
+
+async fn what_people_call_needless_is_counted_once_for_each_and_can_be_taken_back(store: &Store) {
+    let said = |thread: i64, person: &str, receiver: &str, minute: i64| Needless {
+        thread: ThreadId(thread),
+        person: person.to_owned(),
+        receiver: receiver.to_owned(),
+        rule: "磁盘".to_owned(),
+        reason: "没人要看".to_owned(),
+        told_at: at(minute),
+        at: at(minute + 1),
+    };
+    let asked = |since: i64, until: i64| TallyFilter { since: at(since), until: at(until), ..TallyFilter::default() };
+    let counted = async |filter: TallyFilter| {
+        let tally = store.for_people().tally(filter).await.unwrap();
+        tally.needless.into_iter().map(|rule| (rule.rule, rule.receiver, rule.count)).collect::<Vec<_>>()
+    };
+    let row = |receiver: &str, count| ("磁盘".to_owned(), receiver.to_owned(), count);
+    for (thread, person, receiver, minute) in
+        [(1, "lisi", "ops", 0), (1, "lisi", "ops", 3), (1, "wangwu", "ops", 3), (2, "lisi", "dba", 70)]
+    {
+        store.call_needless(said(thread, person, receiver, minute)).await.unwrap();
+    }
+    assert_eq!(store.needless(ThreadId(1)).await.unwrap(), [said(1, "lisi", "ops", 3), said(1, "wangwu", "ops", 3)]);
+    assert_eq!(counted(asked(0, 120)).await, [row("dba", 1), row("ops", 2)]);
+    assert_eq!(counted(asked(0, 60)).await, [row("ops", 2)]);
+    let ours = TallyFilter { receivers: Some(vec!["dba".to_owned()]), ..asked(0, 120) };
+    assert_eq!(counted(ours).await, [row("dba", 1)]);
+    assert!(store.call_needful(ThreadId(1), "lisi".to_owned()).await.unwrap());
+    assert!(!store.call_needful(ThreadId(1), "lisi".to_owned()).await.unwrap(), "it is taken back already");
+    assert_eq!(counted(asked(0, 60)).await, [row("ops", 1)]);
+    // A year later it is forgotten.
+    let year = 366 * 24 * 60;
+    store.call_needless(said(9, "lisi", "ops", year)).await.unwrap();
+    assert!(store.needless(ThreadId(1)).await.unwrap().is_empty());
 }

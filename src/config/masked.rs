@@ -33,7 +33,7 @@ const PLAIN_URLS: &str = "upstreams";
 /// Keys above `header` where it is the name of one.
 const HEADER_NAMES: [&str; 2] = ["hmac", "proxy"];
 /// Keys above names that people choose for secrets: such a name may be one of the keys that are shown.
-const OF_SECRETS: [&str; 2] = ["tokens", "keys"];
+const OF_SECRETS: [&str; 3] = ["tokens", "keys", "local"];
 const INDENT: &str = "  ";
 
 /// The configuration in `text`, in the folder `folder`, as YAML. What is not shown is replaced by what `hide` makes of it;

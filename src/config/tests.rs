@@ -411,6 +411,7 @@ fn the_commented_lines_of_the_example_are_valid_too() {
     let expected = [
         "cannot read /etc/wegraf/ca.pem",
         "cannot read /etc/wegraf/admin.hash",
+        "payloads.d is no folder",
         "there is no template `duty`",
         "`charts.font` cannot be read",
         "WW_verify_8kBKaP.txt",

@@ -138,7 +138,7 @@ impl<'a> MePage<'a> {
         let time = |at| clock.time(at).unwrap_or_default();
         let sessions = sessions.iter().map(|session| Seat {
             id: session.id.clone(),
-            agent: super::letter::one_line(&session.agent),
+            agent: browser(&session.agent).unwrap_or_else(|| super::letter::one_line(&session.agent)),
             text: f.say(words::session(&time(session.made_at), &time(session.seen_at), &session.address)).into_owned(),
             own: session.id == own,
         });
@@ -177,5 +177,61 @@ impl<'a> MePage<'a> {
         ];
         let (sessions, rights) = (sessions.collect(), f.say(words::sees(all, receivers)).into_owned());
         Self { f, desk, rights, sessions, choices }
+    }
+}
+
+/// A browser and its system, as people call them; `None` if the name is none that is known.
+fn browser(agent: &str) -> Option<String> {
+    let first =
+        |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    // The later ones also stand in the names of the earlier ones.
+    let program = first(&[
+        ("wxwork/", "WeCom"),
+        ("MicroMessenger/", "WeChat"),
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ])?;
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    Some(system.map_or_else(|| program.to_owned(), |system| format!("{program} · {system}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_has_the_name_that_people_know_it_by() {
+        for (agent, name) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+                Some("Chrome · Linux"),
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0",
+                Some("Edge · Windows"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18 like Mac OS X) MicroMessenger/8.0 wxwork/4.1.22",
+                Some("WeCom · iPhone"),
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 14) AppleWebKit/605 Version/18 Safari/605",
+                Some("Safari · macOS"),
+            ),
+            ("Mozilla/5.0 Firefox/140", Some("Firefox")),
+            ("curl/8", None),
+            ("", None),
+        ] {
+            assert_eq!(browser(agent).as_deref(), name, "{agent}");
+        }
     }
 }

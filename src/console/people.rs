@@ -163,13 +163,15 @@ pub struct AuditPage<'a> {
 impl<'a> AuditPage<'a> {
     /// Of sign-ins and acts, each newest first.
     pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, trail: &[Trace], acts: &[ActRow]) -> Self {
-        let signed = trail.iter().map(|step| Entry {
+        // Other ways of signing in make a ticket for themselves.
+        let asked = |step: &&Trace| step.what != "link" || matches!(&*step.way, "link" | "command");
+        let signed = trail.iter().filter(asked).map(|step| Entry {
             at: step.at,
             when: clock.time(step.at).unwrap_or_default(),
             moment: moment(Some(step.at)),
             who: one_line(&step.person),
             what: f.say(words::trace(&step.what)).into_owned(),
-            by: [step.way.as_str(), step.address.as_str()].join(" ").trim().to_owned(),
+            by: [&*f.say(words::way(&step.way)), step.address.as_str()].join(" ").trim().to_owned(),
             thread: String::new(),
         });
         let mut entries: Vec<Entry> = signed.chain(acts.iter().map(|act| entry(&f, clock, act))).collect();

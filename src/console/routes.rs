@@ -154,6 +154,8 @@ impl<'a> SendersPage<'a> {
                     });
                 }
             }
+            let newest = rows.iter().find(|row| *row.source.stored() == heard.name).map(|row| row.created_at);
+            let last = heard.last.max(newest);
             let refused = heard
                 .refused
                 .iter()
@@ -161,7 +163,7 @@ impl<'a> SendersPage<'a> {
                 .map(|(at, path, why)| Fact { name: time(*at), text: format!("{path} {}", why.get(f.language)) });
             Sender {
                 name: heard.name.clone(),
-                heard: heard.last.map_or_else(|| f.say(words::NOT_HEARD).into_owned(), |at| clock.since(at)),
+                heard: last.map_or_else(|| f.say(words::NOT_HEARD).into_owned(), |at| clock.since(at)),
                 refused: refused.collect(),
                 latest,
             }

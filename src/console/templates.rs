@@ -133,7 +133,7 @@ impl Wrong {
                     } else if c.is_ascii() {
                         " "
                     } else {
-                        "　"
+                        "\u{3000}"
                     }
                 };
                 before.chars().map(blank).collect::<String>() + "^"
@@ -171,7 +171,14 @@ impl<'a> TemplatePage<'a> {
             heading: if draft.is_saved { format!("{}.j2", draft.name) } else { say(words::NEW_TEMPLATE) },
             said: said.map(|(good, text)| Said { good, text: say(text) }),
             wrong: wrong.map(|problem| Wrong::of(&f, problem, &draft.text)),
-            previews: made.map(|made| shown(&f, made)).into_iter().collect(),
+            // To whom it goes says nothing here.
+            previews: made
+                .map(|made| Shown {
+                    title: format!("{} · {}/{}", made.face, made.used, made.allowed),
+                    ..shown(&f, made)
+                })
+                .into_iter()
+                .collect(),
             faces: faces.into(),
             languages: languages.into(),
             samples,
@@ -201,7 +208,10 @@ mod tests {
         let wrong = Wrong::of(&f, &problem, "a\nb\n磁盘 {{ x }}\nd\ne\nf\n");
         assert_eq!(wrong.place, "第 3 行第 7 列");
         let lines: Vec<_> = wrong.lines.iter().map(|line| (line.number, &*line.text, &*line.mark)).collect();
-        assert_eq!(lines, [(1, "a", ""), (2, "b", ""), (3, "磁盘 {{ x }}", "　　    ^"), (4, "d", ""), (5, "e", "")]);
+        assert_eq!(
+            lines,
+            [(1, "a", ""), (2, "b", ""), (3, "磁盘 {{ x }}", "\u{3000}\u{3000}    ^"), (4, "d", ""), (5, "e", "")]
+        );
         let whole = TemplateProblem { line: None, column: None, ..problem };
         assert!(Wrong::of(&f, &whole, "a").lines.is_empty());
     }

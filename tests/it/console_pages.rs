@@ -95,7 +95,7 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
     let (_, html) = reader.opens("/people/zhangsan").await;
     holds(&html, &["zhangsan：收到 4", "磁盘将满"]);
     let (_, html) = looker.opens("/audit").await;
-    holds(&html, &["wangwu", "登录", "command"]);
+    holds(&html, &["wangwu", "登录", "命令行的链接"]);
 
     // The week: each reader has the figures of the receivers that he or she may see, and of no person.
     world

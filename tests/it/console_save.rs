@@ -56,7 +56,7 @@ async fn templates_and_mappings_are_saved_whole_into_named_folders_and_are_in_fo
     let path = "/templates/duty";
     let (status, page) = chief.opens(path).await;
     assert_eq!(status, 200);
-    holds(&page, &["duty.j2</h1>", "老样子", "<pre class=\"phone\"", "webhook", "data-lines"]);
+    holds(&page, &["duty.j2</h1>", "老样子", "<pre class=\"phone\"", "data-lines"]);
     let tries = [("do", "try"), ("text", "{{ title }} 新样子\n{{ alerts[0].name }}"), ("from", &thread)];
     let (status, html) = sends(&mut chief, path, &page, &tries).await;
     assert_eq!(status, 200, "{html}");

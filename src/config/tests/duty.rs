@@ -127,7 +127,7 @@ const WRONG: &[Case] = &[
     ("  a: { targets: [ { webhook: group } ], may_act: { on_call: [web] } }\n", &[("wegraf.yaml:8:62", "no rota `web`", "`dba`")]),
     ("  a: { targets: [ { webhook: group } ] }\nmay_act: { users: [张三] }\n", &[("wegraf.yaml:9:20", "is not a userid", "")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: nowhere.yaml }\n", &[("wegraf.yaml:9:20", "`directory.file`: cannot read", "permissions")]),
-    ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: . }\n", &[("wegraf.yaml:9:20", "is no file, or larger", "no list of people")]),
+    ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: . }\n", &[("wegraf.yaml:9:20", "is no file, or larger", "its size")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { app: op }\n", &[("wegraf.yaml:9:19", "no app `op`", "`ops`")]),
     ("  a: { targets: [ { webhook: group } ] }\ndirectory: { file: bad.yaml }\n",
         &[("bad.yaml:3:16", "no rota `web` in rotas", "`dba`"), ("bad.yaml:4:10", "`李 四` is not a userid", "")]),

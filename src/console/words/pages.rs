@@ -51,6 +51,18 @@ pub(in crate::console) fn trace(what: &str) -> Words {
     }
 }
 
+/// How somebody signed in, or what the line is about.
+pub(in crate::console) fn way(way: &str) -> Words {
+    match way {
+        "link" => words("聊天里的链接", "by a link from a chat"),
+        "command" => words("命令行的链接", "by a link of the command"),
+        "wecom" => words("企业微信", "by WeCom"),
+        "proxy" => words("代理", "by the proxy"),
+        "password" => words("密码", "by a password"),
+        other => (other.to_owned(), other.to_owned()).into(),
+    }
+}
+
 pub(in crate::console) const LABELS: Words =
     words("标签（名=值，空格分开）", "Labels (name=value, with spaces between)");
 pub(in crate::console) const OF_MESSAGE: Words = words("或用这条的短号", "Or those of this short id");

@@ -16,6 +16,7 @@ pub(in crate::console) const NOTHING_WRITTEN: Words = words(
     "The console writes no files: edit and look here, then copy the text into the file. To save here, name the folder in console.write.",
 );
 pub(in crate::console) const TEMPLATE_TEXT: Words = words("模板（MiniJinja）", "Template (MiniJinja)");
+pub(in crate::console) const FORM: Words = words("样式", "Face");
 pub(in crate::console) const SAMPLE: Words = words("样例", "Sample");
 pub(in crate::console) const OR_SHORT_ID: Words = words("或一条告警的短号", "Or the short id of an alert");
 pub(in crate::console) const COPY: Words = words("复制", "Copy");

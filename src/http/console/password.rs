@@ -195,7 +195,8 @@ pub(super) async fn enter(State(gate): State<Gate>, request: Request) -> Respons
 }
 
 fn later(gate: &Gate, reader: &Reader, wait: Duration, name: &str, to: &str) -> Response {
-    let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+    let seconds = wait.as_millis().div_ceil(1000).max(1);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
     let mut said = page(gate, reader, StatusCode::TOO_MANY_REQUESTS, Some(console::wait_seconds(seconds)), name, to);
     said.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     Cause::new("often").attach(said)

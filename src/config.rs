@@ -10,6 +10,7 @@ mod at;
 mod beside;
 mod capacity;
 mod charts;
+mod client_cert;
 mod console;
 mod destinations;
 mod directory;
@@ -75,7 +76,9 @@ pub use peers::{
     AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
     WeCom,
 };
-pub use proof::{Algorithm, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor};
+pub use proof::{
+    Algorithm, Authority, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor,
+};
 use resolve::{Resolver, Secrets, Surroundings};
 pub(crate) use secrets::gives_its_group;
 pub use taught::{ABOUT, TROUBLE};

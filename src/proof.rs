@@ -3,6 +3,7 @@
 //! Pure: time, address and certificates come in. Every proof of every source is tried, whether or not one has held
 //! already, and secrets are compared by their digests, so that the time taken tells nothing about them.
 
+mod client_cert;
 mod envelope;
 mod replay;
 mod signature;
@@ -23,6 +24,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use crate::alert::Timestamp;
 use crate::config::{Proof, Source};
 use crate::words::Words;
+pub use client_cert::Shown;
 pub use envelope::{Certificate, Certificates, confirmation};
 pub use replay::{Replays, Seen};
 
@@ -40,6 +42,8 @@ pub struct Presented<'a> {
     pub headers: &'a HeaderMap,
     /// Who sent it, behind the proxies that the configuration trusts. `None`: not known; no list of addresses holds.
     pub peer: Option<IpAddr>,
+    /// What was shown in the handshake of TLS.
+    pub shown: Option<&'a Shown>,
 }
 
 /// The kind of credential.
@@ -61,6 +65,8 @@ pub enum Kind {
     Sns,
     /// A signature of Huawei SMN.
     Smn,
+    /// A certificate, shown in the handshake of TLS.
+    ClientCert,
     /// The address of the sender.
     Addresses,
 }
@@ -77,6 +83,7 @@ impl Kind {
             Self::Hmac => "hmac",
             Self::Sns => "sns",
             Self::Smn => "smn",
+            Self::ClientCert => "client_cert",
             Self::Addresses => "addresses",
         }
     }
@@ -227,7 +234,7 @@ pub fn is_secret(sources: &[Source], text: &str) -> bool {
             Proof::Basic { password, .. } => secret(text, password),
             Proof::Header { value, .. } | Proof::Query { value, .. } => secret(text, value),
             Proof::Hmac(signing) => same(text, signing.secret.expose_secret()),
-            Proof::Envelope(_) | Proof::Addresses(_) => Choice::from(0),
+            Proof::Envelope(_) | Proof::ClientCert(_) | Proof::Addresses(_) => Choice::from(0),
             Proof::All(proofs) => proofs.iter().fold(Choice::from(0), |found, proof| found | held(proof, text)),
         }
     }
@@ -300,6 +307,7 @@ fn examine(proof: &Proof, evidence: &Evidence<'_>) -> (Kind, Outcome) {
         }
         Proof::Hmac(hmac) => (Kind::Hmac, signature::examine(hmac, evidence)),
         Proof::Envelope(envelope) => (envelope.vendor.kind(), envelope::examine(envelope, evidence)),
+        Proof::ClientCert(authority) => (Kind::ClientCert, client_cert::examine(authority, request.shown)),
         Proof::Addresses(networks) => (
             Kind::Addresses,
             if among(networks, request.peer) {

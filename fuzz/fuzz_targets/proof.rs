@@ -21,7 +21,7 @@ fn prove<'a>(sources: &'a [Source], request: &Presented<'_>, body: &[u8]) -> Opt
 fuzz_target!(|case: Case<'_>| {
     let (headers, expected) = case.headers();
     let uri = Uri::from_static("/webhook");
-    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None };
+    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None, shown: None };
     for (source, expected) in SOURCES.iter().zip(expected) {
         let alone = std::slice::from_ref(source);
         let proven = prove(alone, &request, case.body);

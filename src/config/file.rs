@@ -24,7 +24,7 @@ pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step
 pub(super) use opening::Opening;
 pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
-pub(super) use sources::{Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};
+pub(super) use sources::{ClientCert, Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};
 
 /// wegraf 的配置文件。The configuration of wegraf.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

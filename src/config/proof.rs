@@ -1,7 +1,9 @@
 //! The proofs of a source, as the running program uses them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::server::danger::ClientCertVerifier;
 use schemars::JsonSchema;
 use secrecy::{SecretSlice, SecretString};
 use serde::Deserialize;
@@ -45,10 +47,21 @@ pub enum Proof {
     Hmac(Box<Signing>),
     /// An envelope that a cloud signs with a certificate of its own.
     Envelope(Envelope),
+    /// A certificate that the sender shows in the handshake of TLS.
+    ClientCert(Authority),
     /// The sender's address.
     Addresses(Vec<Network>),
     /// All of these at once.
     All(Vec<Proof>),
+}
+
+/// Who issues the certificates of a source, and for whom.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// Checks the chain, its time and its use.
+    pub verifier: Arc<dyn ClientCertVerifier>,
+    /// The name that has to be in the certificate; `None`: any.
+    pub name: Option<String>,
 }
 
 /// Accepted envelopes of a cloud.

@@ -34,6 +34,7 @@ impl Credentials<'_> {
             || some(self.hmac)
             || self.sns.is_some()
             || self.smn.is_some()
+            || self.client_cert.is_some()
     }
 }
 
@@ -133,8 +134,8 @@ impl Resolver<'_> {
                     format!("source `{name}` does not say how it proves itself"),
                 ),
                 (
-                    "加上 bearer、basic、header、query、path、hmac、sns、smn 之一",
-                    "add one of bearer, basic, header, query, path, hmac, sns and smn",
+                    "加上 bearer、basic、header、query、path、hmac、sns、smn、client_cert 之一",
+                    "add one of bearer, basic, header, query, path, hmac, sns, smn and client_cert",
                 ),
             ),
             (_, true, _) => {}
@@ -223,7 +224,10 @@ impl Resolver<'_> {
         let sns = value(written.sns).map(|sns| self.sns(sns, &format!("{path}.sns")));
         let smn = value(written.smn).map(|smn| self.smn(smn, &format!("{path}.smn")));
         let envelopes = sns.into_iter().chain(smn).map(Proof::Envelope).collect();
-        let kinds = [bearer, basic, header, query, of_path, hmac, envelopes];
+        let shown =
+            value(written.client_cert).and_then(|shown| self.client_cert(shown, &format!("{path}.client_cert")));
+        let shown = shown.map(Proof::ClientCert).into_iter().collect();
+        let kinds = [bearer, basic, header, query, of_path, hmac, envelopes, shown];
         kinds.into_iter().filter(|proofs| !proofs.is_empty()).collect()
     }
 

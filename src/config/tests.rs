@@ -416,6 +416,7 @@ fn the_commented_lines_of_the_example_are_valid_too() {
         "`charts.font` cannot be read",
         "WW_verify_8kBKaP.txt",
         "the certificate in fullchain.pem cannot be used",
+        "`sources.netdata.client_cert.ca`: ca.pem cannot be used",
     ];
     for reason in &reasons {
         assert!(expected.iter().any(|part| reason.contains(part)), "{reason}");

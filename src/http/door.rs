@@ -14,6 +14,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::UnixTime;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
@@ -22,8 +23,9 @@ use tracing::{debug, warn};
 
 use super::listen::Listener;
 use super::lobby::{Lobby, Seat};
-use super::tls::Stream;
+use super::tls::{Chain, Stream};
 use super::{peer, refusal};
+use crate::proof::Shown;
 
 /// Most bytes in a connection's buffer, including a request's headers: real senders need a few KB, and a stranger must
 /// not hold more.
@@ -51,8 +53,9 @@ pub(super) async fn serve(
     let sweeper = lobby.clone();
     let _sweep = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move { sweeper.sweep().await }));
     loop {
+        let chain = Chain::default();
         let accepted = tokio::select! {
-            accepted = accept(&listener, tls.as_ref()) => accepted,
+            accepted = accept(&listener, tls.as_ref(), &chain) => accepted,
             () = stop.cancelled() => break,
         };
         let (stream, socket) = match accepted {
@@ -75,6 +78,9 @@ pub(super) async fn serve(
             let mut request = request.map(|body| seat.receive(body));
             request.extensions_mut().insert(peer::Socket(socket));
             request.extensions_mut().insert(seat.clone());
+            if let Some(chain) = chain.get() {
+                request.extensions_mut().insert(Shown { chain: chain.clone(), now: UnixTime::now() });
+            }
             let answer = router.call(request);
             async move {
                 let mut answer = answer.await?;
@@ -104,13 +110,13 @@ pub(super) async fn serve(
 
 /// The next connection, and where it comes from. A socket in the file system has no address: what comes there comes from
 /// this machine.
-async fn accept(listener: &Listener, tls: Option<&TlsAcceptor>) -> io::Result<(Stream, SocketAddr)> {
+async fn accept(listener: &Listener, tls: Option<&TlsAcceptor>, chain: &Chain) -> io::Result<(Stream, SocketAddr)> {
     match listener {
         Listener::Tcp(listener) => {
             let (stream, socket) = listener.accept().await?;
             // Small answers must not wait for the next packet.
             let _ = stream.set_nodelay(true);
-            Ok((Stream::new(stream, tls), socket))
+            Ok((Stream::new(stream, tls, chain), socket))
         }
         Listener::Unix(listener) => Ok((Stream::Local(listener.accept().await?), (Ipv4Addr::LOCALHOST, 0).into())),
     }

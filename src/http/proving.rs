@@ -17,7 +17,7 @@ use crate::alert::Timestamp;
 use crate::config::{Config, Proof};
 use crate::intake::{LARGE_BODY, Packing, aside};
 use crate::names::SourceId;
-use crate::proof::{self, Once, Presented, Proven, Unproven, Why};
+use crate::proof::{self, Once, Presented, Proven, Shown, Unproven, Why};
 use crate::room::Part;
 
 /// A request whose source is known.
@@ -136,7 +136,7 @@ fn standing(setup: &Setup, parts: &Parts, tried: &mut Tried) -> Result<Standing,
 /// The credentials of a request. A signature covers the path as sent.
 fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {
     let uri = parts.extensions.get::<paths::Sent>().map_or(&parts.uri, |sent| &sent.0);
-    Presented { method: &parts.method, uri, headers: &parts.headers, peer }
+    Presented { method: &parts.method, uri, headers: &parts.headers, peer, shown: parts.extensions.get::<Shown>() }
 }
 
 /// A request with its body, before its proof.

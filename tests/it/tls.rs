@@ -97,3 +97,79 @@ async fn a_renewed_certificate_is_taken_under_load_and_half_a_renewal_is_not() {
     gateway.signal("TERM").await;
     assert!(gateway.ended().await.success());
 }
+
+/// An authority that issues certificates for clients.
+struct Authority {
+    certificate: String,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Self { certificate, issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    /// A certificate with these names, that is valid until that year, with its key.
+    fn issue(&self, common: &str, alternative: &[&str], until: i32) -> String {
+        let names: Vec<String> = alternative.iter().map(ToString::to_string).collect();
+        let mut params = rcgen::CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, common);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = rcgen::KeyPair::generate().unwrap();
+        params.signed_by(&key, &self.issuer).unwrap().pem() + &key.serialize_pem()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_proves_its_source_and_no_other_does() {
+    let address = xtask::gateway::free().unwrap();
+    let (server, ours, other) = (issued(), Authority::new(), Authority::new());
+    let rest = format!(
+        "listen_tls: {{ address: '{address}', certificate: cert.pem, key: key.pem }}\nsources:\n  netdata: {{ client_cert: {{ ca: ca.pem, name: netdata.example.com }} }}\n  both: {{ all: [ {{ client_cert: {{ ca: ca.pem, name: both }} }}, {{ bearer: canary-token-0123456789 }} ] }}\nreceivers:\n  ops: {{ targets: [{{ webhook: ops-group }}] }}\n"
+    );
+    let mut world = World::idle(Setup::demo(), &rest).await;
+    for (name, text) in [("cert.pem", &server.certificate), ("key.pem", &server.key), ("ca.pem", &ours.certificate)] {
+        world.write(name, text);
+    }
+    let gateway = Wegraf::serve(&mut world).await;
+    let client = |identity: Option<String>| {
+        crypto();
+        let trusted = reqwest::Certificate::from_pem(server.certificate.as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().pool_max_idle_per_host(0);
+        let builder = match identity {
+            Some(identity) => builder.identity(reqwest::Identity::from_pem(identity.as_bytes()).unwrap()),
+            None => builder,
+        };
+        builder.timeout(PATIENCE).build().unwrap()
+    };
+    for (about, identity, status) in [
+        ("by an alternative name", Some(ours.issue("x", &["netdata.example.com"], 2100)), 200),
+        ("by the common name", Some(ours.issue("netdata.example.com", &[], 2100)), 200),
+        ("none", None, 401),
+        ("of another authority", Some(other.issue("netdata.example.com", &["netdata.example.com"], 2100)), 401),
+        ("for another name", Some(ours.issue("grafana", &["grafana.example.com"], 2100)), 401),
+        ("one that expired", Some(ours.issue("netdata.example.com", &[], 2021)), 401),
+        ("half of what is demanded", Some(ours.issue("both", &[], 2100)), 401),
+    ] {
+        assert_eq!(posted(&client(identity), address, about).await, Some(status), "{about}");
+    }
+    let both = client(Some(ours.issue("both", &[], 2100)));
+    let body = alertmanager("both", &[("a", "firing")]);
+    let request = both.post(format!("https://{address}/webhook")).bearer_auth("canary-token-0123456789");
+    assert_eq!(request.body(body).send().await.unwrap().status(), 200);
+    assert!(gateway.log().contains("\"credential\":\"client_cert\""), "{}", gateway.log());
+
+    // The authority changes with its file: what was issued before proves nothing any more.
+    let before = client(Some(ours.issue("netdata.example.com", &[], 2100)));
+    let after = client(Some(other.issue("netdata.example.com", &[], 2100)));
+    world.write("ca.pem", &other.certificate);
+    gateway.logged("The configuration was reloaded.").await;
+    assert_eq!(posted(&before, address, "before").await, Some(401));
+    assert_eq!(posted(&after, address, "after").await, Some(200));
+}

@@ -109,7 +109,7 @@ fn would_prove(source: &Source, arguments: &Doctor) -> anyhow::Result<Result<Str
     let uri: Uri = address.parse().map_err(|_| {
         Misused(words("--address 写成 /webhook/ops?token=…", "write --address as /webhook/ops?token=…").to_string())
     })?;
-    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: arguments.from };
+    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: arguments.from, shown: None };
     let now = Clock::System.now();
     Ok(match prove(std::slice::from_ref(source), &request, &body, &Certificates::new(), now) {
         Ok(proven) => Ok(proven.kind.as_str().to_owned()),
@@ -134,6 +134,10 @@ fn proofs(source: &Source) -> Vec<String> {
                 let vendor = if envelope.vendor == Vendor::Sns { "sns" } else { "smn" };
                 format!("{vendor} ({})", envelope.topics.join(", "))
             }
+            Proof::ClientCert(authority) => match &authority.name {
+                Some(name) => format!("client_cert ({name})"),
+                None => "client_cert".to_owned(),
+            },
             Proof::Addresses(_) => "addresses".to_owned(),
             Proof::All(proofs) => proofs.iter().map(shown).collect::<Vec<_>>().join(" + "),
         }

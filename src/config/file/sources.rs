@@ -1,5 +1,7 @@
 //! Who may post, as it is written.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -38,6 +40,8 @@ macro_rules! proving {
             pub sns: Option<At<Sns>>,
             /// 华为云 SMN 的证书签名。The certificate signature of Huawei SMN.
             pub smn: Option<At<Smn>>,
+            /// 客户端证书，在 `listen_tls` 的地址上出示。A client certificate, shown at the address of `listen_tls`.
+            pub client_cert: Option<At<ClientCert>>,
             /// 发送方的地址（CIDR），在别的证明之外还须符合。
             /// Addresses of the sender (CIDR), demanded besides another proof.
             pub addresses: Option<At<Vec<At<String>>>>,
@@ -47,7 +51,7 @@ macro_rules! proving {
         impl $name {
             /// The credentials in it.
             pub fn credentials(&self) -> Credentials<'_> {
-                let Self { bearer, scheme, basic, header, query, path, hmac, sns, smn, .. } = self;
+                let Self { bearer, scheme, basic, header, query, path, hmac, sns, smn, client_cert, .. } = self;
                 Credentials {
                     bearer: bearer.as_ref(),
                     scheme: scheme.as_ref(),
@@ -58,6 +62,7 @@ macro_rules! proving {
                     hmac: hmac.as_ref(),
                     sns: sns.as_ref(),
                     smn: smn.as_ref(),
+                    client_cert: client_cert.as_ref(),
                 }
             }
         }
@@ -128,6 +133,18 @@ pub(in crate::config) struct Credentials<'a> {
     pub hmac: Option<&'a At<Several<Hmac>>>,
     pub sns: Option<&'a At<Sns>>,
     pub smn: Option<&'a At<Smn>>,
+    pub client_cert: Option<&'a At<ClientCert>>,
+}
+
+/// 客户端证书：由 `ca` 签发，名字是 `name`。A client certificate that `ca` issued, for `name`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct ClientCert {
+    /// 签发它的 CA 的证书（PEM）。The certificates (PEM) of the authority that issued it.
+    pub ca: At<PathBuf>,
+    /// 证书里的名字：DNS 名、IP 或 CN；不写则这个 CA 签发的都行。
+    /// The name in it: a DNS name, an address, or the CN; default: any that this authority issued.
+    pub name: Option<At<String>>,
 }
 
 /// 亚马逊 SNS：证书从 sns.区域.amazonaws.com 取。Amazon SNS: certificates come from sns.REGION.amazonaws.com.

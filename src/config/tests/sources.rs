@@ -65,7 +65,7 @@ fn a_source_may_be_limited_to_receivers() {
 
 #[rustfmt::skip]
 const WRONG: &[Case] = &[
-    ("{}", &[(1, 12, "does not say how it proves itself", "bearer, basic, header, query, path, hmac, sns and smn")]),
+    ("{}", &[(1, 12, "does not say how it proves itself", "bearer, basic, header, query, path, hmac, sns, smn and client_cert")]),
     ("{ bearer: [] }", &[(1, 12, "does not say how it proves itself", "")]),
     ("{ bearer: [canary-a, { enw: A }] }", &[(1, 38, "`enw` is unknown here", "`env`")]),
     ("{ addresses: [10.0.0.0/8] }", &[(1, 17, "others can share or forge an address", "allow_addresses_alone: true")]),

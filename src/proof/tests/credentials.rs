@@ -40,7 +40,7 @@ fn outcome(sources: &[Source], sent: &Sent<'_>) -> Result<Kind, (Option<Kind>, &
     };
     let headers: HeaderMap = sent.headers.iter().map(header).collect();
     let peer = sent.peer.map(|peer| peer.parse().unwrap());
-    let request = Presented { method: &method, uri: &uri, headers: &headers, peer };
+    let request = Presented { method: &method, uri: &uri, headers: &headers, peer, shown: None };
     let proven = prove(sources, &request, sent.body.as_bytes(), &Certificates::new(), Timestamp(sent.seconds * 1000));
     if proven.is_ok() {
         assert_eq!(could_prove(sources, &request).map(drop), Ok(()), "refused unread");
@@ -228,7 +228,7 @@ fn the_source_that_was_meant_is_named_if_that_can_be_told() {
         let headers: HeaderMap =
             [(HeaderName::from_static(name), HeaderValue::from_static(value))].into_iter().collect();
         let uri = Uri::from_static("/webhook");
-        let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None };
+        let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None, shown: None };
         prove(&config.sources, &request, b"", &Certificates::new(), NOW).unwrap_err().source
     };
     assert_eq!(tried("authorization", "Bearer three"), None, "it could be either");

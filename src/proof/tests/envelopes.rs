@@ -46,7 +46,7 @@ fn outcome(sources: &[Source], body: &Json, at: i64) -> Result<Kind, Why> {
         .into_iter()
         .collect();
     let uri = Uri::from_static("/webhook");
-    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None };
+    let request = Presented { method: &Method::POST, uri: &uri, headers: &headers, peer: None, shown: None };
     assert_eq!(could_prove(sources, &request).map(drop), Ok(()), "refused unread");
     let body = body.to_string();
     prove(sources, &request, body.as_bytes(), &certificates, Timestamp(at))

@@ -27,7 +27,8 @@ fn bearer(name: &str, token: &str) -> Source {
 
 /// The name of the source that these headers and this body prove.
 fn prove<'a>(sources: &'a [Source], headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<&'a str> {
-    let request = Presented { method: &Method::POST, uri: &Uri::from_static("/webhook"), headers, peer: None };
+    let request =
+        Presented { method: &Method::POST, uri: &Uri::from_static("/webhook"), headers, peer: None, shown: None };
     let proven = super::prove(sources, &request, body, &Certificates::new(), now).ok()?;
     assert_eq!(could_prove(sources, &request).map(drop), Ok(()), "{} was refused unread", proven.source.name);
     Some(proven.source.name.as_str())

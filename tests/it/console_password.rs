@@ -127,7 +127,8 @@ async fn a_local_administrator_signs_in_without_wecom_and_guesses_learn_nothing(
         assert_eq!((wrong.status, unknown.status), (403, 403));
         assert_eq!(wrong.html.replace("admin", ""), unknown.html.replace("nimda", ""));
         assert!(wrong.set.is_none() && unknown.set.is_none());
-        (of_name.push(unknown.took), of_password.push(wrong.took));
+        of_name.push(unknown.took);
+        of_password.push(wrong.took);
     }
     // A check that was left out would take no time at all: the fastest of each tells, however busy the machine is.
     let [name, password] = [of_name, of_password].map(|all| all.into_iter().min().unwrap());

@@ -244,7 +244,7 @@ mod tests {
         }
         // Neither another name nor another address helps, nor other letters; both do.
         for other in [Of::all(site(7), "root"), Of::all(site(8), "ADMIN")] {
-            assert_eq!(counts.begin(other, at(now)), Err(Duration::from_secs(60)));
+            assert_eq!(counts.begin(other, at(now)), Err(Duration::from_mins(1)));
         }
         assert_eq!(counts.begin(Of::all(site(8), "root"), at(now)), Ok(()));
         assert_eq!(counts.begin(all, at(now + 1800)), Ok(()));

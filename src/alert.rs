@@ -3,14 +3,19 @@
 //! Everything here is a plain value. `ingest` makes them from bytes, `route`, `store`, `render` and `deliver` pass them
 //! on; none of them holds a connection, a clock or a secret.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod labels;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
+use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::level::{self, Level};
 use crate::names::{Discriminator, SourceId};
+
+pub use labels::Labels;
 
 /// Unix time in milliseconds. The only representation of time inside wegraf; zones appear when it is shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
@@ -29,10 +34,6 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 }
-
-/// Label and annotation sets. Names are arbitrary UTF-8 (docs/reference/alert-sources.md#texts-and-times), kept in byte
-/// order.
-pub type Labels = BTreeMap<String, String>;
 
 /// Which program's payload a notification was; stored with the raw bytes so that these can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -349,7 +350,7 @@ const HELPERS: [&str; 1] = ["InfoInhibitor"];
 impl Alert {
     /// Is it of a rule that tells people nothing, by its name or its expression?
     pub fn steady(&self) -> Option<Steady> {
-        let name = self.labels.get("alertname").unwrap_or(&self.name).as_str();
+        let name = self.labels.get("alertname").map_or(self.name.as_str(), EcoString::as_str);
         if HELPERS.contains(&name) {
             return Some(Steady::Helper);
         }
@@ -370,14 +371,14 @@ pub fn severity(labels: &Labels) -> String {
 pub fn level_label(labels: &Labels) -> Option<&str> {
     let usual = ["severity", "level", "priority"].into_iter().find_map(|name| labels.get(name));
     let spelt = || {
-        let names: Vec<(String, &String)> = labels
+        let names: Vec<(String, &EcoString)> = labels
             .iter()
             .filter(|(name, _)| name.len() <= LONGEST_LEVEL_NAME)
             .map(|(name, value)| (level::plain_name(name), value))
             .collect();
         level::NAMES.iter().find_map(|wanted| names.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value))
     };
-    usual.or_else(spelt).map(String::as_str).filter(|value| !value.trim().is_empty())
+    usual.or_else(spelt).map(EcoString::as_str).filter(|value| !value.trim().is_empty())
 }
 
 /// Bytes of the longest of [`level::NAMES`] with separators; longer label names are not compared.

@@ -15,6 +15,8 @@ mod tests;
 
 use std::borrow::Cow;
 
+use ecow::EcoString;
+
 use crate::alert::{Alert, Labels};
 
 pub use agreed::agreed;
@@ -92,12 +94,12 @@ impl Sentences {
     /// Of an alert by its rule's name, labels and annotations.
     pub fn read(name: &str, labels: &Labels, annotations: &Labels) -> Self {
         let mut out = Self::default();
-        let line = LINES.iter().filter_map(|name| annotations.get(*name)).map(|text| out.cleaned(text));
+        let line = LINES.iter().filter_map(|name| annotations.get(name)).map(|text| out.cleaned(text));
         let line = line.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).find(|text| !text.is_empty());
         let mut line = line.unwrap_or_default();
-        let detail = DETAILS.iter().filter_map(|name| annotations.get(*name)).map(|text| out.cleaned(text));
+        let detail = DETAILS.iter().filter_map(|name| annotations.get(name)).map(|text| out.cleaned(text));
         let mut detail = detail.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        for text in STEPS.iter().filter_map(|name| annotations.get(*name)).filter(|text| !is_address(text)) {
+        for text in STEPS.iter().filter_map(|name| annotations.get(name)).filter(|text| !is_address(text)) {
             let text = out.cleaned(text);
             let steps = steps::of(&text).map(|(before, steps)| before.into_iter().chain(steps).collect());
             out.steps.extend(steps.unwrap_or_else(|| text.lines().map(str::to_owned).collect::<Vec<_>>()));
@@ -136,7 +138,7 @@ pub fn cut(text: &str) -> Cow<'_, str> {
 /// The texts of the annotations that hold sentences, one below the other, as they were sent.
 pub fn all(annotations: &Labels) -> String {
     let texts: Vec<&str> =
-        LINES.iter().chain(&DETAILS).filter_map(|name| annotations.get(*name)).map(String::as_str).collect();
+        LINES.iter().chain(&DETAILS).filter_map(|name| annotations.get(name)).map(EcoString::as_str).collect();
     let joined = texts.join("\n");
     joined[..joined.floor_char_boundary(2 * LONGEST)].to_owned()
 }

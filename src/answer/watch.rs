@@ -369,7 +369,8 @@ impl<'a> Found<'a> {
 
 /// The names of these alerts, to ask for them alone; none if there are too many, or one has no name of its own.
 fn names(rows: &[Row]) -> Vec<String> {
-    let names: Option<HashSet<String>> = rows.iter().map(|row| row.labels().remove("alertname")).collect();
+    let names: Option<HashSet<String>> =
+        rows.iter().map(|row| row.labels().remove("alertname").map(String::from)).collect();
     let mut names: Vec<String> = names.filter(|names| names.len() <= NAMES).into_iter().flatten().collect();
     names.sort_unstable();
     names

@@ -1,5 +1,7 @@
 //! The plan of a chart: its query, window and texts, before any request is made (pure).
 
+use ecow::EcoString;
+
 use super::About;
 use crate::alert::{Alert, Labels};
 use crate::measure::{self, Condition, Operator, Reading, Rule, Unit, UnitKind};
@@ -140,8 +142,8 @@ fn title(alert: &Alert, expression: &str, about: &About<'_>) -> String {
 impl Plan {
     /// The labels by which its series are picked: those that the measure keeps, else those that are not the rule's.
     pub fn only(&self, rule_labels: &Labels) -> Vec<Labels> {
-        let keeps = |name: &String| match &self.rule.by {
-            Some(by) => by.contains(name),
+        let keeps = |name: &EcoString| match &self.rule.by {
+            Some(by) => by.iter().any(|kept| name == kept),
             None => name != "alertname" && !rule_labels.contains_key(name),
         };
         let of = |labels: &Labels| -> Labels {

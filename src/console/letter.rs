@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
+use ecow::EcoString;
 
 use super::acts::ActsPart;
 use super::frame::Frame;
@@ -417,7 +418,7 @@ impl Writer<'_> {
             let name = if value.name.is_empty() { self.say(words::VALUE) } else { value.name.clone() };
             Fact { name, text: format!("{} {}", value.text, tags.join(" ")).trim_end().to_owned() }
         });
-        let pair = |(name, text): (&String, &String)| Fact { name: name.clone(), text: text.clone() };
+        let pair = |(name, text): (&EcoString, &EcoString)| Fact { name: name.to_string(), text: text.to_string() };
         One {
             class,
             state: self.say(state),

@@ -240,7 +240,9 @@ impl<'a> MappingPage<'a> {
                 fact(words::FIELD_LEVEL, alert.level().map_or("-", crate::level::Level::as_str)),
                 fact(words::FIELD_KEY, alert.discriminator.as_str()),
             ];
-            facts.extend(alert.labels.iter().map(|(name, value)| Fact { name: name.clone(), text: one_line(value) }));
+            facts.extend(
+                alert.labels.iter().map(|(name, value)| Fact { name: name.to_string(), text: one_line(value) }),
+            );
             facts
         });
         let alerts = alerts.collect();

@@ -111,7 +111,7 @@ fn hostile_alert(text: &str) -> Alert {
     for labels in [&mut alert.labels, &mut alert.annotations] {
         labels.insert(text.to_owned(), text.to_owned());
         for value in labels.values_mut() {
-            *value = format!("{value} {text}");
+            *value = format!("{value} {text}").into();
         }
     }
     alert.labels.insert("alertname".to_owned(), text.to_owned());

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use ecow::EcoString;
 use serde_json::Value;
 
 use super::sent::{Envelope, Held, Sent, Set, Text, text};
@@ -113,7 +114,7 @@ pub(super) fn opened<'a>(
     let format = envelope_format(&envelope);
     let group_labels = field::public(set(envelope.group_labels));
     let title = text(envelope.title);
-    let first_group_label = group_labels.values().find(|value| !value.is_empty()).map(String::as_str);
+    let first_group_label = group_labels.values().find(|value| !value.is_empty()).map(EcoString::as_str);
     let surroundings = Surroundings {
         status: envelope.status.as_ref().and_then(status),
         name: [first_group_label.unwrap_or_default(), title.trim(), UNNAMED]
@@ -152,7 +153,7 @@ fn status(Text(text): &Text<'_>) -> Option<Status> {
 /// A set of labels or annotations; empty if it is missing, null or no object.
 fn set(sent: Option<Set<'_>>) -> Labels {
     let Some(Held::Object(members)) = sent else { return Labels::new() };
-    members.into_iter().map(|(name, Text(value))| (field::visible(name).into_owned(), value.into_owned())).collect()
+    members.into_iter().map(|(name, Text(value))| (field::visible(name), value)).collect()
 }
 
 pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
@@ -160,16 +161,14 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
     let mut annotations = set(sent.annotations.take());
     for text in annotations.values_mut() {
         if let Cow::Owned(prose) = plain::prose(text) {
-            *text = prose;
+            *text = prose.into();
         }
     }
     // Products with the shape of an Alertmanager write texts beside the annotations.
-    for (name, text) in std::mem::take(&mut sent.texts) {
-        let (name, text) = (field::visible(name), field::visible(text.unwrap_or_default()));
-        if !plain::is_missing(&text) && !annotations.contains_key(&*name) {
-            annotations.insert(name.into_owned(), plain::prose(text.trim()).into_owned());
-        }
-    }
+    let texts = std::mem::take(&mut sent.texts).into_iter();
+    let texts = texts.map(|(name, text)| (field::visible(name), field::visible(text.unwrap_or_default())));
+    let told = texts.filter(|(_, text)| !plain::is_missing(text));
+    annotations.extend_new(told.map(|(name, text)| (name, EcoString::from(plain::prose(text.trim())))));
     // A label without a value is no label to Prometheus, and must not make another alert of it
     // (docs/reference/alert-sources.md#texts-and-times).
     labels.retain(|_, value| !value.is_empty());
@@ -191,7 +190,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
     let name = name(&labels).unwrap_or_else(|| around.name.clone());
     for (label, value) in &around.route_labels {
         if !value.is_empty() {
-            labels.entry(label.clone()).or_insert_with(|| value.clone());
+            labels.insert_new(label.clone(), value.clone());
         }
     }
     Alert {
@@ -215,7 +214,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
 /// What the rule is called; where `alertname` is missing (docs/reference/alert-sources.md#texts-and-times), what comes
 /// nearest.
 fn name(labels: &Labels) -> Option<String> {
-    let label = |name: &str| labels.get(name).map(String::as_str).filter(|value| !value.trim().is_empty());
+    let label = |name: &str| labels.get(name).map(EcoString::as_str).filter(|value| !value.trim().is_empty());
     let alertname = label("alertname");
     // A special alert of Grafana's is called after its rule; a user's own rule may have the special name
     // (docs/reference/alert-sources.md#grafana-states).

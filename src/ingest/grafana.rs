@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use ecow::EcoString;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
@@ -34,7 +35,7 @@ pub(super) fn judge(sent: Sent<'_>, labels: &Labels, annotations: &Labels, links
         Health::Normal
     });
     let uid = sent::text(sent.rule_uid);
-    let uid = [uid.as_str(), labels.get("__alert_rule_uid__").map_or("", String::as_str)]
+    let uid = [uid.as_str(), labels.get("__alert_rule_uid__").map_or("", EcoString::as_str)]
         .into_iter()
         .find(|uid| !uid.is_empty())
         .or_else(|| rule_uid(&links.rule))
@@ -114,7 +115,9 @@ fn values(sent: Option<Held<'_, Json>>, text: Option<sent::Text<'_>>, annotation
     };
     let Some(sent) = sent else {
         let text = match sent::text(text) {
-            missing if missing.is_empty() => annotations.get("__value_string__").cloned().unwrap_or_default(),
+            missing if missing.is_empty() => {
+                annotations.get("__value_string__").map(ToString::to_string).unwrap_or_default()
+            }
             text => text,
         };
         return listed_values(&text);

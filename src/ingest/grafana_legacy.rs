@@ -47,7 +47,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
     };
     let mut labels = field::take_labels(&mut object, "tags");
     labels.retain(|_, value| !value.is_empty());
-    labels.entry("alertname".to_owned()).or_insert_with(|| name.clone());
+    labels.insert_new("alertname", name.as_str());
     let rule = field::link(field::take_text(&mut object, "ruleUrl"));
     let id = |name: &str| object.get(name).map_or_else(|| "0".to_owned(), |id| field::text(id.clone()));
     let discriminator = Discriminator::rule(&format!("{}/{}@{}", id("orgId"), id("ruleId"), host(&rule)));

@@ -232,7 +232,7 @@ impl Reader<'_> {
         if !said.word.is_empty() {
             labels.insert("severity".to_owned(), said.word.to_lowercase());
         }
-        labels.entry("alertname".to_owned()).or_insert_with(|| name.clone());
+        labels.insert_new("alertname", name.as_str());
         let keys = self.keys(shape, &members, &given, &titled.title.core, &place, &leaves, &text, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));

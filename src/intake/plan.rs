@@ -28,11 +28,13 @@ impl Plan {
 
 /// Labels as JSON that every store can search: U+0000, which some refuse, is replaced by its picture.
 fn labels_json(labels: &Labels) -> String {
-    let holds_nul = |text: &String| text.contains('\0');
-    let clean: Option<Labels> = labels
-        .iter()
-        .any(|(name, value)| holds_nul(name) || holds_nul(value))
-        .then(|| labels.iter().map(|(name, value)| (name.replace('\0', "␀"), value.replace('\0', "␀"))).collect());
+    let holds_nul = |text: &str| text.contains('\0');
+    let clean: Option<Labels> = labels.iter().any(|(name, value)| holds_nul(name) || holds_nul(value)).then(|| {
+        labels
+            .iter()
+            .map(|(name, value)| (name.as_str().replace('\0', "␀"), value.as_str().replace('\0', "␀")))
+            .collect()
+    });
     serde_json::to_string(clean.as_ref().unwrap_or(labels)).expect("a map of strings is JSON")
 }
 

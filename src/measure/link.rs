@@ -20,7 +20,7 @@ const PANES: [&str; 2] = ["left", "panes"];
 /// `left=` and `panes=`), else the one that an annotation holds.
 pub fn expression(link: &str, annotations: &Labels) -> Option<String> {
     in_link(link).or_else(|| {
-        let said = ANNOTATIONS.iter().find_map(|name| annotations.get(*name));
+        let said = ANNOTATIONS.iter().find_map(|name| annotations.get(name));
         said.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     })
 }

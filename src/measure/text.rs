@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ecow::EcoString;
 use regex::Regex;
 
 use super::rule::Rule;
@@ -101,7 +102,7 @@ fn prose(alert: &Alert) -> String {
         return String::new();
     }
     let mut text = said::cut(&all).into_owned();
-    let mut values: Vec<&String> =
+    let mut values: Vec<&EcoString> =
         alert.labels.values().filter(|value| value.chars().any(|c| c.is_ascii_digit())).collect();
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     for value in values.into_iter().take(200).filter(|value| value.len() < 256) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ecow::EcoString;
+
 use super::Letter;
 use super::words::{State, pick};
 use crate::config::Language;
@@ -23,7 +25,7 @@ pub(super) fn remarks(letter: &Letter<'_>, state: State, still: usize) -> Vec<St
     remarks.extend(truncated(letter.notification.truncated, state == State::Unclear, language));
     let reasons = |on: bool| -> BTreeSet<&str> {
         let told = letter.told.iter().filter(|one| one.is_on() == on);
-        told.filter_map(|one| one.alert.annotations.get(REASON)).map(String::as_str).collect()
+        told.filter_map(|one| one.alert.annotations.get(REASON)).map(EcoString::as_str).collect()
     };
     remarks.extend(reasons(true).into_iter().filter_map(|reason| kept(reason, language)).map(str::to_owned));
     if letter.told.iter().any(|one| one.alert.annotations.contains_key(HELD)) {

@@ -1,7 +1,5 @@
 //! Hand-written letters: what `check`, `preview` and `demo` show, and what the golden files hold.
 
-use std::collections::BTreeMap;
-
 use jiff::tz::{Offset, TimeZone};
 
 use super::{Letter, Offer, Picture, Told};
@@ -96,7 +94,7 @@ fn ago(minutes: i64) -> Timestamp {
 }
 
 fn map(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+    pairs.iter().copied().collect()
 }
 
 fn value(name: &str, text: &str) -> Value {

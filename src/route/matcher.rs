@@ -10,6 +10,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use ecow::EcoString;
 use regex::{Regex, RegexBuilder};
 
 use crate::alert::Labels;
@@ -104,7 +105,7 @@ impl Matcher {
 
     /// Do these labels fulfil the condition?
     pub fn matches(&self, labels: &Labels) -> bool {
-        let found = self.finds(labels.get(&self.name).map_or("", String::as_str));
+        let found = self.finds(labels.get(&self.name).map_or("", EcoString::as_str));
         found == matches!(self.operator, Operator::Equal | Operator::Match)
     }
 }

@@ -200,7 +200,7 @@ fn reference(root: &str, routes: &[Branch], labels: &Labels) -> Vec<String> {
         let text = matcher.to_string();
         let operator = ["!=", "=~", "!~", "="].into_iter().find(|operator| text[1..].starts_with(operator)).unwrap();
         let value = text[1 + operator.len()..].trim_matches('"');
-        let actual = labels.get(&text[..1]).map_or("", String::as_str);
+        let actual = labels.get(&text[..1]).map_or("", ecow::EcoString::as_str);
         match operator {
             "=" => actual == value,
             "!=" => actual != value,

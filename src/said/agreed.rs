@@ -1,5 +1,7 @@
 //! One text for several alerts: where their texts are made by one template, what differs is masked.
 
+use ecow::EcoString;
+
 use crate::alert::Labels;
 
 /// What stands for a span that differs.
@@ -37,7 +39,7 @@ pub fn agreed(texts: &[(&str, &Labels)]) -> Option<String> {
 
 /// The labels by which the alerts differ from the one with `labels`.
 fn differing<'a>(texts: &[(&str, &Labels)], labels: &'a Labels) -> Vec<&'a str> {
-    let differs = |name: &String, value: &String| texts.iter().any(|(_, other)| other.get(name) != Some(value));
+    let differs = |name: &EcoString, value: &EcoString| texts.iter().any(|(_, other)| other.get(name) != Some(value));
     labels.iter().take(LABELS).filter(|(name, value)| differs(name, value)).map(|(name, _)| name.as_str()).collect()
 }
 
@@ -53,7 +55,7 @@ impl<'t> Masked<'t> {
     fn of(text: &'t str, labels: &Labels, differing: &[&str]) -> Self {
         let mut values: Vec<&str> = differing
             .iter()
-            .filter_map(|name| labels.get(*name))
+            .filter_map(|name| labels.get(name))
             .map(|value| value.trim())
             .filter(|value| value.len() > 1 && value.len() < LONGEST)
             .collect();

@@ -188,7 +188,7 @@ fn candidates(members: &[Member<'_>]) -> Vec<String> {
         for why in explain(&member.of).1 {
             match why.fate {
                 Fate::Open | Fate::Repeated | Fate::Owner | Fate::Empty => {
-                    let value = member.of.labels.get(&why.label).map_or("", String::as_str);
+                    let value = member.of.labels.get(&why.label).map_or("", EcoString::as_str);
                     let entry = found.entry(why.label).or_insert((why.fate == Fate::Owner, HashSet::new(), 0));
                     entry.1.insert(value);
                     entry.2 += value.chars().count();

@@ -79,7 +79,7 @@ fn labels_of_the_rule_and_of_the_owner_change_no_object() {
             ("level", "P1"),
             ("cluster", "bj-1"),
         ] {
-            labels.entry(label.to_owned()).or_insert_with(|| value.to_owned());
+            labels.insert_new(label, value);
         }
         assert_eq!(read(&seen(&labels, ""))[0], object, "{name}");
     }
@@ -92,7 +92,7 @@ fn values_of_any_language_make_the_same_object() {
         for (at, part) in seen(&labels, "").object.iter().enumerate() {
             let chinese = format!("对象{at}号");
             for value in labels.values_mut().filter(|value| **value == part.text) {
-                value.clone_from(&chinese);
+                *value = chinese.as_str().into();
                 wanted = wanted.replacen(part.text.as_str(), &chinese, 1);
             }
         }

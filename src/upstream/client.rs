@@ -358,7 +358,7 @@ async fn inhibitors(wire: &Wire, alerts: &[Firing]) -> HashMap<String, String> {
     }
     let all = list(wire, &[]).await.unwrap_or_default();
     let known = all.into_iter().filter(|alert| wanted.contains(&alert.fingerprint));
-    known.filter_map(|mut alert| Some((alert.fingerprint, alert.labels.remove(NAME)?))).collect()
+    known.filter_map(|mut alert| Some((alert.fingerprint, alert.labels.remove(NAME)?.into()))).collect()
 }
 
 /// Would Grafana accept this from a caller with permissions for some folders only?

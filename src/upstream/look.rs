@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ecow::EcoString;
+
 use super::{Firing, Silence, is_marked};
 use crate::alert::{Labels, Timestamp};
 use crate::engine::truth::{Said, State};
@@ -109,7 +111,7 @@ impl Look {
     }
 }
 
-fn public(labels: &Labels) -> impl Iterator<Item = (&String, &String)> {
+fn public(labels: &Labels) -> impl Iterator<Item = (&EcoString, &EcoString)> {
     labels.iter().filter(|(name, _)| !(name.starts_with("__") && name.ends_with("__")))
 }
 

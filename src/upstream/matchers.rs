@@ -120,7 +120,10 @@ pub fn matchers_for(upstream: &Upstream, alert: &Alert) -> Option<Vec<Matcher>> 
         UpstreamKind::Alertmanager | UpstreamKind::Prometheus => Vec::new(),
     };
     if matchers.is_empty() {
-        let labels = alert.labels.iter().filter(|(name, _)| !upstream.ignore_labels.contains(name));
+        let labels = alert
+            .labels
+            .iter()
+            .filter(|(name, _)| !upstream.ignore_labels.iter().any(|ignored| name.as_str() == ignored));
         matchers = labels.map(|(name, value)| Matcher::equal(name, value)).collect();
     }
     if upstream.kind == UpstreamKind::Grafana {

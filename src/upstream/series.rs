@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ecow::EcoString;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -266,10 +267,10 @@ pub fn selected(measure: &str, only: &[Labels]) -> Option<String> {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
-    let mut names: Vec<&String> = only.iter().flat_map(Labels::keys).filter(|name| classic(name)).collect();
+    let mut names: Vec<&EcoString> = only.iter().flat_map(Labels::keys).filter(|name| classic(name)).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| only.iter().all(|labels| labels.contains_key(*name)));
+    names.retain(|name| only.iter().all(|labels| labels.contains_key(name)));
     if names.is_empty() {
         return None;
     }
@@ -283,7 +284,7 @@ pub fn selected(measure: &str, only: &[Labels]) -> Option<String> {
         query.push_str(&"label_replace(".repeat(names.len()));
         query.push_str("vector(1)");
         for name in &names {
-            let value = labels.get(*name).map_or("", String::as_str);
+            let value = labels.get(name).map_or("", EcoString::as_str);
             let _ = write!(query, ", \"{name}\", \"{}\", \"\", \"\")", escaped(value));
         }
     }

@@ -1,5 +1,6 @@
 //! Reports faults: as alerts of our own, to a receiver whose way is not affected.
 
+use ecow::EcoString;
 use tracing::error;
 
 use super::Watch;
@@ -37,7 +38,7 @@ pub(super) async fn tell(watch: &Watch, troubles: &[Trouble]) -> Result<(), Stor
     }
     for firing in watch.store.firing(&SourceId::Wegraf).await? {
         let labels: Labels = serde_json::from_str(&firing.labels_json).unwrap_or_default();
-        let label = |name: &str| labels.get(name).map_or("", String::as_str);
+        let label = |name: &str| labels.get(name).map_or("", EcoString::as_str);
         let (kind, about) = (label(KIND), label(SUBJECT));
         let goes_on =
             |trouble: &Trouble| trouble.kind.as_str() == kind && self::about(&config, &trouble.subject) == about;
@@ -133,7 +134,7 @@ fn notification(labels: Labels, annotations: Labels, ends_at: Option<Timestamp>)
     let group = serde_json::to_string(&labels).expect("a map of strings is JSON");
     let alert = Alert {
         status: if ends_at.is_some() { Status::Resolved } else { Status::Firing },
-        name: labels.get("alertname").cloned().unwrap_or_default(),
+        name: labels.get("alertname").map(ToString::to_string).unwrap_or_default(),
         health: Health::Normal,
         labels,
         annotations,

@@ -35,7 +35,7 @@ fn the_webhook_of_alertmanager_is_read_as_it_came() {
     assert_eq!(fired.format, Format::Alertmanager);
     assert_eq!(fired.upstream_receiver, NAME, "without the backslashes");
     assert_eq!(fired.external_url, "http://alertmanager.example.com");
-    assert_eq!(fired.group_labels, Labels::from([("alertname".into(), "主机失联".into())]));
+    assert_eq!(fired.group_labels, Labels::from([("alertname", "主机失联")]));
     assert_eq!(fired.alerts.len(), 3);
     for alert in &fired.alerts {
         assert_eq!((alert.status, alert.name.as_str()), (Status::Firing, "主机失联"));

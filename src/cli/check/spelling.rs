@@ -37,9 +37,9 @@ impl Seen {
     fn of(alerts: impl Iterator<Item = Labels>) -> Self {
         let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, value) in alerts.flatten() {
-            let values = seen.entry(name).or_default();
+            let values = seen.entry(name.into()).or_default();
             if values.len() <= VALUES {
-                values.insert(value);
+                values.insert(value.into());
             }
         }
         Self(seen)

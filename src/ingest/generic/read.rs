@@ -1,5 +1,6 @@
 //! A tree to a notification: the user's mappings, envelopes, shipped shapes, robots, the general reader.
 
+use ecow::EcoString;
 use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Value as Json};
 
@@ -146,11 +147,10 @@ impl Taken {
                     if text.is_empty() {
                         continue;
                     }
-                    let description = told.alert.annotations.entry("description".to_owned()).or_default();
-                    if !description.is_empty() {
-                        description.push('\n');
-                    }
-                    description.push_str(&text);
+                    let annotations = &mut told.alert.annotations;
+                    let before = annotations.get("description").filter(|before| !before.is_empty());
+                    let description = before.map_or(text.clone(), |before| format!("{before}\n{text}"));
+                    annotations.insert("description", description);
                 }
                 String::new()
             }
@@ -252,8 +252,8 @@ impl Reading<'_> {
     }
 
     fn values(&self, members: Option<&Members>) -> Vec<crate::alert::Value> {
-        let value = |(name, text): (String, String)| {
-            Some(crate::alert::Value { name, text: field::measured_text(&text)?, tags: Labels::new() })
+        let value = |(name, text): (EcoString, EcoString)| {
+            Some(crate::alert::Value { name: name.into(), text: field::measured_text(&text)?, tags: Labels::new() })
         };
         self.set("values", members).into_iter().filter_map(value).collect()
     }

@@ -132,14 +132,12 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
     };
     // A label that the mapping gives as empty is not wanted.
     let unwanted: Vec<String> =
-        labels.iter().filter(|(_, value)| value.trim().is_empty()).map(|(name, _)| name.clone()).collect();
+        labels.iter().filter(|(_, value)| value.trim().is_empty()).map(|(name, _)| name.to_string()).collect();
     labels.retain(|name, value| is_sound(name, value));
-    for (name, value) in members.labels.iter().filter(|(name, _)| !unwanted.contains(name)) {
-        let name = name.replace('\0', "\u{2400}");
-        if is_sound(&name, value) && value.chars().count() <= 1024 {
-            labels.entry(name).or_insert_with(|| value.replace('\0', "\u{2400}"));
-        }
-    }
+    let wanted = members.labels.iter().filter(|(name, _)| !unwanted.contains(name));
+    let shown = wanted.map(|(name, value)| (name.replace('\0', "\u{2400}"), value));
+    let sound = shown.filter(|(name, value)| is_sound(name, value) && value.chars().count() <= 1024);
+    labels.extend_new(sound.map(|(name, value)| (name, value.replace('\0', "\u{2400}"))));
     let known = |labels: &Labels, plain: &str| labels.keys().any(|name| plain_name(name) == plain);
     for member in members.named(PLACES) {
         if let Some(value) = named(member.value).filter(|value| is_sound(member.name, value))
@@ -201,7 +199,7 @@ pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, St
     let mut places: Vec<String> = labels
         .iter()
         .filter(|(name, _)| is_place(name) && !crate::level::NAMES.contains(&plain_name(name).as_str()))
-        .map(|(name, value)| format!("{}={}", plain_name(name), value.replace('\n', " ")))
+        .map(|(name, value)| format!("{}={}", plain_name(name), value.as_str().replace('\n', " ")))
         .collect();
     places.sort_unstable();
     places.join("\n")

@@ -169,7 +169,7 @@ fn details_of_recorded_bodies() {
     assert_eq!(over.alerts[1].ends_at, Some(Timestamp(1_795_353_513_234)));
 
     let external = only(read_file("grafana-unified-alertmanager-external-real.json").unwrap());
-    assert_eq!(external.labels, Labels::from([("alertname".into(), "MEMORY USED STARGAZE".into())]));
+    assert_eq!(external.labels, Labels::from([("alertname", "MEMORY USED STARGAZE")]));
     assert!(external.annotations.is_empty());
 
     let error = only(read_file("grafana-unified-datasource-error.json").unwrap());

@@ -21,10 +21,7 @@ fn a_body_is_one_alert_with_its_rule_as_identity() {
     assert_eq!(notification.message, "低于 {{threshold}}");
     let alert = only(notification);
     assert_eq!(alert.discriminator.as_str(), "3/37@grafana.example.com:3000");
-    assert_eq!(
-        alert.labels,
-        Labels::from([("alertname".into(), "支付成功率低".into()), ("team".into(), "pay".into())])
-    );
+    assert_eq!(alert.labels, Labels::from([("alertname", "支付成功率低"), ("team", "pay")]));
     assert_eq!(shown(&alert), "上海一区=91.254321");
     assert_eq!(alert.values[0].tags["zone"], "sh1");
     assert!(alert.links.rule.starts_with("http://grafana.example.com:3000/d/abc"));

@@ -90,7 +90,7 @@ fn private_names_are_removed_but_the_rule_uid_in_them_is_used() {
         "annotations": {"__dashboardUid__": "d", "__panelId__": "2", "__values__": "{\"A\":12.5,\"B\":1}", "summary": "s"},
     }]});
     let notification = webhook_json(&body);
-    assert_eq!(notification.group_labels, Labels::from([("alertname".into(), "内存".into())]));
+    assert_eq!(notification.group_labels, Labels::from([("alertname", "内存")]));
     let alert = only(notification);
     assert_eq!(alert.discriminator.as_str(), "mem7");
     assert_eq!(alert.labels.keys().collect::<Vec<_>>(), ["____", "_a_", "alertname"]);

@@ -29,7 +29,7 @@ fn alert(of: &One<'_>, pattern: &Alert) -> Alert {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .collect();
     alert.labels.insert("alertname".to_owned(), of.rule.to_owned());
-    alert.labels.entry("severity".to_owned()).or_insert_with(|| "warning".to_owned());
+    alert.labels.insert_new("severity", "warning");
     alert.annotations = Labels::new();
     if !of.expression.is_empty() {
         alert.annotations.insert("expression".to_owned(), of.expression.to_owned());

@@ -191,7 +191,7 @@ impl Speaker<'_> {
         }));
         parts.extend(alert.acknowledged.as_ref().map(|Doer { by, .. }| {
             let by = self.called(by, names);
-            if self.zh { format!("{by} 已认领") } else { format!("{by} has it") }
+            if self.zh { format!("{by} 已认领") } else { format!("acknowledged by {by}") }
         }));
         format!("{} {} #{}", if alert.critical { "🔴" } else { "🟡" }, parts.join(" · "), alert.thread)
     }

@@ -62,7 +62,7 @@ impl Answer {
         }
         let (label, text) = match language {
             Language::Zh => ("没有做成", format!("没有做成：{detail}")),
-            Language::En => ("Failed", format!("It did not work: {detail}")),
+            Language::En => ("Failed", format!("It failed: {detail}")),
         };
         Self { label: label.to_owned(), text, state: Some(state), ..self }
     }
@@ -84,11 +84,11 @@ impl Answer {
             ActState::Denied if zh => ("没有权限".to_owned(), "抱歉，你没有收到过这条告警，或者不在可以操作它的名单里。请找当值的同事，用消息里的卡片或链接操作，或请管理员把你加进 may_act。".to_owned()),
             ActState::Denied => ("Not allowed".to_owned(), "Sorry, this alert was not sent to you, or you are not among those who may act on it. Ask who is on duty, use the card or the link in the message, or ask an operator to add you to may_act.".to_owned()),
             ActState::Void if zh => ("已结束".to_owned(), "没有还在告警的内容了，不需要处理。".to_owned()),
-            ActState::Void => ("Over".to_owned(), "Nothing of this is on any more: there is nothing to do.".to_owned()),
+            ActState::Void => ("Over".to_owned(), "None of these alerts is firing any more: there is nothing to do.".to_owned()),
             ActState::Limited if zh => ("太频繁".to_owned(), "10 分钟内对这条告警的操作太多了（最多 10 次），这一次没有执行。请稍后再试。".to_owned()),
             ActState::Limited => ("Too often".to_owned(), "There were too many acts on this alert within 10 minutes (10 at most): this one was not done. Try again later.".to_owned()),
             ActState::Failed if zh => ("没有做成".to_owned(), "没有做成，原因见随后的消息。".to_owned()),
-            ActState::Failed => ("Failed".to_owned(), "It did not work; a message says why.".to_owned()),
+            ActState::Failed => ("Failed".to_owned(), "It failed; a message will say why.".to_owned()),
             ActState::Repeated => repeated(kind, before.map(|doer| (before_by, clock(doer.at), doer.until.map(clock))), zh),
             ActState::Open | ActState::Done => done(kind, until.map(clock), zh),
         };
@@ -101,10 +101,10 @@ fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
     let (label, text) = match (kind, zh) {
         (ActKind::Acknowledge, true) => ("已认领", "已认领：不再提醒和升级，恢复时仍会通知。".to_owned()),
         (ActKind::Acknowledge, false) => {
-            ("Acknowledged", "It is yours: no more reminders, no escalation; you will hear when it is over.".to_owned())
+            ("Acknowledged", "Acknowledged by you: reminders and escalation stop; you will be told when it is resolved.".to_owned())
         }
         (ActKind::Release, true) => ("已放弃认领", "已放弃认领：提醒和升级照常。".to_owned()),
-        (ActKind::Release, false) => ("Given back", "You gave it back: reminders and escalation go on.".to_owned()),
+        (ActKind::Release, false) => ("Released", "You released it: reminders and escalation continue.".to_owned()),
         (ActKind::Silence, true) => ("静默中", format!("正在静默到 {until}。")),
         (ActKind::Silence, false) => ("Silencing", format!("It is being silenced until {until}.")),
         (ActKind::Extend, true) => ("延长中", format!("正在把静默延长到 {until}。")),
@@ -114,11 +114,11 @@ fn done(kind: ActKind, until: Option<String>, zh: bool) -> (String, String) {
         (ActKind::Resend, true) => ("重发中", "正在重发。".to_owned()),
         (ActKind::Resend, false) => ("Resending", "It is being sent again.".to_owned()),
         (ActKind::Recall, true) => ("撤回中", "正在撤回。".to_owned()),
-        (ActKind::Recall, false) => ("Recalling", "It is being taken back.".to_owned()),
+        (ActKind::Recall, false) => ("Recalling", "It is being recalled.".to_owned()),
         (ActKind::Forget, true) => ("不再跟踪", "很久没有来源再上报，不再跟踪；这不表示已经恢复。".to_owned()),
         (ActKind::Forget, false) => (
-            "Not followed",
-            "Nobody has reported it for long: it is no longer followed, which does not mean that it is over."
+            "No longer tracked",
+            "No source has reported it for a long time: it is no longer tracked, which does not mean that it is resolved."
                 .to_owned(),
         ),
         (ActKind::Hide, true) => ("静默中", format!("已在上游静默到 {until}。")),
@@ -132,13 +132,13 @@ fn repeated(kind: ActKind, before: Option<(&str, String, Option<String>)>, zh: b
     let until = until.unwrap_or_default();
     match (kind, zh) {
         (ActKind::Acknowledge, true) => (format!("{by} 已认领"), format!("{by} 在 {at} 已经认领。")),
-        (ActKind::Acknowledge, false) => (format!("{by} has it"), format!("{by} has had it since {at}.")),
+        (ActKind::Acknowledge, false) => (format!("Taken by {by}"), format!("{by} acknowledged it at {at}.")),
         (ActKind::Silence, true) => ("已静默".to_owned(), format!("{by} 在 {at} 已经静默到 {until}。")),
         (ActKind::Silence, false) => ("Silenced".to_owned(), format!("{by} silenced it at {at} until {until}.")),
         (ActKind::Release, true) => ("没有人认领".to_owned(), "现在没有人认领它。".to_owned()),
-        (ActKind::Release, false) => ("Nobody has it".to_owned(), "Nobody has it at present.".to_owned()),
+        (ActKind::Release, false) => ("Not acknowledged".to_owned(), "It is not acknowledged at present.".to_owned()),
         (_, true) => ("已做过".to_owned(), "已经有人做过了。".to_owned()),
-        (_, false) => ("Done before".to_owned(), "Somebody did that before.".to_owned()),
+        (_, false) => ("Already done".to_owned(), "This was already done.".to_owned()),
     }
 }
 

@@ -275,7 +275,7 @@ pub(super) fn only_reading(ended: bool, thread: ThreadId) -> Words {
 /// Who has the alerts; `of`: how many of them, unless all.
 pub(super) fn has_it(by: &str, of: Option<usize>) -> Words {
     let times = of.map(|count| format!(" ×{count}")).unwrap_or_default();
-    (format!("{by} 已认领{times}"), format!("{by} has it{times}")).into()
+    (format!("{by} 已认领{times}"), format!("acknowledged by {by}{times}")).into()
 }
 
 /// A silence in force.
@@ -327,7 +327,7 @@ pub const fn done(kind: ActKind) -> Words {
     match kind {
         ActKind::Expire => words("静默已解除。", "The silence has ended."),
         ActKind::Resend => words("已重发。", "It was sent again."),
-        ActKind::Recall => words("已撤回。", "It was taken back."),
+        ActKind::Recall => words("已撤回。", "It was recalled."),
         _ => words("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
     }
 }
@@ -336,12 +336,12 @@ pub const fn done(kind: ActKind) -> Words {
 pub(super) const fn act(kind: ActKind) -> Words {
     match kind {
         ActKind::Acknowledge => words("认领", "acknowledged"),
-        ActKind::Release => words("放弃认领", "gave back"),
+        ActKind::Release => words("放弃认领", "released"),
         ActKind::Silence => words("静默", "silenced"),
         ActKind::Extend => words("改静默", "moved the silence"),
         ActKind::Expire => words("解除静默", "ended the silence"),
         ActKind::Resend => words("重发", "sent again"),
-        ActKind::Recall => words("撤回", "took back"),
+        ActKind::Recall => words("撤回", "recalled"),
         ActKind::Forget => words("不再上报", "no longer reported"),
         ActKind::Hide => words("在上游静默", "silenced upstream"),
     }

@@ -76,14 +76,14 @@ impl ActLetter<'_> {
                 (ActKind::Silence, true) => format!("⚠️ 没能静默 {what}"),
                 (ActKind::Silence, false) => format!("⚠️ Not silenced: {what}"),
                 (_, true) => format!("⚠️ 没有做成：{what}"),
-                (_, false) => format!("⚠️ It did not work: {what}"),
+                (_, false) => format!("⚠️ Failed: {what}"),
             };
         }
         match (self.news.kind, zh, until) {
             (ActKind::Acknowledge, true, _) => format!("👋 {person} 已认领 {what}"),
-            (ActKind::Acknowledge, false, _) => format!("👋 {person} has {what}"),
+            (ActKind::Acknowledge, false, _) => format!("👋 {person} acknowledged {what}"),
             (ActKind::Release, true, _) => format!("↩️ {person} 放弃认领 {what}"),
-            (ActKind::Release, false, _) => format!("↩️ {person} gave back {what}"),
+            (ActKind::Release, false, _) => format!("↩️ {person} released {what}"),
             (ActKind::Silence, true, Some(until)) => format!("🔕 {person} 静默 {what}，到 {until}"),
             (ActKind::Silence, true, None) => format!("🔕 {person} 静默 {what}"),
             (ActKind::Silence, false, Some(until)) => format!("🔕 {person} silenced {what} until {until}"),
@@ -99,7 +99,7 @@ impl ActLetter<'_> {
             (ActKind::Resend, true, _) => format!("🔁 {person} 重发 {what}"),
             (ActKind::Resend, false, _) => format!("🔁 {person} sent again {what}"),
             (ActKind::Recall, true, _) => format!("⏪ {person} 撤回 {what}"),
-            (ActKind::Recall, false, _) => format!("⏪ {person} took back {what}"),
+            (ActKind::Recall, false, _) => format!("⏪ {person} recalled {what}"),
             (ActKind::Forget, true, _) => format!("⚪ 不再上报 {what}"),
             (ActKind::Forget, false, _) => format!("⚪ No longer reported: {what}"),
             (ActKind::Hide, true, Some(until)) => format!("🔕 {person} 在上游静默了 {what}，到 {until}"),

@@ -361,7 +361,7 @@ async fn copied(gate: &Gate, row: &DeliveryRow, since: Timestamp) -> Result<Opti
         ("id" = String, Path, description = "The number of the message"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")
     ),
-    responses((status = 201, description = "It was taken back", body = Acted), Problems, Refusals)
+    responses((status = 201, description = "It was recalled", body = Acted), Problems, Refusals)
 )]
 pub(super) async fn recall(State(gate): State<Gate>, Path(id): Path<String>, request: Request) -> Response {
     if orders::is_order(request.headers()) {

@@ -43,7 +43,7 @@ pub(super) const NO_SPAN: Words =
     words("静默要有 for，像 2h；别的没有 for", "a silence needs `for`, like 2h; other acts have none");
 pub(super) const ONE_OF: Words =
     words("incident 和 delivery 要有一个，只能有一个", "one of `incident` and `delivery` is needed, and only one");
-pub(super) const NOT_RECALLED: Words = words("不能撤回", "it cannot be taken back");
+pub(super) const NOT_RECALLED: Words = words("不能撤回", "it cannot be recalled");
 
 // The forms of values.
 

@@ -1,6 +1,8 @@
 //! Cards with buttons: which message becomes one, its state, and which later message updates it instead of being sent
 //! separately.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use wecom::message::TemplateCard;
 use wecom::{CardChange, CardUpdate, Content, Readers};
@@ -78,6 +80,10 @@ pub(super) async fn add_buttons(
     Ok(true)
 }
 
+/// How long a card waits for the memory that its body takes. Messages that hold memory may wait for the same: without a
+/// limit they would wait for each other.
+const MEMORY: Duration = Duration::from_secs(2);
+
 /// The matchers of the silence that a press would make, if an upstream can make one.
 fn matchers(config: &Config, page: &Page) -> Option<Vec<Matcher>> {
     let firing = page.told.iter().filter(|line| line.kind != TransitionKind::Resolved);
@@ -102,13 +108,15 @@ impl Deliver {
     }
 }
 
+/// The card as it is now; `None` if it cannot be rendered, or the memory for a large body is not free in time.
 async fn as_it_stands(
     deliver: &Deliver,
     setup: &Setup,
     card: &Card,
     target: &Target,
 ) -> Result<Option<TemplateCard>, StoreError> {
-    let Some((kept, _part)) = contents(&deliver.store, &deliver.room, card.message).await? else { return Ok(None) };
+    let asked = tokio::time::timeout(MEMORY, contents(&deliver.store, &deliver.room, card.message)).await;
+    let Some((kept, _part)) = asked.unwrap_or(Ok(None))? else { return Ok(None) };
     let page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
     let now = deliver.clock.now();
     let key = deliver.links.key().await;

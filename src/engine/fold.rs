@@ -14,8 +14,8 @@ pub struct FoldFacts {
     /// The lane is still leased to the caller.
     pub held: bool,
     /// The messages of the lane that can be folded: never claimed, not about an act, and sharing no alert with a message
-    /// that stays. A digest is newer than its messages, so a message that stays would overtake it. Digests first, then
-    /// by id; at most [`FOLDED_AT_ONCE`].
+    /// that stays. A digest is newer than its messages, so a message that stays would overtake it. All digests, and of
+    /// the others at least the oldest [`FOLDED_AT_ONCE`]; in any order.
     pub foldable: Vec<Foldable>,
     /// The last ids given.
     pub ids: Ids,
@@ -35,13 +35,16 @@ pub struct Foldable {
     pub created_at: Timestamp,
 }
 
-/// Folds all that can be folded, if it is more than one message. An existing digest takes up the others: O(what the
-/// others hold). A new one is created at the time of its first message and is about the notification of the last.
+/// Folds the oldest [`FOLDED_AT_ONCE`] that can be folded, if it is more than one message. An existing digest takes up the
+/// others: O(what the others hold). A new one is created at the time of its first message and is about the notification of
+/// the last.
 pub fn fold(facts: FoldFacts, now: Timestamp) -> Result<Option<(Folded, Changes<'static>)>, Denied> {
-    let FoldFacts { held, foldable, mut ids } = facts;
+    let FoldFacts { held, mut foldable, mut ids } = facts;
     if !held {
         return Err(Denied::Lost);
     }
+    foldable.sort_by_key(|row| (!row.digest, row.message));
+    foldable.truncate(FOLDED_AT_ONCE as usize);
     let [first, .., last] = foldable[..] else { return Ok(None) };
     let mut changes = Changes::default();
     let digest = if first.digest {

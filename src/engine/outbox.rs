@@ -125,7 +125,7 @@ pub struct Lease {
 pub struct Waiting {
     /// The oldest live messages, in order of admission; those of [`VIEW`].
     pub messages: Vec<WaitingMessage>,
-    /// Live messages that were never claimed and are not about an act: they can be folded.
+    /// Live messages that were never claimed and are not about an act: they can be folded. Counted to at least 1,000.
     pub fresh: u64,
 }
 

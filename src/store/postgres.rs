@@ -68,7 +68,7 @@ const CONNECTIONS: u32 = 8;
 
 /// Statements whose cost must depend on live rows only, not on the record.
 #[cfg(test)]
-pub(super) const PLANNED: [&str; 3] = [lanes::LANES, lanes::WAITING, lanes::FRESH];
+pub(super) const PLANNED: [&str; 4] = [lanes::LANES, lanes::WAITING, lanes::FRESH, fold::FOLDABLE];
 /// The SQL of this half's lists.
 #[cfg(test)]
 pub(super) use record::DIALECT;

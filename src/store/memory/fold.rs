@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Memory, Message, Tables};
 use crate::alert::Timestamp;
-use crate::engine::fold::{FOLDED_AT_ONCE, FoldFacts, Foldable, fold};
+use crate::engine::fold::{FoldFacts, Foldable, fold};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
@@ -52,7 +52,7 @@ impl Memory {
 }
 
 impl Tables {
-    /// The messages of a lane that can be folded. Digests first, then by id.
+    /// The messages of a lane that can be folded.
     fn foldable(&self, lane: &LaneKey, keep: Option<i64>) -> Vec<Foldable> {
         let live: Vec<(i64, &Message)> =
             self.live.get(lane).into_iter().flatten().map(|id| (*id, &self.messages[id])).collect();
@@ -65,7 +65,6 @@ impl Tables {
             (stays, fresh) =
                 fresh.into_iter().partition(|(_, row)| row.transitions.iter().any(|id| held.contains(&alert(id))));
         }
-        fresh.sort_by_key(|(id, message)| (!message.digest, *id));
         let row = |(message, row): (i64, &Message)| Foldable {
             message,
             digest: row.digest,
@@ -73,6 +72,6 @@ impl Tables {
             urgent: row.urgent,
             created_at: row.created_at,
         };
-        fresh.into_iter().take(FOLDED_AT_ONCE as usize).map(row).collect()
+        fresh.into_iter().map(row).collect()
     }
 }

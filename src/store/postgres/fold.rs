@@ -18,23 +18,33 @@ use crate::store::digest::{Gathering, labels};
 use crate::store::{Digest, DigestItem, DigestKey, Folded, Lease, StoreError};
 
 /// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
-/// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it. One
-/// lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes of transitions.
-const FOLDABLE: &str = "
+/// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it.
+/// O(digests, messages that stay, messages folded at once), independent of the backlog: all other writers wait
+/// meanwhile. One lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes of
+/// transitions.
+pub(super) const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
         SELECT id FROM message WHERE settled_at IS NULL AND lane = $1
-            AND (version > 0 OR id = $2 OR act_id IS NOT NULL OR fell_back_at IS NOT NULL)
+            AND (version > 0 OR act_id IS NOT NULL OR fell_back_at IS NOT NULL)
+        UNION
+        SELECT id FROM message WHERE id = $2 AND settled_at IS NULL AND lane = $1
         UNION
         SELECT other.message_id FROM stays
             CROSS JOIN LATERAL (SELECT alert_id FROM transition WHERE message_id = stays.id OFFSET 0) mine
             CROSS JOIN LATERAL (SELECT message_id FROM transition
                                 WHERE alert_id = mine.alert_id AND fate = 'pending' AND lane = $1 OFFSET 0) other
     )
-    SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
-    WHERE m.settled_at IS NULL AND m.lane = $1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
-      AND m.fell_back_at IS NULL
-      AND m.id NOT IN (SELECT id FROM stays)
-    ORDER BY m.digest DESC, m.id LIMIT $3 FOR NO KEY UPDATE OF m";
+    SELECT * FROM (
+        SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
+        WHERE m.settled_at IS NULL AND m.lane = $1 AND m.digest AND m.version = 0 AND m.state = 'queued'
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+        ORDER BY m.lane, m.id LIMIT $3 FOR NO KEY UPDATE OF m) AS digests
+    UNION ALL
+    SELECT * FROM (
+        SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
+        WHERE m.settled_at IS NULL AND m.lane = $1 AND NOT m.digest AND m.version = 0 AND m.state = 'queued'
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+        ORDER BY m.lane, m.id LIMIT $3 FOR NO KEY UPDATE OF m) AS others";
 
 /// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "

@@ -15,22 +15,30 @@ use crate::store::{Digest, DigestItem, DigestKey, Folded, Lease, StoreError};
 
 /// The messages of a lane that can be folded: never claimed, not the one to keep, not about an act, and sharing no
 /// alert with a message that stays. A digest is newer than its messages, so a message that stays would overtake it.
-/// Join order and index are fixed: by default SQLite reads all pending transitions each time. ?1 is the lane, ?2 the
-/// message to keep.
+/// O(digests, messages that stay, messages folded at once), independent of the backlog. Join order and indexes are fixed:
+/// by default SQLite reads all pending transitions each time. ?1 is the lane, ?2 the message to keep, ?3 how many.
 const FOLDABLE: &str = "
     WITH RECURSIVE stays (id) AS (
-        SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1
-            AND (version > 0 OR id = ?2 OR act_id IS NOT NULL OR fell_back_at IS NOT NULL)
+        SELECT id FROM message INDEXED BY message_live_stays
+        WHERE settled_at IS NULL AND lane = ?1 AND (version > 0 OR act_id IS NOT NULL OR fell_back_at IS NOT NULL)
+        UNION
+        SELECT id FROM message WHERE id = ?2 AND settled_at IS NULL AND lane = ?1
         UNION
         SELECT other.message_id FROM stays CROSS JOIN transition mine ON mine.message_id = stays.id
             CROSS JOIN transition other INDEXED BY transition_pending
             ON other.alert_id = mine.alert_id AND other.fate = 'pending' AND other.lane = ?1
     )
-    SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
-    WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.version = 0 AND m.state = 'queued' AND m.act_id IS NULL
-      AND m.fell_back_at IS NULL
-      AND m.id NOT IN (SELECT id FROM stays)
-    ORDER BY m.digest DESC, m.id LIMIT ?3";
+    SELECT * FROM (
+        SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m INDEXED BY message_live_digests
+        WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.digest = 1 AND m.version = 0 AND m.state = 'queued'
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+        ORDER BY m.id LIMIT ?3)
+    UNION ALL
+    SELECT * FROM (
+        SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m INDEXED BY message_live
+        WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.digest = 0 AND m.version = 0 AND m.state = 'queued'
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+        ORDER BY m.id LIMIT ?3)";
 
 /// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "
@@ -158,8 +166,37 @@ mod tests {
         let foldable = plan(FOLDABLE);
         assert!(foldable.iter().any(|step| step.contains("other USING INDEX transition_pending")), "{foldable:#?}");
         assert!(!foldable.iter().any(|step| step.contains("AUTOMATIC")), "{foldable:#?}");
+        assert!(!foldable.iter().any(|step| step.contains("TEMP B-TREE")), "sorted: {foldable:#?}");
         let (relink, settle) = (plan(RELINK), plan(SETTLE));
         assert!(relink.iter().any(|step| step.contains("INDEX transition_message (message_id=?)")), "{relink:#?}");
         assert!(settle.iter().any(|step| step.contains("SEARCH message USING INTEGER PRIMARY KEY")), "{settle:#?}");
+    }
+
+    /// Steps of SQLite's machine for the facts of a fold in a lane with `waiting` messages, one of them claimed.
+    fn steps(waiting: u32) -> i32 {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in crate::store::migrate::SQLITE {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {waiting})
+                 INSERT INTO message (id, notification_id, receiver, lane, target, critical, thread, created_at, state,
+                                      version, digest)
+                 SELECT i, 1, 'ops', 'webhook/a', '{{}}', 0, 1, i, 'queued', i = 7, i = 2000 FROM n"
+            ))
+            .unwrap();
+        let mut select = connection.prepare(FOLDABLE).unwrap();
+        let rows = select.query_map(params!["webhook/a", 3, FOLDED_AT_ONCE], |row| row.get::<_, i64>(0)).unwrap();
+        let found: Vec<i64> = rows.collect::<Result<_, _>>().unwrap();
+        assert_eq!((found[0], found[1], found[3], found[6]), (2000, 1, 4, 8), "the digest, then the oldest");
+        assert_eq!(found.len(), FOLDED_AT_ONCE as usize + 1);
+        select.get_status(rusqlite::StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn what_can_be_folded_is_found_independently_of_the_backlog() {
+        let (few, many) = (steps(2_500), steps(40_000));
+        assert!(many <= few + few / 10, "{few} steps with 2,500 messages, {many} with 40,000");
     }
 }

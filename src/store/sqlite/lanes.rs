@@ -51,11 +51,13 @@ pub(super) const WAITING: &str = "
                         ORDER BY id LIMIT ?4))
     ORDER BY id";
 
-/// Number of foldable messages of a lane.
+/// Number of foldable messages of a lane, at most 1,000: more decide nothing.
 pub(super) const FRESH: &str = "
-    SELECT count(*) FROM message
-    WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL
-      AND fell_back_at IS NULL";
+    SELECT count(*) FROM (
+        SELECT 1 FROM message
+        WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL
+          AND fell_back_at IS NULL
+        LIMIT 1000) AS fresh";
 
 const QUEUED: &str = "
     SELECT m.id, m.receiver, m.lane, m.target, m.critical, m.digest, m.thread, m.state, m.epoch, m.revision,

@@ -121,12 +121,13 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
     let (server, figures) = (Arc::new(server), Figures::default());
     let refusals = Arc::new(Refusals::of(&server));
-    let gate = || Gate::new(server.clone(), refusals.clone(), figures.clone(), stop.clone());
+    // One for all listeners: guesses, replays, rates and what was refused are counted over all addresses.
+    let gate = Gate::new(server.clone(), refusals.clone(), figures, stop.clone());
     let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
     // Their connections share their places: the bounds hold for all of them together.
     let mut main = JoinSet::new();
     for (listener, areas) in doors.main {
-        main.spawn(door::serve(listener, None, router(gate(), areas), lobby.clone(), stop.clone()));
+        main.spawn(door::serve(listener, None, router(gate.clone(), areas), lobby.clone(), stop.clone()));
     }
     let main = main.join_all();
     let tls = async {
@@ -134,13 +135,13 @@ pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
             let acceptor = tls::acceptor(server.setup.clone());
             let areas = server.setup.now().config.listen_tls.as_ref().map(|tls| tls.areas.clone()).unwrap_or_default();
             let listener = Listener::Tcp(listener);
-            door::serve(listener, Some(acceptor), router(gate(), areas), lobby.clone(), stop.clone()).await;
+            door::serve(listener, Some(acceptor), router(gate.clone(), areas), lobby.clone(), stop.clone()).await;
         }
     };
     let monitoring = async {
         if let Some(listener) = doors.monitoring {
             let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
-            door::serve(Listener::Tcp(listener), None, watched().with_state(gate()), lobby, stop.clone()).await;
+            door::serve(Listener::Tcp(listener), None, watched().with_state(gate.clone()), lobby, stop.clone()).await;
         }
     };
     let served = async { tokio::join!(main, tls, monitoring) };

@@ -187,6 +187,8 @@ pub(crate) struct Gate {
     starts: Arc<short::Misses>,
     /// Held while a file of the configuration is saved.
     saving: Arc<tokio::sync::Mutex<()>>,
+    /// Trials of templates run one at a time: each may take seconds of a processor.
+    previews: Arc<Semaphore>,
     /// Passwords that are tried.
     guesses: Arc<console::Guesses>,
     /// Who asked for short links that do not exist.
@@ -279,6 +281,7 @@ impl Gate {
             starts: Arc::default(),
             guesses: Arc::default(),
             saving: Arc::default(),
+            previews: Arc::new(Semaphore::new(1)),
             misses: Arc::default(),
             since,
         }

@@ -178,7 +178,9 @@ pub(super) async fn try_mapping(State(gate): State<Gate>, request: Request) -> R
     let taken = explained.as_ref().is_some_and(|explained| names.contains(&explained.by));
     let mut said = if taken { (true, console::MAPPING_READS) } else { (false, console::MAPPING_PASSES) };
     let mut status = StatusCode::OK;
-    if field("do") == "save" && taken {
+    if field("do") == "save" && !guest.is_fresh(&gate) {
+        (said, status) = ((false, console::SIGN_IN_AGAIN), StatusCode::FORBIDDEN);
+    } else if field("do") == "save" && taken {
         (said, status) = keep(&gate, &guest, &config, &mut draft, &names).await;
     }
     let others = read!(gate, guest, others(&gate, &kept).await);

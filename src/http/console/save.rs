@@ -93,7 +93,8 @@ pub(super) fn mark_of(path: &Path) -> Result<String, Unsaved> {
     Ok(mark(text_of(path)?.as_deref()))
 }
 
-/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again.
+/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again. A visitor who leaves
+/// meanwhile interrupts nothing: the file is checked, or put back, all the same.
 pub(super) async fn save(
     gate: &Gate,
     guest: &Guest,
@@ -102,38 +103,48 @@ pub(super) async fn save(
     text: String,
     seen: String,
 ) -> Result<(), Unsaved> {
-    let _one = gate.saving.lock().await;
-    let (at, kept) = (path.clone(), text);
+    let (gate, person, address) = (gate.clone(), guest.session.person.clone(), guest.session.address.clone());
+    let work = tokio::spawn(async move {
+        let _one = gate.saving.lock().await;
+        kept(&gate, &path, text, seen).await?;
+        info!(path = %path.display(), person, "A file was saved in the console.");
+        let step = Step {
+            at: gate.server.clock.now(),
+            person,
+            what: what.step().to_owned(),
+            way: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            address,
+        };
+        if let Err(error) = gate.server.store.leave(step).await {
+            warn!(%error, "That a file was saved is not in the trail.");
+        }
+        Ok(())
+    });
+    work.await.unwrap_or_else(|error| Err(Unsaved::System(error.to_string())))
+}
+
+async fn kept(gate: &Gate, path: &Path, text: String, seen: String) -> Result<(), Unsaved> {
+    let at = path.to_owned();
     let system = |error: std::io::Error| Unsaved::System(error.to_string());
     let old = blocking(move || {
         let old = text_of(&at)?;
         if mark(old.as_deref()) != seen {
             return Err(Unsaved::Changed);
         }
-        write(&at, &kept, old.as_deref()).map_err(system)?;
+        write(&at, &text, old.as_deref()).map_err(system)?;
         Ok(old)
     })
     .await?;
-    let answer = reloaded(gate).await;
-    let refused = answer.map(|answer| answer.error).filter(|error| !error.is_empty());
-    if let Some(why) = refused {
-        let at = path.clone();
-        blocking(move || back(&at, old.as_deref()).map_err(system)).await?;
-        reloaded(gate).await;
-        return Err(Unsaved::Reload(why));
-    }
-    info!(path = %path.display(), person = guest.session.person, "A file was saved in the console.");
-    let step = Step {
-        at: gate.server.clock.now(),
-        person: guest.session.person.clone(),
-        what: what.step().to_owned(),
-        way: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        address: guest.session.address.clone(),
+    // Without an answer the process is ending: what was not checked must not meet the next start.
+    let wrong = match reloaded(gate).await {
+        Some(answer) if answer.error.is_empty() => return Ok(()),
+        Some(answer) => Unsaved::Reload(answer.error),
+        None => Unsaved::System("the gateway is stopping".to_owned()),
     };
-    if let Err(error) = gate.server.store.leave(step).await {
-        warn!(%error, "That a file was saved is not in the trail.");
-    }
-    Ok(())
+    let at = path.to_owned();
+    blocking(move || back(&at, old.as_deref()).map_err(system)).await?;
+    reloaded(gate).await;
+    Err(wrong)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Unsaved> + Send + 'static) -> Result<T, Unsaved> {

@@ -117,7 +117,11 @@ pub(super) async fn change(State(gate): State<Gate>, Path(name): Path<String>, r
     if field("do") != "save" {
         return read!(gate, guest, show(&gate, &guest, draft, None, StatusCode::OK).await);
     }
-    let checked = check(&config, &draft).await;
+    if !guest.is_fresh(&gate) {
+        let said = Some((false, console::SIGN_IN_AGAIN));
+        return read!(gate, guest, show(&gate, &guest, draft, said, StatusCode::FORBIDDEN).await);
+    }
+    let checked = check(&gate, &config, &draft).await;
     if checked.is_some() {
         return read!(
             gate,
@@ -159,9 +163,11 @@ fn with(config: &Config, draft: &Draft) -> Vec<TemplateFile> {
 }
 
 /// The first thing that is wrong with it, wherever a sample leads.
-async fn check(config: &Arc<Config>, draft: &Draft) -> Option<TemplateProblem> {
+async fn check(gate: &Gate, config: &Arc<Config>, draft: &Draft) -> Option<TemplateProblem> {
     let (config, draft) = (config.clone(), draft.clone());
+    let place = gate.previews.clone().acquire_owned().await;
     let checked = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let files = with(&config, &draft);
         let new = files.last()?;
         let path = new.path.display().to_string();
@@ -170,7 +176,10 @@ async fn check(config: &Arc<Config>, draft: &Draft) -> Option<TemplateProblem> {
         let base = new.name.split('.').next().unwrap_or_default();
         of_it.or_else(|| templates.first_problem(base, &path))
     });
-    checked.await.ok().flatten()
+    let unfinished = |error: tokio::task::JoinError| {
+        Some(TemplateProblem { template: NEW.to_owned(), line: None, column: None, reason: error.to_string() })
+    };
+    checked.await.unwrap_or_else(unfinished)
 }
 
 async fn show(
@@ -181,7 +190,7 @@ async fn show(
     status: StatusCode,
 ) -> Result<Response, StoreError> {
     let config = gate.server.setup.now().config.clone();
-    let wrong = check(&config, &draft).await;
+    let wrong = check(gate, &config, &draft).await;
     let (notification, now) = if draft.from.trim().is_empty() {
         let all = samples();
         let sample = all.iter().find(|sample| sample.name == draft.sample).or(all.first());
@@ -216,7 +225,9 @@ async fn made(
     now: Timestamp,
 ) -> Option<Preview> {
     let (config, draft, clock) = (config.clone(), draft.clone(), gate.server.clock.clone());
+    let place = gate.previews.clone().acquire_owned().await;
     let made = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let (templates, _) = Templates::compile(&with(&config, &draft));
         let setup = deliver::Setup { templates, ..deliver::Setup::new(config, None, &clock).ok()? };
         let writer = Writer::new().ok()?;

@@ -27,6 +27,8 @@ const RECURSION: usize = 120;
 const SOURCE_BYTES: usize = 64 * 1024;
 /// Bytes that a run may print; the largest message that WeCom accepts has 4096.
 const OUTPUT_BYTES: usize = 64 * 1024;
+/// Items of a list that a function prints.
+const ITEMS: usize = 1_000;
 /// Bytes of a list or map that is printed directly; four times what a message can hold.
 const LIST_BYTES: usize = 16 * 1024;
 
@@ -414,8 +416,8 @@ fn add_markup(environment: &mut Environment<'static>, dialect: Dialect) {
         }))
     });
     environment
-        .add_function("table", move |columns: Vec<Value>, rows: Vec<Vec<Value>>| table(&columns, &rows, dialect));
-    environment.add_function("fenced", move |lines: Vec<Value>| fenced(&lines, dialect));
+        .add_function("table", move |columns: Value, rows: Value| table(&items(&columns)?, &items(&rows)?, dialect));
+    environment.add_function("fenced", move |lines: Value| fenced(&items(&lines)?, dialect));
     environment.add_filter("cut", |text: &str, length: usize| super::fit::cut_chars(text, length).into_owned());
     environment.add_filter("one_line", |text: &str| neutral::one_line(text));
 }
@@ -435,6 +437,13 @@ fn link(text: &Value, url: &str, dialect: Dialect, tags: bool) -> Result<Value, 
     }))
 }
 
+/// The items of a list; more than a message could hold are an error. A list may be a hundred million times the same, for
+/// which nothing was charged so far.
+fn items(list: &Value) -> Result<Vec<Value>, Error> {
+    let items: Vec<Value> = list.try_iter()?.take(ITEMS + 1).collect();
+    if items.len() > ITEMS { Err(too_much(LIST_BYTES)) } else { Ok(items) }
+}
+
 /// Lines of a log: as a block of code in the second edition of markdown, elsewhere as they are.
 fn fenced(lines: &[Value], dialect: Dialect) -> Result<Value, Error> {
     let mut lines = lines.iter().map(|line| printed(line, dialect)).collect::<Result<Vec<_>, _>>()?;
@@ -446,7 +455,7 @@ fn fenced(lines: &[Value], dialect: Dialect) -> Result<Value, Error> {
 }
 
 /// A table in the second edition of markdown; elsewhere a line for each row, without titles.
-fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Result<Value, Error> {
+fn table(columns: &[Value], rows: &[Value], dialect: Dialect) -> Result<Value, Error> {
     let v2 = dialect == Dialect::MarkdownV2;
     let line = |cells: &[Value]| -> Result<String, Error> {
         let cells = cells.iter().map(|cell| printed(cell, dialect)).collect::<Result<Vec<_>, _>>()?;
@@ -459,7 +468,7 @@ fn table(columns: &[Value], rows: &[Vec<Value>], dialect: Dialect) -> Result<Val
         lines.extend([String::new(), line(columns)?, format!("|{rule}")]);
     }
     for row in rows {
-        lines.push(line(row)?);
+        lines.push(line(&items(row)?)?);
     }
     if v2 {
         lines.push(String::new());

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, Serialize};
@@ -235,7 +235,7 @@ async fn change_silence(gate: &Gate, id: &str, request: Request, kind: Kind) -> 
         Err(answer) => return answer,
     };
     let changed = async {
-        let about = silenced(gate, &caller, id).await?;
+        let about = silenced(gate, &caller, id, kind).await?;
         let span = match kind {
             Kind::Extend => {
                 let moved: Moved =
@@ -250,12 +250,18 @@ async fn change_silence(gate: &Gate, id: &str, request: Request, kind: Kind) -> 
     once.answer(gate, &caller, done).await
 }
 
-/// The incident of a silence that is in force, if the caller may see it.
-async fn silenced(gate: &Gate, caller: &Caller, id: &str) -> Result<(About, ThreadId), Wrong> {
+/// The incident of a silence that is in force, if the caller may see it. Of several of one incident the newest is
+/// extended: another one is refused.
+async fn silenced(gate: &Gate, caller: &Caller, id: &str, kind: Kind) -> Result<(About, ThreadId), Wrong> {
     let (store, now) = (gate.server.store.for_people(), gate.server.clock.now());
     let id: i64 = id.parse().map_err(|_| Wrong::NotFound)?;
-    let found = store.silences(now).await?.into_iter().find(|known| known.act == id && known.until > now);
+    let known = store.silences(now).await?;
+    let in_force = || known.iter().filter(|known| known.until > now);
+    let found = in_force().find(|known| known.act == id);
     let thread = found.map(|found| found.thread).filter(|thread| thread.0 != 0).ok_or(Wrong::NotFound)?;
+    if matches!(kind, Kind::Extend) && in_force().any(|other| other.thread == thread && other.act > id) {
+        return Err(Wrong::Conflict("not_newest", words::NOT_NEWEST, words::NOT_NEWEST_DETAIL));
+    }
     let alerts = store.act_alerts(id).await?;
     let sees = caller.token.receivers.is_none() || alerts.iter().any(|alert| caller.sees(&alert.receiver));
     if sees { Ok((About::Thread(thread), thread)) } else { Err(Wrong::NotFound) }
@@ -434,6 +440,10 @@ impl Once {
         };
         let key = key.to_str().ok().filter(|key| is_key(key)).ok_or(Wrong::Body(words::KEY_ODD))?.to_owned();
         let mut digest = Sha256::new();
+        // Two methods on one address are two questions.
+        if parts.method != Method::POST {
+            digest.update(format!("{} ", parts.method));
+        }
         digest.update(format!("{}\n", caller.path));
         digest.update(&body);
         let hash: Hash = digest.finalize().into();

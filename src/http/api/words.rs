@@ -35,6 +35,9 @@ pub(super) const KEY_RUNNING: Words = words("同一个请求正在做", "the sam
 pub(super) const KEY_RUNNING_DETAIL: Words = words("稍后用同样的键再问", "ask again soon with the same key");
 pub(super) const KEY_ODD: Words =
     words("Idempotency-Key 是 1 到 64 个字母、数字、_、-", "Idempotency-Key is 1 to 64 letters, digits, `_` and `-`");
+pub(super) const NOT_NEWEST: Words = words("这条告警有更新的静默", "the incident has a newer silence");
+pub(super) const NOT_NEWEST_DETAIL: Words =
+    words("延长最新的那一个：见 GET /api/v1/silences", "extend the newest one: see GET /api/v1/silences");
 pub(super) const NOT_SETTLED: Words = words("还不能重发", "it cannot be sent again yet");
 pub(super) const VOID: Words = words("没有可做的", "there is nothing to do");
 pub(super) const LIMITED: Words = words("对同一件事做得太多", "too many acts on the same alert");

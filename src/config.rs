@@ -79,6 +79,8 @@ pub use peers::{
 pub use proof::{
     Algorithm, Authority, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor,
 };
+#[cfg(test)]
+pub(crate) use resolve::OWN;
 use resolve::{Resolver, Secrets, Surroundings};
 pub(crate) use secrets::gives_its_group;
 pub use taught::{ABOUT, TROUBLE};

@@ -101,6 +101,7 @@ impl<'a> Resolver<'a> {
         let listen_monitoring = self.listen_monitoring(file, &listen);
         let memory = self.memory(file.memory.as_ref());
         let external_url = self.url(file.external_url.as_ref(), "external_url");
+        self.check_base_path(file.external_url.as_ref());
         let database = self.database(file.database.as_ref());
         let lease = self.lease(file.lease.as_ref(), database.as_ref());
         let retention = self.retention(file);
@@ -489,6 +490,23 @@ impl<'a> Resolver<'a> {
         self.check_url(place, text, path, &["https", "http"]).then(|| text.trim_end_matches('/').to_owned())
     }
 
+    /// Below an address of its own wegraf would not know whether a proxy took the path away.
+    fn check_base_path(&mut self, url: Option<&At<String>>) {
+        let Some((place, text)) = placed(url) else { return };
+        let path = base_path(text);
+        let first = path.split('/').nth(1).unwrap_or_default();
+        if OWN.contains(&first) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`external_url` 的路径 /{first} 是 wegraf 自己的地址"),
+                    format!("/{first} in `external_url` is an address of wegraf itself"),
+                ),
+                ("换一个路径，例如 /wegraf", "take another path, such as /wegraf"),
+            );
+        }
+    }
+
     pub fn check_url(&mut self, place: Place, text: &str, path: &str, schemes: &[&str]) -> bool {
         let parsed = reqwest::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme()) && url.has_host());
         let plain = parsed.as_ref().is_some_and(|url| url.query().is_none() && url.fragment().is_none());
@@ -567,6 +585,39 @@ pub(super) fn placed<T>(at: Option<&At<T>>) -> Option<(Place, &T)> {
 fn shown(folder: &Path) -> String {
     if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
 }
+
+/// First parts of the paths of requests to wegraf.
+pub(crate) const OWN: [&str; 29] = [
+    "webhook",
+    "check_service",
+    "api",
+    "d",
+    "c",
+    "l",
+    "assets",
+    "login",
+    "now",
+    "i",
+    "m",
+    "silences",
+    "state",
+    "me",
+    "events",
+    "people",
+    "duty",
+    "noise",
+    "routes",
+    "senders",
+    "mappings",
+    "templates",
+    "search",
+    "audit",
+    "wecom",
+    "healthz",
+    "readyz",
+    "metrics",
+    "-",
+];
 
 /// The path of a URL that was checked, without a slash at its end.
 fn base_path(url: &str) -> String {

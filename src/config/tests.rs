@@ -267,6 +267,7 @@ const WRONG: &[Case] = &[
     ("upstreams: { g: { kind: alertmanager, url: 'http://user:canary@g' } }\n", &[(1, 44, "`upstreams.g.url` is not a full URL", "https://")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', basic: { username: 'a:b', password: canary } } }\n", &[(1, 75, "colon", "")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', ca_file: nowhere.pem } }\n", &[(1, 65, "`upstreams.g.ca_file`: cannot read nowhere.pem", "")]),
+    ("external_url: 'https://h.example.com/webhook'\n", &[(1, 15, "is an address of wegraf itself", "/wegraf")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', ignore_labels: [alertname] } }\n", &[(1, 72, "cannot hold `alertname`", "replica")]),
     ("upstreams: { g: { kind: alertmanager, url: 'http://g', sources: [am] } }\nsources: { amm: { bearer: canary } }\n",
         &[(1, 66, "there is no source `am` in sources", "`amm`")]),

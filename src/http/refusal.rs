@@ -254,7 +254,8 @@ impl Refusals {
 
 /// Hands on only requests of those whom an address serves; without `areas` it serves all.
 pub(super) async fn only(State(areas): State<Arc<Vec<Area>>>, request: Request, next: Next) -> Response {
-    if areas.is_empty() || Place::of(request.uri().path()).areas().iter().any(|area| areas.contains(area)) {
+    let place = Place::asked(request.method(), request.uri().path());
+    if areas.is_empty() || place.areas().iter().any(|area| areas.contains(area)) {
         return next.run(request).await;
     }
     StatusCode::NOT_FOUND.into_response()

@@ -11,6 +11,7 @@ use super::{Outcome, Why};
 use crate::config::Authority;
 
 /// `commonName`
+const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const CN: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// What a connection showed, and when that is judged.
@@ -33,7 +34,8 @@ pub(super) fn examine(authority: &Authority, shown: Option<&Shown>) -> Outcome {
     }
 }
 
-/// Is the certificate for this name: one of its alternative names, or the common name of its subject?
+/// Is the certificate for this name: one of its alternative names? Only without any of them the common name of its
+/// subject counts: authorities check the former, and some let the requester choose the latter.
 fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let alternative = ParsedCertificate::try_from(certificate)
         .ok()
@@ -42,8 +44,12 @@ fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     alternative || common_name(certificate).is_some_and(|common| common == name)
 }
 
+/// The common name of a certificate without alternative names.
 fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let parsed = x509_cert::Certificate::from_der(certificate.as_ref()).ok()?;
+    if parsed.tbs_certificate.extensions.iter().flatten().any(|extension| extension.extn_id == ALTERNATIVE_NAMES) {
+        return None;
+    }
     let mut parts = parsed.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
     let common = parts.find(|part| part.oid == CN)?;
     std::str::from_utf8(common.value.value()).ok().map(str::to_owned)

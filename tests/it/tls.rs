@@ -151,6 +151,11 @@ async fn a_client_certificate_proves_its_source_and_no_other_does() {
     for (about, identity, status) in [
         ("by an alternative name", Some(ours.issue("x", &["netdata.example.com"], 2100)), 200),
         ("by the common name", Some(ours.issue("netdata.example.com", &[], 2100)), 200),
+        (
+            "by the common name beside a name of another",
+            Some(ours.issue("netdata.example.com", &["mine.example.com"], 2100)),
+            401,
+        ),
         ("none", None, 401),
         ("of another authority", Some(other.issue("netdata.example.com", &["netdata.example.com"], 2100)), 401),
         ("for another name", Some(ours.issue("grafana", &["grafana.example.com"], 2100)), 401),

@@ -77,6 +77,8 @@ async fn log(State(gate): State<Gate>, request: Request) -> Response {
     let Ok(LogOrder { filter, seconds, by }) = serde_json::from_slice(&body) else { return unreadable() };
     if let Some(filter) = filter {
         let seconds = seconds.clamp(1, LONGEST_S);
+        // Before the change, which may hide it.
+        warn!(filter, seconds, by, "Another filter is to decide what is logged.");
         let change = match telemetry::change(&filter) {
             Ok(change) => change,
             Err(Unchanged::NoFilter(why)) => {
@@ -84,7 +86,6 @@ async fn log(State(gate): State<Gate>, request: Request) -> Response {
             }
             Err(Unchanged::NoLog) => return answer(StatusCode::CONFLICT, &words::NO_LOG.to_string()),
         };
-        warn!(filter, seconds, by, "Another filter decides what is logged.");
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             telemetry::usual(change);

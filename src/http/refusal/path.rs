@@ -1,5 +1,7 @@
 //! Paths as logs and metrics may show them: without tokens.
 
+use axum::http::Method;
+
 use crate::config::{Area, Config};
 use crate::http::dropin;
 use crate::proof;
@@ -62,6 +64,15 @@ impl Place {
             "healthz" | "readyz" | "metrics" | "-" => Self::Monitoring,
             _ if pushes(&rest) => Self::Push,
             _ => Self::Other,
+        }
+    }
+
+    /// The same for a request: senders push to the address at which programs list alerts.
+    pub fn asked(method: &Method, path: &str) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match Self::of(path) {
+            Self::Push if reads && path == "/api/v1/alerts" => Self::Api,
+            place => place,
         }
     }
 
@@ -138,6 +149,21 @@ mod tests {
                     receivers: { a-receiver-with-a-rather-long-name: { targets: [ { webhook: w } ] } }\n\
                     wecom: { webhooks: { w: { key: k } } }\n";
         Config::parse(text, std::path::Path::new("test.yaml")).expect("the test's configuration is right").0
+    }
+
+    #[test]
+    fn programs_list_alerts_where_senders_push_them() {
+        let areas = |method: Method, path: &str| Place::asked(&method, path).areas();
+        assert_eq!(areas(Method::GET, "/api/v1/alerts"), [Area::Api]);
+        assert_eq!(areas(Method::POST, "/api/v1/alerts"), [Area::Webhook]);
+        assert_eq!(areas(Method::GET, "/api/v2/alerts"), [Area::Webhook]);
+    }
+
+    #[test]
+    fn no_base_path_begins_like_an_address_of_our_own() {
+        for own in crate::config::OWN {
+            assert_ne!(Place::of(&format!("/{own}/v1")), Place::Other, "{own}");
+        }
     }
 
     #[test]

@@ -509,6 +509,15 @@ fn run(alerts: usize, seed: u64, templates: &Templates, template: Option<&str>) 
 #[test]
 fn hostile_alerts_neither_break_nor_bend_a_message() {
     let (templates, _) = Templates::compile(&[]);
+    if let Some(wrong) = run(300_000, 1, &templates, None) {
+        panic!("{wrong}");
+    }
+}
+
+#[test]
+#[ignore = "takes more than a minute on two cores: cargo test --lib a_million_hostile -- --ignored"]
+fn a_million_hostile_alerts_neither_break_nor_bend_a_message() {
+    let (templates, _) = Templates::compile(&[]);
     if let Some(wrong) = run(1_000_000, 1, &templates, None) {
         panic!("{wrong}");
     }

@@ -41,16 +41,20 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The writers' lock belongs to this database: the number is `wegraf` on a telephone keypad.
+    /// The writers' lock belongs to this database: the number is `wegraf` on a telephone keypad. Statements are not
+    /// compiled: the planner believes recursive ones to be expensive, and compiling them takes 200 ms, at each use, while
+    /// all writers wait.
     const fn begin(self) -> &'static str {
         match self {
-            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10s'",
+            Self::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off"
+            }
             Self::Write => {
-                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s';
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off;
                  SET LOCAL idle_in_transaction_session_timeout = '5s'"
             }
             Self::Ordered => {
-                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s';
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off;
                  SET LOCAL idle_in_transaction_session_timeout = '5s';
                  SELECT pg_advisory_xact_lock(934723, hashtext(current_schema()))"
             }
@@ -61,7 +65,9 @@ impl Kind {
 /// Begins a read whose statements the server ends early.
 fn bounded() -> String {
     let millis = PEOPLE.as_millis();
-    format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '{millis}ms'")
+    format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL statement_timeout = '{millis}ms'"
+    )
 }
 
 /// A transaction that was begun.

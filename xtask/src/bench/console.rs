@@ -23,8 +23,8 @@ use crate::load::{self, Until};
 
 /// People, groups and webhooks that receive.
 const SIZE: Size = Size { members: 4, chats: 0, webhooks: 6, pairs: 0 };
-/// Rules of each receiver.
-const RULES: u64 = 30;
+/// Rules of each receiver: fewer than the messages from which a lane folds.
+const RULES: u64 = 5;
 /// Messages of one alert.
 const OF_ONE: u64 = 5;
 /// Alerts that fire.
@@ -128,7 +128,9 @@ fn fill(database: &Database, rows: u64) -> anyhow::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "alerts begin at the machine's time, as a sender's do")]
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let step = DAYS * 86_400_000 / more.max(1);
-    let numbers = |to: u64| format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {to})");
+    let numbers = |to: u64| {
+        format!("WITH RECURSIVE n (i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < {to})")
+    };
     database.execute(&format!(
         "{} INSERT INTO alert (identity, receiver, source, name, labels, critical, status, starts_at, ends_at, thread,
                                notification_id, sender, told_at)
@@ -263,9 +265,9 @@ async fn looks(address: SocketAddr, database: &Database, cookie: &str) -> anyhow
     let message = i64::try_from(database.count("message WHERE true")?)? - 1000;
     let (_, list) = exchange(address, "GET", "/now", cookie).await?;
     let short = list
-        .split("href=\"/i/")
-        .nth(1)
-        .and_then(|rest| rest.split(['"', '?', '#']).next())
+        .split("i/")
+        .skip(1)
+        .find_map(|rest| rest.split(['"', '?', '#']).next().filter(|short| short.len() == 4))
         .context("nothing fires on /now")?
         .to_owned();
     let mut looks = Vec::new();

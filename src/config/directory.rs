@@ -24,7 +24,7 @@ impl Resolver<'_> {
         };
         let path = written.and_then(|directory| placed(directory.file.as_ref()));
         let owners = path.and_then(|(place, path)| {
-            self.beside::<file::Owners, _>(place, "directory.file", path, |this, owners| {
+            self.sibling::<file::Owners, _>(place, "directory.file", path, |this, owners| {
                 Some(this.owners(owners, file))
             })
         });

@@ -30,7 +30,7 @@ impl Resolver<'_> {
         let mut rotas = Rotas::default();
         for (name, place, path) in named.into_iter().flat_map(Named::iter) {
             self.name(place, name);
-            let rota = self.beside::<file::Rota, _>(place, "rotas", path, |this, rota| this.rota(rota, timezone));
+            let rota = self.sibling::<file::Rota, _>(place, "rotas", path, |this, rota| this.rota(rota, timezone));
             rotas.0.extend(rota.map(|rota| (name.to_owned(), rota)));
         }
         rotas

@@ -266,7 +266,7 @@ impl<'a> Resolver<'a> {
         for (place, pattern) in files.into_iter().flatten().filter_map(|pattern| placed(Some(pattern))) {
             for path in glob::expand(&self.folder, pattern) {
                 let path = path.strip_prefix(&self.folder).unwrap_or(&path).to_path_buf();
-                let read = self.beside::<Vec<At<Mapping>>, _>(place, "payload_files", &path, |this, mappings| {
+                let read = self.sibling::<Vec<At<Mapping>>, _>(place, "payload_files", &path, |this, mappings| {
                     Some(all(&this.found.file, mappings))
                 });
                 written.extend(read.unwrap_or_default());

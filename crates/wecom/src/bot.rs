@@ -5,12 +5,12 @@
 //! another. The owner decides which process may connect.
 
 mod body;
-mod desk;
 mod dial;
 mod event;
 mod frame;
 mod live;
 mod pace;
+mod questions;
 mod run;
 mod upload;
 
@@ -34,9 +34,9 @@ use crate::message::TemplateCard;
 use crate::outcome::{CallError, Failure, Outcome, Receipt, Secrets};
 use crate::text::Text;
 use crate::{Api, Network, NetworkError, Now};
-use desk::{Question, Ticket, no_answer, too_late};
 use dial::{Dialer, no_socket};
 use frame::Reply;
+use questions::{Question, Ticket, no_answer, too_late};
 use run::{Lines, Outlet, Runner};
 
 /// The address of WeCom's socket (page 101463).

@@ -14,9 +14,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::desk::{Question, no_answer, too_late};
 use super::dial::{no_socket, words};
 use super::frame::{self, Frame, PING, Reply};
+use super::questions::{Question, no_answer, too_late};
 use super::run::{Ended, Lines, Runner};
 use super::{BotEvent, BotState, event};
 use crate::Api;

@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Question;
 use super::dial::{Dialer, no_socket};
 use super::frame::{self, Reply};
 use super::live::Live;
+use super::questions::Question;
 use super::{BotEnd, BotEvent, BotPace, BotState};
 use crate::errcode::{self, Class};
 use crate::outcome::{Failure, Secrets};

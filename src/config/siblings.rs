@@ -1,4 +1,4 @@
-//! Further files of the configuration, beside it.
+//! Files that the configuration names: people, rotas, mappings. Relative paths start at its folder.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ const FILE_BYTES: u64 = 1 << 20;
 impl Resolver<'_> {
     /// The result of `resolve` for the YAML in the file at `path`, which is recorded as a part of the configuration.
     /// Mistakes in it have its own name and places.
-    pub(super) fn beside<T: for<'de> serde::Deserialize<'de>, R>(
+    pub(super) fn sibling<T: for<'de> serde::Deserialize<'de>, R>(
         &mut self,
         place: Place,
         key: &str,

@@ -25,6 +25,7 @@ use crate::metrics::{Metrics, Reloaded};
 use crate::room::Room;
 use crate::store::Store;
 use crate::time::Clock;
+use crate::traces::{self, Traces};
 use crate::watch::{self, Storage, Watch};
 
 /// How long sends in flight may take after SIGTERM before they are left to the next start as "unsure".
@@ -74,6 +75,7 @@ impl App {
         let links = Links::open(store.clone(), clock.clone()).await?;
         let fuse = Fuse::new(clock.clone());
         let metrics = Arc::new(Metrics::default());
+        let traces = Traces::new(config.clone(), metrics.clone());
         let intake = Intake {
             config: config.clone(),
             store: store.clone(),
@@ -81,6 +83,7 @@ impl App {
             room: room.clone(),
             metrics: metrics.clone(),
             fuse: fuse.clone(),
+            traces: traces.clone(),
         };
         let deliver = Deliver {
             setup: setup.clone(),
@@ -94,6 +97,7 @@ impl App {
             incidents: Arc::default(),
             metrics: metrics.clone(),
             fuse: fuse.clone(),
+            traces,
             looked: Arc::default(),
         };
         let own = setup.now();
@@ -297,6 +301,9 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         sent.cancelled().await;
         stop_bots.cancel();
     });
+    // Spans of the last sends are taken until all else has ended.
+    let stop_tracing = CancellationToken::new();
+    let tracing = tokio::spawn(traces::run(app.deliver().traces.clone(), stop_tracing.clone()));
     let (reloads, mut asked) = mpsc::channel::<Reload>(REQUESTS);
     let (reloading, stopped) = (app.clone(), stop_sending.clone());
     tasks.spawn(async move {
@@ -315,5 +322,9 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
         error!(%panic, "The delivery ended with a panic.");
     }
     app.store().close().await?;
+    stop_tracing.cancel();
+    if let Err(panic) = tracing.await {
+        error!(%panic, "The sending of traces ended with a panic.");
+    }
     Ok(())
 }

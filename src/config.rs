@@ -73,8 +73,8 @@ pub use masked::{Private, masked};
 pub use network::Network;
 pub use password::{Password, local_person};
 pub use peers::{
-    AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Upstream, UpstreamKind, Watchdog,
-    WeCom,
+    AppAccount, BotAccount, Callback, Credential, Heartbeat, Hook, Smtp, Source, Tls, Traces, Upstream, UpstreamKind,
+    Watchdog, WeCom,
 };
 pub use proof::{
     Algorithm, Authority, Carrier, Encoding, Envelope, Part, Proof, SignedTime, Signing, TimeUnit, Vendor,
@@ -132,6 +132,8 @@ pub struct Config {
     pub alarm: Option<String>,
     /// Called while wegraf is healthy.
     pub heartbeat: Option<Heartbeat>,
+    /// Where traces go.
+    pub traces: Option<Traces>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Arc<Receiver>>,
     /// Who is on duty when, by the names of rotas.

@@ -36,6 +36,7 @@ mod scene;
 mod settlement;
 mod setup;
 mod short;
+mod stages;
 pub mod verbatim;
 mod verdict;
 mod way;
@@ -62,6 +63,7 @@ use crate::room::{Part, Room};
 use crate::sockets::Sockets;
 use crate::store::{Queued, Store, StoreError};
 use crate::time::Clock;
+use crate::traces::{Stage, Traces};
 use crate::words::Words;
 pub use again::{Again, again, is_resend};
 pub use bypass::Bypass;
@@ -117,6 +119,8 @@ pub struct Deliver {
     pub metrics: Arc<Metrics>,
     /// What failures of the store are reported to.
     pub fuse: Fuse,
+    /// Where its stages are traced.
+    pub traces: Traces,
     /// How often delivery looked at its lanes: it looks each second at least.
     pub looked: Arc<AtomicU64>,
 }
@@ -247,7 +251,7 @@ impl Lanes {
             if let Command::End(until) = command {
                 return trace!(%lane, ?until, "A lane rests.");
             }
-            event = match self.carry_out(&mut drive, &worker, command).await {
+            event = match self.traced(&mut drive, &worker, command).await {
                 Ok(event) => event,
                 Err(StoreError::Lost { .. }) => Event::Lost,
                 Err(error) => {
@@ -258,6 +262,31 @@ impl Lanes {
                 }
             };
         }
+    }
+
+    /// Carries out a command, and traces it if it is a stage of a message's way.
+    async fn traced<'a>(
+        &'a self,
+        drive: &mut Drive<'a>,
+        worker: &Worker,
+        command: Command,
+    ) -> Result<Event, StoreError> {
+        let stage = match command {
+            Command::Write { .. } => Stage::Write,
+            Command::Claim(_) => Stage::Claim,
+            Command::Send => Stage::Send,
+            Command::Settle(_) => Stage::Settle,
+            _ => return self.carry_out(drive, worker, command).await,
+        };
+        let now = self.deliver.clock.now();
+        let begun = self.deliver.traces.begin(stage, now, now);
+        let event = self.carry_out(drive, worker, command).await;
+        if let Some(begun) = begun
+            && let Some((of, told)) = stages::told(worker, &event)
+        {
+            self.deliver.traces.end(begun, of, told);
+        }
+        event
     }
 
     async fn carry_out<'a>(

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
@@ -29,6 +29,7 @@ use crate::proof::{Replays, Seen, Unproven, Why};
 use crate::room::{Part, Room};
 use crate::store::Store;
 use crate::time::Clock;
+use crate::traces::Parent;
 use crate::watch::Storage;
 use body::{Standing, packing};
 use certificates::Vault;
@@ -378,11 +379,18 @@ impl Gate {
         let (body, received_at) = (asked.body.clone(), asked.received_at);
         let receivers = wanted.receivers(&setup.config, &source);
         let Wanted { receiver, called, .. } = wanted;
-        let call = Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at };
+        let parent = parent(&asked.parts.headers);
+        let call =
+            Call { source, door, receiver, receivers, called, content_type, body, packing, part, received_at, parent };
         let receipt = self.server.intake.admit(call).await?;
         if let Some(once) = once {
             self.replays.remember(&once, path, receipt.clone(), received_at);
         }
         Ok(receipt)
     }
+}
+
+/// The trace that a request belongs to.
+fn parent(headers: &HeaderMap) -> Option<Parent> {
+    Parent::read(headers.get("traceparent")?.to_str().ok()?)
 }

@@ -26,6 +26,7 @@ use crate::room::{NoRoom, Part, Room};
 use crate::store::related::{Meant, meant};
 use crate::store::{Admission, Admitted, Arrival, Recipient, Store, StoreError, TargetRow};
 use crate::time::Clock;
+use crate::traces::{Fact, Of, Parent, Stage, Told, Traces};
 use call::Planned;
 pub use call::{Call, Receipt, Refused};
 pub use called::Called;
@@ -53,6 +54,8 @@ pub struct Intake {
     pub metrics: Arc<Metrics>,
     /// Failures of the store are reported here.
     pub fuse: Fuse,
+    /// Where admissions are traced.
+    pub traces: Traces,
 }
 
 /// The origin of a notification.
@@ -117,6 +120,8 @@ pub struct Verbatim {
     pub received_at: Timestamp,
     /// The receivers, with the bytes for each target.
     pub deliveries: Vec<Recipient>,
+    /// The trace of the request.
+    pub parent: Option<Parent>,
 }
 
 impl Intake {
@@ -124,6 +129,7 @@ impl Intake {
     pub async fn admit(&self, mut call: Call) -> Result<Receipt, Refused> {
         let config = self.config.now();
         call.stays_in_scope(&config)?;
+        let parent = call.parent;
         let (body, packing) = (call.body.clone(), call.packing);
         let weight = aside(body.len() > LARGE_BODY, move || packing.weigh(&body)).await?;
         let _room = self.place(&call, &weight).await.map_err(Refused::NoRoom)?;
@@ -134,7 +140,7 @@ impl Intake {
         let ends = self.ends(&read.source, &read.notification).await.map_err(|error| self.refused(error))?;
         let Planned { origin, head, body, alerts, plan } = aside(large, move || read.planned(&config, &ends)).await;
         let (format, targets, warning) = (head.format, plan.targets(), plan.warning);
-        let admitted = self.keep(origin, head, body, plan.deliveries).await.map_err(Refused::Store)?;
+        let admitted = self.keep(origin, head, body, plan.deliveries, parent).await.map_err(Refused::Store)?;
         if let Some(warning) = &warning {
             warn!(%warning, "A notification was routed otherwise than its address says.");
         }
@@ -178,10 +184,10 @@ impl Intake {
 
     /// Stores a message that is passed on unchanged. Returns after the commit.
     pub async fn pass_on(&self, message: Verbatim) -> Result<Admitted, Refused> {
-        let Verbatim { source, format, body, content_type, received_at, deliveries } = message;
+        let Verbatim { source, format, body, content_type, received_at, deliveries, parent } = message;
         let head = Head { format, external_url: String::new(), group_key: String::new(), test: false };
         let body = Body { raw: body, content_type, received_at };
-        self.keep(Origin::Verbatim(source), head, body, deliveries).await.map_err(Refused::Store)
+        self.keep(Origin::Verbatim(source), head, body, deliveries, parent).await.map_err(Refused::Store)
     }
 
     /// Tells `receiver` of alerts of a stored notification again, each with its identity and the short id of its episode.
@@ -210,7 +216,7 @@ impl Intake {
         };
         let raw = ingest::relay(of, told.into_iter().map(|(.., alert)| alert).collect());
         let body = Body { raw, content_type: None, received_at: self.clock.now() };
-        Ok(self.keep(Origin::Relayed(source), head, body, deliveries).await?.messages > 0)
+        Ok(self.keep(Origin::Relayed(source), head, body, deliveries, None).await?.messages > 0)
     }
 
     /// Tells these targets of a fault of wegraf, or of its end.
@@ -226,7 +232,7 @@ impl Intake {
         let raw = ingest::relay(&fault, fault.alerts.clone());
         let body = Body { raw, content_type: None, received_at: self.clock.now() };
         let head = Head { format: RELAYED, ..Head::of(fault) };
-        self.keep(Origin::Own, head, body, deliveries).await.map(drop)
+        self.keep(Origin::Own, head, body, deliveries, None).await.map(drop)
     }
 
     /// Sends a notification to `receiver` as a trial; `body` is what it was read from.
@@ -235,7 +241,7 @@ impl Intake {
         let incoming = Incoming { source: &SourceId::Command, notification: &of, ends: &ends, called: &called };
         let plan = plan(&self.config.now(), incoming, Some(receiver));
         let body = Body { raw: body, content_type: None, received_at: self.clock.now() };
-        self.keep(Origin::Trial(receiver.to_owned()), Head::of(of), body, plan.deliveries).await.map(drop)
+        self.keep(Origin::Trial(receiver.to_owned()), Head::of(of), body, plan.deliveries, None).await.map(drop)
     }
 
     /// Makes a notification durable. No other function builds an admission.
@@ -245,7 +251,10 @@ impl Intake {
         head: Head,
         body: Body,
         deliveries: Vec<Recipient>,
+        parent: Option<Parent>,
     ) -> Result<Admitted, StoreError> {
+        let received_at = body.received_at;
+        let begun = self.traces.begin(Stage::Admit, received_at, self.clock.now());
         let outside = matches!(origin, Origin::Source { .. } | Origin::Verbatim(_));
         let (mut alive, mut stopped) = (None, None);
         let (source, path_receiver, push, test) = match origin {
@@ -263,7 +272,7 @@ impl Intake {
             Origin::Own => (SourceId::Wegraf, None, true, false),
             Origin::Trial(receiver) => (SourceId::Command, Some(receiver), false, true),
         };
-        let name = source.to_string();
+        let (name, format) = (source.to_string(), head.format);
         let admission = Admission {
             source,
             format: head.format,
@@ -282,8 +291,12 @@ impl Intake {
         };
         let admitted = self.store.admit(admission).await.inspect_err(|error| self.fuse.failed(error))?;
         if outside && admitted.unchanged > 0 {
-            let repeated = self.metrics.alerts_repeated.get_or_create(&OfSource { source: name });
+            let repeated = self.metrics.alerts_repeated.get_or_create(&OfSource { source: name.clone() });
             repeated.inc_by(admitted.unchanged as u64);
+        }
+        if let Some(begun) = begun {
+            let of = Of { notification: admitted.id, received_at };
+            self.traces.admitted(begun, of, parent, told(name, format, &admitted));
         }
         Ok(admitted)
     }
@@ -292,6 +305,18 @@ impl Intake {
         self.fuse.failed(&error);
         Refused::Store(error)
     }
+}
+
+/// The facts of an admission's span.
+fn told(source: String, format: Format, admitted: &Admitted) -> Told {
+    let facts = vec![
+        ("wegraf.source", Fact::Text(source)),
+        ("wegraf.format", Fact::Text(format.as_str().to_owned())),
+        ("wegraf.notification", Fact::Number(admitted.id)),
+        ("wegraf.messages", Fact::Number(i64::try_from(admitted.messages).unwrap_or(i64::MAX))),
+        ("wegraf.duplicate", Fact::Number(admitted.duplicate.into())),
+    ];
+    Told { facts, failed: None }
 }
 
 /// Targets as the store keeps them.

@@ -48,6 +48,7 @@ mod store;
 mod subject;
 mod telemetry;
 mod time;
+mod traces;
 mod upstream;
 mod watch;
 mod words;

@@ -91,6 +91,13 @@ pub struct Pictured {
     pub result: &'static str,
 }
 
+/// What became of spans. A closed set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Exported {
+    /// `sent`, `refused` or `dropped`.
+    pub result: &'static str,
+}
+
 /// How a call of an app's callback ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Called {
@@ -174,6 +181,8 @@ pub struct Metrics {
     pub reload_ok: Gauge,
     /// Unix seconds of the last accepted message.
     pub last_accepted: Gauge<i64, AtomicI64>,
+    /// Spans for the collector of traces.
+    pub spans: Family<Exported, Counter>,
 }
 
 impl Default for Metrics {
@@ -204,6 +213,7 @@ impl Default for Metrics {
             reloads: Family::default(),
             reload_ok: Gauge::default(),
             last_accepted: Gauge::default(),
+            spans: Family::default(),
         };
         metrics.reload_ok.set(1);
         // Present from the start, so that a rate can be computed before the first one.
@@ -214,6 +224,9 @@ impl Default for Metrics {
             drop(metrics.connections_closed.get_or_create(&Closed { listener: "main", reason }));
         }
         drop(metrics.pictures.get_or_create(&Pictured { result: "drawn" }));
+        for result in ["sent", "refused", "dropped"] {
+            drop(metrics.spans.get_or_create(&Exported { result }));
+        }
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
         drop(metrics.alerts_repeated.get_or_create(&OfSource { source: "anonymous".to_owned() }));
@@ -292,6 +305,7 @@ impl Metrics {
             "Unix time of the last message WeCom accepted",
             self.last_accepted.clone(),
         );
+        r.register("trace_spans", "Spans for the collector of traces, by what came of them", self.spans.clone());
     }
 
     /// Counts an act, or its end.

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::at::{At, Named};
 use super::file::{self, File, Secret};
 use super::resolve::{Resolver, placed, value};
-use super::{Heartbeat, Hook, Smtp, Tls, To};
+use super::{Heartbeat, Hook, Smtp, Tls, To, Traces};
 
 /// Submission (RFC 6409) and submission over TLS (RFC 8314).
 const PORTS: (u16, u16) = (587, 465);
 /// Recipients that every mail server takes at a time (RFC 5321 §4.5.3.1.8).
 const MOST_ADDRESSES: usize = 100;
+/// Headers that the protocol sets.
+const SET_BY_OTLP: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_LENGTH, HOST];
 const INTERVAL: Duration = Duration::from_mins(1);
 /// A shorter interval is noise; a longer one reveals an outage too late.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hours(1));
@@ -171,6 +174,46 @@ impl Resolver<'_> {
         let interval = self.duration(heartbeat.interval.as_ref(), "heartbeat.interval", INTERVALS.0..=INTERVALS.1);
         let url = self.secret_url(&heartbeat.url, "heartbeat.url", "https://hc.example.com/ping")?;
         Some(Heartbeat { url, interval: interval.unwrap_or(INTERVAL) })
+    }
+
+    pub(super) fn traces(&mut self, traces: Option<&file::Traces>) -> Option<Traces> {
+        let traces = traces?;
+        let mut headers = BTreeMap::new();
+        for (name, place, secret) in value(traces.headers.as_ref()).into_iter().flat_map(Named::iter) {
+            let fits = HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| !SET_BY_OTLP.contains(&name));
+            if !fits {
+                self.found.mistake(
+                    place,
+                    (format!("`traces.headers` 里不能有 `{name}`"), format!("`traces.headers` cannot have `{name}`")),
+                    ("写头的名字，例如 Authorization", "write the name of a header, for example Authorization"),
+                );
+                continue;
+            }
+            let path = format!("traces.headers.{name}");
+            let Some(value) = self.secret_at(place, secret, &path) else { continue };
+            if HeaderValue::from_str(value.expose_secret()).is_err() {
+                self.found.mistake(
+                    place,
+                    (format!("`{path}` 里有不可见字符"), format!("`{path}` holds invisible characters")),
+                    ("只写头的值，一行", "write the value of the header alone, on one line"),
+                );
+                continue;
+            }
+            headers.insert(name.to_owned(), value);
+        }
+        let sample = placed(traces.sample.as_ref());
+        if let Some((place, share)) = sample.filter(|(_, share)| !(0.0..=1.0).contains(*share)) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`traces.sample` 是 {share}，应在 0 到 1 之间"),
+                    format!("`traces.sample` is {share} and must be from 0 to 1"),
+                ),
+                ("1 是全部，0.1 是十分之一", "1 is all, 0.1 is a tenth"),
+            );
+        }
+        let otlp = self.secret_url(&traces.otlp, "traces.otlp", "http://127.0.0.1:4318")?;
+        Some(Traces { otlp, headers, sample: sample.map_or(1.0, |(_, share)| *share) })
     }
 
     pub(super) fn alarm(&mut self, file: &File) -> Option<String> {

@@ -22,7 +22,7 @@ pub(super) use console::Console;
 pub(super) use dropins::{AsWecom, Robot};
 pub(super) use duty::{Crew, Directory, Holiday, MayAct, Only, Owners, Rota, Step, Substitute};
 pub(super) use opening::Opening;
-pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Upstream, WeCom, Webhook};
+pub(super) use peers::{Alarm, App, Basic, Callback, Heartbeat, Hook, Smtp, Traces, Upstream, WeCom, Webhook};
 pub(super) use secret::Secret;
 pub(super) use sources::{ClientCert, Credentials, Hmac, KeyForm, Preset, Proof, Smn, Sns, Source, Watchdog};
 
@@ -130,6 +130,9 @@ pub(super) struct File {
     pub images: Option<At<Images>>,
     /// 自动画的图表。Charts that wegraf draws.
     pub charts: Option<At<Charts>>,
+    /// 把每条告警经过的每一步（收下、写、排、发、记）作为 trace 发给收集器。
+    /// Traces: each stage of an alert's way as a span, sent to a collector.
+    pub traces: Option<At<Traces>>,
 }
 
 /// 用 TLS 的地址。An address that speaks TLS.

@@ -23,7 +23,7 @@ const SHOWN: &str = " listen address paths ca trusted_proxies listen_monitoring 
     separator signed send_resolved repeat_interval fallback_after image parts continue mention_from object place hidden \
     ignore_labels within swallow for theme bars expression hosts act_links gone_after interval after template templates \
     read own_keys pass_through mention_all confirm agent_id org_id sources wecom parties tags labels name env file \
-    credential time_zone ";
+    credential time_zone sample ";
 /// Keys of addresses: of these scheme, host and port are shown.
 const ADDRESSES: &str = " external_url api_url bot_url oauth_url login_url from to peers ";
 /// Keys of people.
@@ -33,7 +33,7 @@ const PLAIN_URLS: &str = "upstreams";
 /// Keys above `header` where it is the name of one.
 const HEADER_NAMES: [&str; 2] = ["hmac", "proxy"];
 /// Keys above names that people choose for secrets: such a name may be one of the keys that are shown.
-const OF_SECRETS: [&str; 3] = ["tokens", "keys", "local"];
+const OF_SECRETS: [&str; 4] = ["tokens", "keys", "local", "headers"];
 const INDENT: &str = "  ";
 
 /// The configuration in `text`, in the folder `folder`, as YAML. What is not shown is replaced by what `hide` makes of it;

@@ -222,3 +222,14 @@ pub struct Heartbeat {
     /// The interval: at least every 10 s, at most every hour.
     pub interval: Duration,
 }
+
+/// Where traces go.
+#[derive(Debug)]
+pub struct Traces {
+    /// The collector's address, an http(s) URL; a secret because it may carry a credential.
+    pub otlp: SecretString,
+    /// Headers of each request, valid as such.
+    pub headers: BTreeMap<String, SecretString>,
+    /// The share of notifications that are traced, 0 to 1.
+    pub sample: f64,
+}

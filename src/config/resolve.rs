@@ -111,6 +111,7 @@ impl<'a> Resolver<'a> {
         let hooks = self.hooks(value(file.hooks.as_ref()));
         let alarm = self.alarm(file);
         let heartbeat = self.heartbeat(value(file.heartbeat.as_ref()));
+        let traces = self.traces(value(file.traces.as_ref()));
         let templates = self.templates(value(file.templates.as_ref()));
         let global = Global { language, timezone: timezone.clone(), templates: &templates };
         self.rotas = self.rotas(value(file.rotas.as_ref()), timezone.as_ref());
@@ -158,6 +159,7 @@ impl<'a> Resolver<'a> {
             hooks,
             alarm,
             heartbeat,
+            traces,
             receivers,
             rotas: self.rotas,
             directory,
@@ -327,10 +329,15 @@ impl<'a> Resolver<'a> {
 
     /// A secret, wherever it is; `path` names the key in reports.
     pub fn secret(&mut self, secret: &At<Secret>, path: &str) -> Option<SecretString> {
-        let (text, from): (String, (String, String)) = match secret.get()? {
+        self.secret_at(secret.place, secret.get()?, path)
+    }
+
+    /// The secret at this place of the file.
+    pub fn secret_at(&mut self, place: Place, secret: &Secret, path: &str) -> Option<SecretString> {
+        let (text, from): (String, (String, String)) = match secret {
             Secret::Plain(text) => {
-                self.plain.get_or_insert(secret.place);
-                self.taken_literally(secret.place, path, text.expose_secret());
+                self.plain.get_or_insert(place);
+                self.taken_literally(place, path, text.expose_secret());
                 (text.expose_secret().to_owned(), ("这里".to_owned(), "this place".to_owned()))
             }
             Secret::Env(name) => {
@@ -339,7 +346,7 @@ impl<'a> Resolver<'a> {
                         return Some(NO_SECRET.into());
                     }
                     self.found.mistake(
-                        secret.place,
+                        place,
                         (
                             format!("`{path}` 需要环境变量 {name}，但它没有设置"),
                             format!("`{path}` needs the environment variable {name}, which is not set"),
@@ -357,19 +364,19 @@ impl<'a> Resolver<'a> {
                 let file = self.folder.join(file);
                 match std::fs::read_to_string(&file) {
                     Ok(text) => {
-                        self.secret_file(secret.place, &file);
+                        self.secret_file(place, &file);
                         (text, (format!("文件 {}", file.display()), format!("the file {}", file.display())))
                     }
                     Err(_) if self.around.secrets == Secrets::Unneeded => return Some(NO_SECRET.into()),
                     Err(error) => {
-                        self.unreadable(secret.place, path, &file, &error);
+                        self.unreadable(place, path, &file, &error);
                         return None;
                     }
                 }
             }
-            Secret::Credential(name) => return self.given_by_systemd(secret.place, path, name),
+            Secret::Credential(name) => return self.given_by_systemd(place, path, name),
         };
-        self.whole(secret.place, path, &text, &from)
+        self.whole(place, path, &text, &from)
     }
 
     /// A secret that systemd gives the service when it starts (`LoadCredential=`).

@@ -250,6 +250,16 @@ impl Worker {
         }
     }
 
+    /// The message of the command that is being carried out, once it is written.
+    pub const fn queued(&self) -> Option<&Queued> {
+        match &self.phase {
+            Phase::Claiming(_, letter) => Some(&letter.queued),
+            Phase::Sending(_, flight) => Some(&flight.queued),
+            Phase::Settling(_, attempt) => Some(&attempt.flight.queued),
+            _ => None,
+        }
+    }
+
     /// The attempt that [`Command::Settle`] is about.
     pub const fn attempt(&self) -> Option<&Attempt> {
         match &self.phase {

@@ -11,6 +11,7 @@ use crate::ingest::{self, Door, Weight};
 use crate::names::SourceId;
 use crate::room::{NoRoom, Part};
 use crate::store::StoreError;
+use crate::traces::Parent;
 
 /// A call whose source is proven.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Call {
     pub part: Option<Part>,
     /// When it came.
     pub received_at: Timestamp,
+    /// The trace of the request.
+    pub parent: Option<Parent>,
 }
 
 /// The result of a call that was stored.

@@ -77,6 +77,7 @@ mod strange_bodies;
 mod support;
 mod templates;
 mod tls;
+mod traces;
 mod truth;
 mod witness_alertmanager;
 mod witness_api;

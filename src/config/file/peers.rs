@@ -181,6 +181,21 @@ pub(in crate::config) struct Heartbeat {
     pub interval: Option<At<String>>,
 }
 
+/// 用 OTLP（HTTP，protobuf）把 trace 发到哪里。Where traces go, by OTLP over HTTP with protobuf.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Traces {
+    /// 收集器的地址，例如 `http://127.0.0.1:4318`；不以 /v1/traces 结尾时自动加上。
+    /// The collector's address, for example `http://127.0.0.1:4318`; /v1/traces is added unless it ends so.
+    pub otlp: At<Secret>,
+    /// 每个请求带的 HTTP 头，例如令牌。HTTP headers of each request, for example a token.
+    pub headers: Option<At<Named<Secret>>>,
+    /// 多大一份通知留下 trace，0 到 1；请求带 traceparent 时听它的。
+    /// The share of notifications that are traced, 0 to 1; a request's `traceparent` decides for itself.
+    #[schemars(extend("default" = 1, "minimum" = 0, "maximum" = 1))]
+    pub sample: Option<At<f64>>,
+}
+
 /// wegraf 自己出问题时告诉谁。Who is told when wegraf itself has trouble.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

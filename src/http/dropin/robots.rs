@@ -26,8 +26,8 @@ use bytes::Bytes;
 
 use super::{Wanted, unconfigured};
 use crate::config::{Config, Robot};
-use crate::http::Gate;
 use crate::http::body::Standing;
+use crate::http::{Gate, parent};
 use crate::ingest::Door;
 use crate::intake::{Call, LARGE_BODY, Packing, Receipt, Refused, aside};
 use asked::Asked;
@@ -188,6 +188,7 @@ async fn take(gate: &Gate, robot: Robot, service: &Service, asked: &mut Asked, b
         packing: Packing::Plain,
         part: None,
         received_at: asked.now,
+        parent: parent(&asked.parts.headers),
     };
     // The body waits for its share of the memory again.
     drop(held);

@@ -22,9 +22,9 @@ use super::{peer, receivers_of, same, unconfigured, unknown_token};
 use crate::alert::{Format, Identity, Labels, Status, Timestamp};
 use crate::config::{Addressee, AsWecom, Config, Receiver};
 use crate::deliver::verbatim;
-use crate::http::Gate;
 use crate::http::body::Standing;
 use crate::http::refusal::{Cause, Refusal};
+use crate::http::{Gate, parent};
 use crate::ingest::Door;
 use crate::ingest::wecom::{Said, Wrong};
 use crate::intake::{Call, Called, Packing, Refused, Verbatim, recipient};
@@ -102,6 +102,7 @@ async fn said_by_webhook(gate: &Gate, parts: &Parts, body: Body, caller: &Caller
             called: mentioned(&said),
             part: None,
             received_at: caller.now,
+            parent: parent(&parts.headers),
         };
         // The body waits for its share of the memory again.
         drop(held);
@@ -207,6 +208,7 @@ impl Relay<'_> {
             content_type: content_type(self.headers),
             received_at: caller.now,
             deliveries,
+            parent: parent(self.headers),
         };
         gate.server.intake.pass_on(message).await.map_err(|refused| Reply::refused(&refused.into(), caller))
     }

@@ -17,9 +17,9 @@ use super::{Caller, Relay, configured, content_type, misread};
 use crate::alert::{Format, ThreadId};
 use crate::config::{Addressee, Config, Receiver, Target, To};
 use crate::deliver::{addressed, recall as take_back, recallable};
-use crate::http::Gate;
 use crate::http::body::Standing;
 use crate::http::dropin::{bare_receiver, receivers_of, unconfigured};
+use crate::http::{Gate, parent};
 use crate::ingest::Door;
 use crate::ingest::wecom::Said;
 use crate::intake::{Call, Called, Packing};
@@ -123,6 +123,7 @@ async fn read(
         called: Called::default(),
         part: None,
         received_at: caller.now,
+        parent: parent(&parts.headers),
     };
     let taken = gate.server.intake.admit(call).await.map_err(|refused| Reply::refused(&refused.into(), caller))?;
     Ok(Reply::with(&Sent { invaliduser: String::new(), msgid: msgid(taken.id) }))

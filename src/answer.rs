@@ -1,9 +1,9 @@
 //! Acts of people in WeCom: they acknowledge or silence an alert, ask for firing alerts and for the people on duty.
 //!
 //! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction
-//! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`job` decides, `silencing` carries out). `ask`
-//! parses texts; `escalation` tells further receivers if no user acknowledges. Messages about acts
-//! go through the outbox like all others.
+//! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`job` decides,
+//! `silencing` carries out). `ask` parses texts; `escalation` tells further receivers if no user acknowledges. Messages
+//! about acts go through the outbox like all others.
 //!
 //! [`Store::act`]: crate::store::Store::act
 

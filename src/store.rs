@@ -735,6 +735,6 @@ pub struct Token {
     pub token: SecretString,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// Counts the tokens of the app.
+    /// Greater for a newer token of the app; the client gives it.
     pub version: i64,
 }

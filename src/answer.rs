@@ -1,9 +1,9 @@
 //! Acts of people in WeCom: they acknowledge or silence an alert, ask for firing alerts and for the people on duty.
 //!
 //! A press, a text, a form of the page and a command all become one *act*: recorded in one transaction
-//! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`job` decides, `silencing` carries out). `ask`
-//! parses texts; `escalation` tells further receivers if no user acknowledges. Messages about acts
-//! go through the outbox like all others.
+//! ([`Store::act`]), answered at once, and completed afterwards where a step upstream is needed (`job` decides,
+//! `silencing` carries out). `ask` parses texts; `escalation` tells further receivers if no user acknowledges. Messages
+//! about acts go through the outbox like all others.
 //!
 //! [`Store::act`]: crate::store::Store::act
 
@@ -151,7 +151,7 @@ pub struct Wish {
     pub except_lane: Option<LaneKey>,
 }
 
-/// What acts are done with. Cheap to clone.
+/// The dependencies of acts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Acts {
     /// What the configuration gives them.
@@ -274,7 +274,7 @@ impl Acts {
             Some(doer) => self.names.of(None, &doer.by).await,
             None => String::new(),
         };
-        // Visitors of the page choose their own names.
+        // Visitors of the page choose their own names, so a name is untrusted text.
         let before = harmless(&before, conversation::channel(&actor.via), PERSON);
         let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
         // A text, unlike the page, did not show beforehand what the silence will hide.

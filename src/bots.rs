@@ -1,8 +1,9 @@
 //! The sockets of bots (智能机器人): each bot has one, held by one replica, because a newer one evicts the older
 //! (docs/reference/wecom.md#bot-frames). Events arrive through it (`talk`); messages are sent through it.
 //!
-//! The store leases each socket for a few seconds at a time (`seat` decides, `keeper` carries out): a replica that dies or cannot renew loses the
-//! lease, and another one connects. A holder stops by itself before another replica may start.
+//! The store leases each socket for a few seconds at a time (`seat` decides, `keeper` carries out): a replica that dies
+//! or cannot renew loses the lease, and another one connects. A holder stops by itself before another replica may
+//! start.
 
 mod keeper;
 #[cfg(test)]

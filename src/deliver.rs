@@ -89,9 +89,9 @@ const WORKERS: usize = 16;
 const BREATH: Duration = Duration::from_millis(5);
 /// The store is polled this often even without a wake-up, because a wake-up can get lost.
 const POLL: Duration = Duration::from_secs(1);
-/// After a failure of the store itself.
+/// Pause of a lane after a failure of the store itself.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
-/// After another process moved a message.
+/// Pause of a lane after another process or task changed its message.
 const LOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What delivery works with. Cheap to clone.

@@ -173,8 +173,8 @@ impl Store {
         }
     }
 
-    /// Leases a lane to this process; `None` if another replica holds it. Whatever a replica that lost the lane was
-    /// sending from it becomes unsure, and due.
+    /// Leases a lane to this process; `None` if another replica holds it. A message that the former holder was sending
+    /// becomes unsure, and due.
     pub async fn acquire(&self, lane: &LaneKey) -> Result<Option<Lease>, StoreError> {
         match self {
             Self::Sqlite(db) => db.acquire(lane).await,
@@ -198,7 +198,8 @@ impl Store {
         }
     }
 
-    /// The live messages of a lane, oldest first. O(messages returned + messages never claimed).
+    /// The live messages of a lane that [`VIEW`] selects, oldest first, and how many can be folded, counted to 1,000.
+    /// O(messages returned + messages counted).
     pub async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         match self {
             Self::Sqlite(db) => db.waiting(lane, now).await,
@@ -223,7 +224,7 @@ impl Store {
         }
     }
 
-    /// The alerts of a message by their last state: firing ones first, critical ones first among them.
+    /// The alerts of a message by their last state: resolved ones last, critical ones first among the others.
     pub async fn digest_page(&self, message: i64, skip: u32, take: u32) -> Result<Vec<DigestItem>, StoreError> {
         match self {
             Self::Sqlite(db) => db.digest_page(message, skip, take).await,
@@ -309,9 +310,9 @@ impl Store {
         }
     }
 
-    /// Folds all messages of a lane that were never claimed into one digest, except `keep` and those that share an
-    /// alert with a claimed message. A digest that already waits takes up the others. `None` if there are fewer than
-    /// two.
+    /// Folds the messages of a lane that were never claimed into one digest, the oldest 1,000 at once, except `keep`,
+    /// those about acts, those that a fallback tells, and those that share an alert with one that stays. A digest that
+    /// already waits takes up the others. `None` if there are fewer than two.
     pub async fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         match self {
             Self::Sqlite(db) => db.fold(lease, keep, now).await,
@@ -450,8 +451,8 @@ impl Store {
         }
     }
 
-    /// Does the stored data take so much room that [`Store::prune`] must delete young data as well? O(1) where the file
-    /// size already answers it, else reads every row.
+    /// Does the stored data take so much room that [`Store::prune`] must delete young data as well? O(1) with SQLite;
+    /// with PostgreSQL where the files of the tables are small enough, else it reads every row.
     pub async fn is_too_large(&self, bytes: u64) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(db) => db.is_too_large(bytes).await,
@@ -601,8 +602,8 @@ impl Store {
         }
     }
 
-    /// The firing alerts that the end of `identity` may mean: the alert itself, or those that share its title or its
-    /// event, if there are at most 200.
+    /// The firing alerts that the end of `identity` may mean: the alert itself, and those that share its title or its
+    /// event; of the rows of all receivers the oldest 200.
     pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, StoreError> {
         match self {
             Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,
@@ -664,7 +665,7 @@ impl Store {
     }
 
     /// Returns when this process has queued a message or closed a breaker since the last call, or another replica may
-    /// have. For one waiter. Hints of other replicas can get lost: look at the lanes from time to time all the same.
+    /// have. For one waiter. Hints of other replicas can get lost, so the caller must also poll.
     pub async fn woken(&self) {
         self.due().notified().await;
     }
@@ -734,6 +735,6 @@ pub struct Token {
     pub token: SecretString,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// Counts the tokens of the app.
+    /// Greater for a newer token of the app; the client gives it.
     pub version: i64,
 }

@@ -3,7 +3,8 @@
 //!
 //! `origin` finds the upstream of an alert, `matchers` makes the matchers of a silence, `body` writes requests and
 //! parses answers, `look` finds an alert in what was listed, `error` explains failures, `span` parses durations: all pure.
-//! `making` is the machine that makes a silence once, pure as well; `client` calls through `wire`, `series` and `grafana_rule` ask for rules and series there, and nothing here knows the store or WeCom.
+//! `making` is the machine that makes a silence once, pure as well; `client` calls through `wire`, `series` and
+//! `grafana_rule` ask for rules and series there, and nothing here knows the store or WeCom.
 
 mod body;
 mod client;

@@ -34,14 +34,14 @@ pub use ready::warnings;
 pub use storage::{Storage, is_low};
 use trouble::Facts;
 
-/// Interval of looking for faults: they must be reported within two minutes. A look counts the backlog: with a long one
-/// there are fewer looks, but never so few that a report is late.
+/// Interval of looking for faults: they must be reported within two minutes. A look counts the backlog (O(live
+/// messages)): the interval grows with its duration, up to the second value.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_LATEST: Duration = Duration::from_secs(30);
-/// Interval of looking for hosts to probe.
+/// Interval of looking for hosts to probe, and pause after a failed probe of one host.
 const PROBE: Duration = Duration::from_secs(1);
 const HOST_MS: i64 = 5_000;
-/// Interval of audits. An audit reads every transition: with a long record there are fewer.
+/// Interval of audits. An audit reads every transition: the interval grows with its duration.
 const AUDIT: Duration = Duration::from_mins(1);
 /// Expensive reads may take one part in this many of the time.
 const SHARE: u32 = 50;
@@ -124,7 +124,7 @@ impl Watching {
         }
     }
 
-    /// Checks the store's files, so that faults are logged, and refuses writes meanwhile.
+    /// Has the store check its files every second: it logs a fault and refuses writes until the files are back.
     async fn checks(&self) {
         loop {
             let _ = self.watch.store.check().await;
@@ -179,8 +179,8 @@ impl Watching {
         }
     }
 
-    /// Finds faults and updates the self-alerts accordingly. The error: the store takes no writes, so that nothing can
-    /// be told through it.
+    /// Finds faults and updates the self-alerts accordingly. An error means that the store failed, so that nothing
+    /// could be reported through it.
     async fn look(&self) -> Result<(), StoreError> {
         let store = &self.watch.store;
         let told = async {

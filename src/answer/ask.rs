@@ -1,5 +1,5 @@
-//! Parses texts to the app or the bot. Pure: Chinese and English words, in any order that a person types at three in
-//! the morning.
+//! Parses texts to the app or the bot: a command in Chinese or English first, then a short id and a duration in any
+//! order. Pure.
 
 use crate::alert::ThreadId;
 

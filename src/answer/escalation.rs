@@ -18,7 +18,7 @@ use crate::store::{ActAlert, Escalation, StoreError};
 
 /// Alerts in one round; in a storm the next round follows at once.
 const AT_ONCE: u32 = 200;
-/// A receiver that was told this recently is not told again.
+/// A receiver that was told of the alert more recently than this is not told again.
 const AGAIN: Duration = Duration::from_secs(30);
 /// A step that waits is asked about again after this time.
 const HELD_MS: i64 = 15_000;

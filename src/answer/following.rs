@@ -16,7 +16,7 @@ use crate::render::{self, Note};
 use crate::store::{About, ActAlert, ActKind, ActState, Listeners, NewAct, StoreError};
 use crate::upstream::Client;
 
-/// A receiver that was told this recently is not reminded.
+/// A receiver that was told of the alert more recently than this is not reminded.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Asks one upstream about its alerts, records the readings, and carries out the decisions. False if no peer answered.

@@ -182,7 +182,7 @@ impl Job {
             (Phase::Finding(errand, of, _), Event::Found(Ok(Some(made))))
             | (Phase::Doing(errand, of), Event::Made(Ok(made))) => self.done(errand, of, made),
             (Phase::Finding(errand, of, left), Event::Found(Ok(None))) => self.find_next(errand, of, left),
-            // One that cannot be asked does not keep the newest from being extended, which may be done twice.
+            // A silence that cannot be read does not keep the newest from being extended: then two may be extended.
             (Phase::Finding(errand, Some(of), left), Event::Found(Err(trouble)))
                 if trouble.gone || !left.is_empty() =>
             {

@@ -9,7 +9,7 @@ use crate::alert::ThreadId;
 use crate::engine::lapse::lapses;
 use crate::store::{About, ActAlert, ActKind, ActState, NewAct, StoreError};
 
-/// Alerts of a source in one round; more lapse with the next.
+/// Alerts of a source that one round reports; the next round reports the others.
 const AT_ONCE: u32 = 500;
 
 /// Reports alerts that have lapsed. A source that is silent as a whole is a fault, which `watch` reports.

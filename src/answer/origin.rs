@@ -8,7 +8,8 @@ use crate::ingest;
 use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
 
-/// Notifications read again for one act: a card is about one, a short id rarely about more.
+/// Notifications read again at most, the oldest first; alerts of others are left out. A card is about one notification,
+/// a short id rarely about more.
 const NOTIFICATIONS: usize = 20;
 
 /// The notifications of `alerts`, each with its alerts.

@@ -1,8 +1,8 @@
 //! Who may act on an alert, and who may see it.
 //!
 //! Without `may_act` the people who received it may: the members of a target, the members of an app's chat, those who
-//! write in the bot conversation that it went to. The members of a webhook's group are unknown: they act by the page of
-//! their message, and cannot query.
+//! write in the bot conversation that it went to, and elsewhere the one who wrote there last. The members of a
+//! webhook's group are unknown: they act by the page of their message, and cannot query.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ const RECEIVERS: usize = 50;
 /// Alerts of one owner that are searched.
 const OWNED: u32 = 1_000;
 
-/// Is the actor authorised? Visitors of the page are unidentified: they are only where every reader of the message is.
-/// If the alert is unknown the actor is authorised, and the act has no effect.
+/// Is the actor authorised? Visitors of the page are unauthenticated: only where anyone may act are they. If the alert
+/// is unknown the actor is authorised, and the act has no effect.
 pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: About) -> Result<bool, StoreError> {
-    // Of the API, what a token may do and see was looked at before.
+    // The scopes and receivers of an API token were checked before.
     if matches!(actor.via, Via::Command | Via::Api(_)) {
         return Ok(true);
     }
@@ -205,7 +205,7 @@ impl<'a> Eyes<'a> {
         if self.acts.members.reached(target, member).await {
             return Ok(true);
         }
-        // A bot only learns who writes in a group, not who its members are.
+        // A bot does not learn the members of a group; the record has who wrote there last.
         let To::Bot { bot, chat } = &target.to else { return Ok(false) };
         let heard = self.acts.store.conversations().await?;
         let spoke = |known: &crate::store::Conversation| known.user.eq_ignore_ascii_case(&self.actor.id);

@@ -22,7 +22,8 @@ pub(super) const OPEN: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_mins(1);
 /// Alert names that are asked for by name; more of them, and everything is listed.
 const NAMES: usize = 8;
-/// A reading of the same state is recorded again after this time: the step of an escalation accepts one of a minute.
+/// A reading of the same state is recorded again after this time: a step of an escalation accepts a reading that is at
+/// most a minute old.
 const NOTED_MS: i64 = 10_000;
 
 /// Three looks fit into the time after which an absent alert is over.
@@ -111,7 +112,7 @@ impl Row {
         self.before.map(|before| (&self.kept.state, before.seen_at))
     }
 
-    /// Was it read within the last `ms`, and not only found to be this upstream's?
+    /// Was its state read within the last `ms`? That only its upstream was found does not count.
     pub fn is_younger(&self, ms: i64, now: Timestamp) -> bool {
         self.kept.state != State::Unknown && self.read_within(ms, now)
     }

@@ -171,7 +171,7 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
             follow(acts, setup, upstream, rows, STEP_PATIENCE).await?;
         }
     }
-    // As it stands now, what was read before included.
+    // Read again: the answers were recorded, and fresh readings of earlier rounds count as well.
     let rows = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted);
     let rows = rows.map(|one| Row::of(one, &setup.config));
     let asked = rows.filter(|row| !row.upstream.is_empty());

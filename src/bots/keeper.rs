@@ -19,7 +19,7 @@ use crate::words::Words;
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Delay before a bot that is not connected is reported: a short absence does not matter.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A wait without a limit.
+/// Stands for a wait without a limit.
 const LONG: Duration = Duration::from_hours(1);
 /// Events waiting to be processed.
 const WAITING: usize = 1_000;

@@ -88,8 +88,9 @@ pub(super) struct Seat(Phase);
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Idle,
-    /// The time since which this command is outstanding.
+    /// Since when the answer is awaited: a lease counts from its request.
     Asking(Instant),
+    /// The lease is sure to be ours since then.
     Opening(Instant),
     /// The lease is sure to be ours since then.
     Sitting(Instant),
@@ -103,16 +104,19 @@ enum Phase {
     Closing(Instant),
     /// Evicted while the lease was ours: if it still is, then by another program.
     Judging,
-    /// What follows the wait: rest (true), or another request for the lease.
     Leaving,
+    /// `evicted`: by another program, which is reported next; otherwise the lease is requested again.
     Draining {
         evicted: bool,
     },
     Reporting,
-    /// Keeps the other replicas away, too, until then.
+    /// Until then the bot is left to the other program, and the lease is renewed, so that no replica connects either.
     Resting(Instant),
+    /// The lease is being renewed during the rest.
     Keeping(Instant),
+    /// Waits before the next request for the lease.
     Pausing,
+    /// Gives the lease back before the end.
     Last,
 }
 

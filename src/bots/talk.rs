@@ -20,7 +20,7 @@ use crate::store::{ActState, Conversation, StoreError, TargetRow};
 
 /// Events that are processed concurrently.
 const AT_ONCE: u32 = 32;
-/// Events whose repetition is recognised: WeCom repeats one soon or never.
+/// Newest events whose repetition is recognised; WeCom repeats an event soon or not at all.
 const KNOWN: usize = 1_000;
 /// WeCom accepts an answer to a press for 5 s; the result of a step upstream may take longer and is told by a message.
 const PRESS: Duration = Duration::from_millis(3_500);

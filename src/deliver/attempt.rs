@@ -104,7 +104,8 @@ impl Lanes {
         } else if state == State::Dead {
             metrics.dead_letters.inc();
         }
-        // A failed recipient is always reported: without a fallback, to the operator.
+        // Recipients that were not reached are reported to the operator where no fallback is told. A later part that
+        // was refused leaves the message sent, and is only logged.
         let (kind, detail) = match verdict {
             _ if told_instead => return,
             Verdict::AcceptedInPart { missed, .. } => {

@@ -16,9 +16,9 @@ use tracing::warn;
 
 use crate::alert::Timestamp;
 
-/// Departments change daily; WeCom asks callers not to read the directory all the time.
+/// How long a list is used: departments change daily, and WeCom asks callers not to read the directory all the time.
 const KNOWN_FOR_MS: i64 = 3_600_000;
-/// A missing permission is granted by a person, who then wants to see the effect.
+/// How long a failed look-up is not repeated: a person who grants the missing permission wants to see the effect soon.
 const FAILED_FOR_MS: i64 = 600_000;
 /// Longest wait for one message. A prompt alert is worth more than an exact count.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -90,7 +90,7 @@ struct List {
 #[derive(Debug, Clone)]
 struct Flight {
     began: Instant,
-    /// Closes however the look-up ends.
+    /// Closes at the end of the look-up, also after a panic.
     ended: watch::Receiver<()>,
 }
 

@@ -17,7 +17,7 @@ const PROBE_LATER_MS: i64 = 300_000;
 const SOON: u32 = 10;
 /// Longest wait after repeated hits of a limit: the hour of the hourly limit.
 const LIMIT_MS: i64 = 3_600_000;
-/// Between two probes of a host that does not answer.
+/// Interval of probes of a host that does not answer.
 const HOST_MS: i64 = 5_000;
 
 /// The scopes of breakers on one way.

@@ -11,11 +11,12 @@ use crate::store::{BreakerChange, LaneHead};
 /// Lanes without messages whose rhythm is remembered. Clients of the WeCom API choose lanes freely, so it needs a
 /// bound.
 const RHYTHMS: usize = 10_000;
-/// A lane that must wait (for its budget, a breaker, a retry) is still looked at this often: what arrives meanwhile may
-/// be critical, or must be folded.
+/// Poll interval of a lane that must wait (for its budget, a breaker, a retry): a critical message may arrive, or the
+/// backlog may need folding.
 pub const GLANCE_MS: i64 = 250;
 
-/// The state that workers share. Losing it costs a claim that has to wait, or a few calls to a host that is away.
+/// The state that workers share. After a restart it is learnt again from a refused claim for each lane, and from three
+/// calls to a host that is away.
 #[derive(Debug, Default)]
 pub struct Health {
     /// When each lane may do what. For lanes without messages at most [`RHYTHMS`] are kept.

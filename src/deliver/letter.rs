@@ -34,7 +34,7 @@ use crate::words::{Language, told, words};
 /// WeCom drops a request equal to one it got within this time (page 90236: at most 4 h). Never longer than until the
 /// next reminder, whose bytes may be equal.
 const DUPLICATE_CHECK: Duration = Duration::from_hours(4);
-/// Bytes that certainly never left are written anew after this long: they show minutes.
+/// Bytes that certainly were not sent are written anew after this long: the times in them are exact to a minute.
 const OUTDATED_MS: i64 = 60_000;
 /// A message that leaves later than this after its news says so.
 const LATE_MS: i64 = 5 * 60_000;
@@ -237,7 +237,7 @@ impl Writer {
             None => self.bodies(&setup.config, &aimed, &written.contents, &envelope)?,
         };
         if let Some(scene) = scene.filter(|_| written.face == card::BUTTONS && parts.len() > written.contents.len()) {
-            // That many people get several messages, each of which would be a card with a code of its own.
+            // More people than one request may address get several messages: each would be a card with its own code.
             let notice = Box::pin(self.letter(scene, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
             let parts = self.bodies(&setup.config, &aimed, &written.contents, &envelope)?;
@@ -500,7 +500,7 @@ async fn about_act(
 ) -> Result<Written, StoreError> {
     let naming = Naming::AllBut(Vec::new());
     let news = deliver.store.act_news(queued.message).await?;
-    // What wegraf itself found out is nothing that a card shows.
+    // A card shows acts of people only, not what wegraf observed.
     let own = news.as_ref().is_some_and(|news| matches!(news.kind, ActKind::Forget | ActKind::Hide));
     if shape == Shape::Whole
         && !own
@@ -546,8 +546,8 @@ fn plainer(target: &Target) -> Target {
     Target { face: Face::Text, image: false, parts: 1, ..target.clone() }
 }
 
-/// Are the ages and times in bytes that certainly never left those of another minute? Uploaded files and changes of
-/// cards stay as they are: they say no time.
+/// Must bytes that certainly were not sent be written anew, because the times in them are of another minute? Uploaded
+/// files and updates of cards stay as they are: they show no time.
 fn is_outdated(frozen: &Frozen, now: Timestamp) -> bool {
     let stays = frozen.face == verbatim::FILE || frozen.face == card::UPDATE || frozen.next_part > 0;
     frozen.unsent_since.is_some_and(|tried| !stays && now.millis_since(tried) >= OUTDATED_MS)

@@ -13,14 +13,14 @@ use crate::config::{Config, Target, To};
 use crate::live::Live;
 use crate::time::Clock;
 
-/// Names rarely change.
+/// How long a name is used: names rarely change.
 const KNOWN_FOR_MS: i64 = 24 * 3_600_000;
-/// A name that cannot be read now may be readable later: since 2022 an app sees names only if an administrator allows
-/// it.
+/// How long a name that could not be read is not asked for again: since 2022 an app sees names only if an administrator
+/// allows it, which may happen later.
 const UNKNOWN_FOR_MS: i64 = 3_600_000;
-/// A name is not worth a longer wait.
+/// Longest wait for a name; then the userid stands in for it.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Names that are cached; more people never press buttons.
+/// Names that are cached; beyond it all are dropped and asked for again.
 const MOST: usize = 10_000;
 
 /// A person, by corp and userid in lower case.

@@ -17,7 +17,7 @@ use crate::sockets::Sockets;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
 const PICTURE_BYTES: usize = 2 << 20;
-/// A picture may be missing; the alert must not be late.
+/// Deadline of a download: the alert goes without its picture rather than late.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The same for WeCom's part: 2 MB at 3 Mbit/s.
 const UPLOAD: Duration = Duration::from_secs(5);

@@ -15,7 +15,7 @@ const UNKNOWN: u32 = 5;
 pub struct Tries {
     /// Attempts so far, the one that ended included.
     pub attempts: u32,
-    /// How long ago its notification was received, in milliseconds.
+    /// How long ago it was queued, in milliseconds; of a digest, the oldest message that it holds.
     pub age_ms: i64,
     /// It was already reduced to plain text.
     pub plain: bool,

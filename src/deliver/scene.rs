@@ -23,13 +23,13 @@ use crate::store::{DeliveryFilter, Queued};
 
 /// A debug build draws that many times slower.
 const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
-/// How long a message waits for a picture that is to follow it: of a critical alert, of others.
+/// How long a message waits for the picture that follows it: of a critical alert, of others.
 const DRAWN: [Duration; 2] = [Duration::from_secs(PATIENCE), Duration::from_secs(2 * PATIENCE)];
 /// How long it waits for the course in words.
 const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
 /// Messages among which the one before a reminder is looked for.
 const BEFORE: usize = 10;
-/// A picture of what happened longer ago is no news.
+/// A message that is older gets no picture: what it would show is past.
 const OLD_MS: i64 = 5 * 60_000;
 
 /// What became of the second message.

@@ -27,7 +27,7 @@ use crate::store::{Claim, Claimed, Folded, Lease, Queued, Settlement, Spent, Tak
 const SIMPLER: u8 = 2;
 /// An app without a callback cannot send cards with buttons (page 90248).
 const NO_CALLBACK: i64 = 43012;
-/// How long a message waits whose app, webhook or list of people is missing from the configuration.
+/// Pause before a message is tried again whose app, webhook or list of people is missing from the configuration.
 const REPAIR_MS: i64 = 60_000;
 
 /// The time of an event and a random number in [0, 1).
@@ -120,7 +120,7 @@ pub enum Command {
 pub struct Worker {
     lane: LaneKey,
     lease: Option<Lease>,
-    /// Messages that must wait for an older one of the lane, until a message of it is gone.
+    /// Messages that must wait for an older one of the lane; cleared when a message of the lane is gone.
     behind: HashSet<i64>,
     /// What waited at the last look.
     waited: Vec<i64>,

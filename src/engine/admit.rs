@@ -18,7 +18,7 @@ use super::judge::{AlertRow, Change, Judged, judge};
 use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::names::LaneKey;
 
-/// When a source was last heard of whose heartbeat ended: no moment at all.
+/// Stored in place of the last time of a heartbeat when its always-firing alert ended; no heartbeat has this time.
 pub const STOPPED: Timestamp = Timestamp(0);
 
 /// The lane of what is told to no target.

@@ -367,7 +367,7 @@ pub struct Copy<'a> {
     pub at: Timestamp,
 }
 
-/// An empty digest. Its short id is its notification's, which no other message of the lane has alone.
+/// An empty digest. Its short id is that of the notification that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewDigest {
     pub id: i64,

@@ -94,7 +94,7 @@ pub fn judge<'a>(
         push: admission.push,
         test: admission.test,
     };
-    // A heartbeat comes again and again: once a day is enough of it on record.
+    // A heartbeat is repeated all day: one transition a day is enough for the record.
     if arrival.steady && known.is_some_and(|known| (0..DAY_MS).contains(&now.millis_since(known.told_at))) {
         return Judged::Quiet(Quiet::Unchanged, before.map_or(0, |row| row.notification));
     }
@@ -115,7 +115,7 @@ pub fn judge<'a>(
         _ => before.map(|row| row.thread),
     };
     let lapses_at = match (after.status, kind) {
-        // A reminder of our own promises nothing and takes back nothing.
+        // A reminder without a time of lapsing (wegraf makes such itself) leaves the known one in force.
         (Status::Firing, TransitionKind::Reminder) => arrival.lapses_at.or(before.and_then(|row| row.lapses_at)),
         (Status::Firing, _) => arrival.lapses_at,
         _ => None,

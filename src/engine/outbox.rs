@@ -130,7 +130,7 @@ pub struct Waiting {
 }
 
 /// Of the live messages of a lane, those that are considered when one is chosen: the oldest about alerts, the oldest
-/// about acts, the oldest that hold a critical alert. So whatever waits, a critical alert is seen.
+/// about acts, the oldest that hold a critical alert. So a long backlog hides no critical alert.
 pub const VIEW: View = View { alerts: 48, acts: 8, critical: 8 };
 
 /// How many messages of each kind are considered.
@@ -158,7 +158,7 @@ pub struct WaitingMessage {
     pub digest: bool,
     /// Holds a critical alert.
     pub critical: bool,
-    /// Holds a critical alert or an end: may use the reserve of a budget.
+    /// Holds a critical alert or an end, or is about an act: may use the reserve of a budget.
     pub urgent: bool,
     /// When its news was accepted; for a digest, the oldest news.
     pub created_at: Timestamp,
@@ -296,7 +296,8 @@ pub struct Way {
 pub enum Taken {
     /// It may be sent now.
     Claimed(Claimed),
-    /// Nothing was written; nothing of this lane may be sent before `until`.
+    /// The message may not be sent before `until`, and neither may another of its lane, unless it alone is urgent.
+    /// Nothing was written but windows that lay in the future because the clock was set back.
     Wait {
         /// When to ask again.
         until: Timestamp,

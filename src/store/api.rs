@@ -43,10 +43,9 @@ pub struct NewToken {
 /// What is known of a request with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// Nothing: it is to be done now, and its answer to be recorded. `before`: when the same was asked of a process that
-    /// ended before it answered.
+    /// Nothing: the caller does it now and records the answer.
     New {
-        /// Then.
+        /// When the same was asked of a process that ended before it answered.
         before: Option<Timestamp>,
     },
     /// It is being done.

@@ -188,7 +188,7 @@ pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialec
     if let Some(question) = &filter.words {
         list.with_terms(question, filter, dialect, false);
     }
-    // Where few messages are looked at anyhow, their terms would only be read besides.
+    // An incident or a message is few rows already: reading their terms would only add work.
     let few = filter.thread.is_some() || filter.message.is_some();
     if let Some(person) = &filter.person {
         if let Some(question) = Question::exactly(person).filter(|_| !few) {

@@ -1,9 +1,9 @@
-//! Episodes of which people say that they should not have been told: for the reports, and for nobody else.
+//! Episodes of which people say that they should not have been told. Only reports read them.
 
 use super::{Store, StoreError};
 use crate::alert::{ThreadId, Timestamp};
 
-/// How long it is kept: a year, longer than any report reaches back.
+/// How long a mark is kept: a year, longer than the span of any report.
 pub(super) const KEPT_MS: i64 = 365 * 24 * 3_600_000;
 
 /// What a person says of an episode; one says it once of each.

@@ -114,7 +114,8 @@ impl Round {
             record,
             body: now.plus_millis(-keep.raw_ms),
             alert: record.plus_millis(-ALERT_LATER_MS),
-            // Later by as much as its record may lag behind.
+            // The last report is recorded at most once in `HEARD_MS`, so an alert may have been reported that much
+            // later.
             heard: now.plus_millis(-keep.alerts_ms - HEARD_MS),
             link: record,
         };

@@ -84,7 +84,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// and it counts against the bound of the database.
 const LOG_BYTES: i64 = 5 << 20;
 
-/// Statements kept prepared per connection: all of them.
+/// Statements kept prepared per connection: enough for all that intake and delivery use. Beyond it the one that was not
+/// used for longest is compiled again at its next use.
 const STATEMENTS: usize = 128;
 
 /// A file up to this size is checked after an unclean stop before anything else happens (about a second). A larger one

@@ -13,7 +13,7 @@ use crate::search::{Question, Terms, Want};
 pub(super) const BATCH: i64 = 200;
 /// Alerts of one message whose labels are read.
 pub(super) const ALERTS: i64 = 300;
-/// Bytes of texts that are read for one message.
+/// Bytes of the texts in its bodies that are read for one message.
 const BYTES: usize = 64 * 1024;
 
 /// A message as it is read for its terms.

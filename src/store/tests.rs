@@ -172,7 +172,8 @@ async fn head(store: &Store, lane: &str, now: Timestamp) -> Option<Queued> {
     store.queued(first.message).await.unwrap()
 }
 
-/// A request to claim, by a way without charges. It abandons whatever was being sent from the lane.
+/// A request to claim, by a way without charges, under a new lease: a message that was being sent from the lane becomes
+/// unsure.
 async fn wish(store: &Store, message: i64, epoch: i64, freeze: Option<Freeze>) -> Claim {
     let row = store.delivery(message).await.unwrap().expect("there is such a message").row;
     let lease = store.acquire(&row.lane).await.unwrap().expect("no other replica holds the lane");

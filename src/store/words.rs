@@ -173,7 +173,8 @@ pub(super) fn not_empty(table: &str) -> Words {
     )
 }
 
-/// A source that fell silent, as the record of its lapsed alerts keeps it.
+/// Why alerts are no longer followed, for the act that records it. `what`: the alerts, in words; `hours`: how long no
+/// source has reported them.
 pub(super) fn lapsed(what: &str, hours: i64) -> Words {
     told!(
         "{what}：{hours} 小时没有来源再上报，不再跟踪；这不表示已经恢复",

@@ -46,7 +46,7 @@ pub struct Survey {
     pub groups: Option<Result<(), UpstreamError>>,
 }
 
-/// Silences of others that one look reads one by one; those of more are read with the next looks.
+/// Silences made elsewhere that one look reads, one request each; of the others only the ids are known.
 const SILENCES: usize = 20;
 
 impl Client {
@@ -152,8 +152,7 @@ impl Client {
     }
 
     /// Can silences be read and made with our credential? Returns how many are in force. Nothing is made: permissions
-    /// are checked before the request, and this one is invalid for both kinds
-    /// (422 and 400:
+    /// are checked before the request, and this one is invalid for both kinds (422 and 400:
     /// docs/reference/alert-sources.md#silences, #silences-of-grafana).
     pub async fn check(&self) -> Result<usize, UpstreamError> {
         let silences = self.list(&[]).await?;

@@ -20,9 +20,10 @@ pub struct Origin<'a> {
 }
 
 /// The upstream in which a silence for an alert from `origin` is made: the one whose URL, or that of a peer, is a prefix
-/// of its external URL (the longest, if several are), else the one that claims its source, else the only one of its kind, unless that
-/// claims other sources. Never an upstream of another organisation. `None` also where a silence would hide nothing:
-/// legacy Grafana has no silences, and alerts from a mapping or a text have labels that no upstream knows.
+/// of its external URL (the longest, if several are), else the one that claims its source, else the only one of its
+/// kind, unless that claims other sources. Never an upstream of another organisation. `None` also where a silence would
+/// hide nothing: legacy Grafana has no silences, and alerts from a mapping or a text have labels that no upstream
+/// knows.
 pub fn upstream_for<'a>(upstreams: &'a [Upstream], origin: &Origin<'_>) -> Option<&'a Upstream> {
     if *origin.source == SourceId::Wegraf {
         // Alerts of wegraf itself exist in no upstream.

@@ -9,9 +9,9 @@ use crate::alert::Timestamp;
 use crate::config::parse_duration;
 use crate::words::{Words, words};
 
-/// A shorter silence would end before people have read that it began.
+/// The shortest silence: one that is shorter would end before people have read that it began.
 pub const SHORTEST: Duration = Duration::from_mins(1);
-/// Something to be hidden for longer needs a change of its rule.
+/// The longest silence: what must stay hidden for longer needs a change of its rule.
 pub const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// The default time of morning.
 pub const MORNING: Time = Time::constant(9, 0, 0, 0);

@@ -1,7 +1,8 @@
 //! `cargo xtask package`: what people install, made from one program: tar, deb, rpm, Arch, image, sums, SBOM. With
 //! `--check` each of them is installed or run where it can be.
 //!
-//! Linked by zig against glibc 2.17 (`CentOS` 7), so that it starts on whatever is newer and asks the resolver of its host.
+//! Linked by zig against glibc 2.17 (`CentOS` 7), so that it starts with that and every newer glibc, and resolves names
+//! as its host does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //!
 //! An independent reading of WeCom's documentation: nothing here is shared with the client crate, so that a mistake
 //! in reading shows as a disagreement between the two. It owns the HTTP API under `/cgi-bin/`, a control API under
-//! `/_simulator/` and a page at `/` that draws what the receivers see. It refuses to know anything of alerts.
+//! `/_simulator/` and a page at `/` that draws what the receivers see. It knows nothing of alerts.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {

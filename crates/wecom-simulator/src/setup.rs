@@ -236,7 +236,7 @@ pub struct BotGroup {
 }
 
 impl Corp {
-    /// The member of that userid, whatever its case.
+    /// The member with this userid, compared without regard to case.
     pub(crate) fn user(&self, userid: &str) -> Option<&User> {
         self.users.iter().find(|user| user.userid.eq_ignore_ascii_case(userid))
     }

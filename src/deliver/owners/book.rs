@@ -9,11 +9,11 @@ use wecom::{CallError, Fault, Person};
 
 use crate::alert::Timestamp;
 
-/// People do not change their userid.
+/// How long a found member is used: people do not change their userid.
 const KNOWN_FOR_MS: i64 = DAY_MS;
-/// A missing member may be added by a person, who then wants to see it work the same day.
+/// How long a value counts as unknown: a person who adds the member wants to see it work the same day.
 const UNKNOWN_FOR_MS: i64 = 6 * 3_600_000;
-/// A missing permission is granted by a person; a network recovers by itself.
+/// How long a failed look-up is not repeated: a permission may be granted, a network recover.
 const FAILED_FOR_MS: i64 = 600_000;
 /// Unsuccessful look-ups a day: a label that does not name people (`instance`) has thousands of values.
 const MEMBERS_IN_VAIN: u32 = 200;
@@ -49,9 +49,9 @@ impl Default for Book {
 pub(super) struct Pages {
     /// Each with the time until which it is valid.
     answers: HashMap<Key, (Answer, Timestamp)>,
-    /// Closes however the look-up ends.
+    /// Closes at the end of the look-up, also after a panic.
     pub flights: HashMap<Key, watch::Receiver<()>>,
-    /// By corp: the day, and the values of that day that WeCom did not know.
+    /// By corp: the day, and how many look-ups of that day found no member.
     vain: HashMap<String, Vain>,
     /// Values that were reported to an operator.
     told: HashSet<String>,

@@ -185,7 +185,7 @@ pub struct Acted {
     pub act: i64,
     /// `Open` or `Done`, or why nothing was done.
     pub state: ActState,
-    /// The event was seen before: nothing was written.
+    /// The event was seen before, or the act had ended already: nothing was written.
     pub again: bool,
     /// The earlier actor, if the state is `Repeated`.
     pub before: Option<Doer>,

@@ -15,7 +15,7 @@ use crate::engine::judge::AlertRow;
 use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered};
 use crate::store::{Admission, Admitted, Candidate, Related, StoreError};
 
-/// The stored states of alerts. OFFSET 0: each is found by the index, whatever the planner takes the table for.
+/// The stored states of alerts. OFFSET 0: each is found by the index, also where the planner's statistics are old.
 pub(super) const KNOWN: &str = "
     SELECT a.id, a.thread, a.notification_id, a.status, a.starts_at, a.told_at, a.sender, k.place,
            a.acknowledged_at IS NOT NULL, greatest(a.told_at, coalesce(a.heard_at, a.told_at)), a.lapses_at

@@ -40,7 +40,7 @@ pub(super) const LANES: &str = "
     ORDER BY heads.lane";
 
 /// The live messages of one lane that are in its [`VIEW`]. Acts and critical alerts have indexes of their own; the query
-/// for alerts skips messages about acts, which are few, because they fold to the last state.
+/// for alerts skips messages about acts, which are few, because a newer one takes over what an older one waits to tell.
 pub(super) const WAITING: &str = "
     SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
            urgent, created_at, not_before

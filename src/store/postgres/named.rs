@@ -4,8 +4,8 @@
 //!
 //! A pooler between here and the server may give each transaction another session, where a name means nothing, or the
 //! statement of another client. So a connection marks its session, each transaction first asks for the mark, and names
-//! are used only where it is this connection's own. Where they fail all the same the transaction is repeated on another
-//! connection; after a few failures the process uses no names until it is started again.
+//! are used only where it is this connection's own. If a name still fails, the transaction is repeated on another
+//! connection; after three failures within a minute the process uses no names until it is started again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};

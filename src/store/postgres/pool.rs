@@ -1,7 +1,7 @@
 //! A few connections, opened on demand and reopened when they break.
 //!
 //! Written here because its needs are few and particular: a connection whose transaction did not end is closed (the
-//! server rolls it back), and while the server is away one caller at a time tries to connect.
+//! server rolls it back), and after a failed attempt to connect all callers fail at once for a moment.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -201,7 +201,7 @@ impl Conn {
         &self.pool.server.tally
     }
 
-    /// Has its transaction ended?
+    /// Records that its transaction has ended.
     pub fn is_clean(&mut self) {
         self.clean = true;
     }

@@ -86,7 +86,7 @@ impl Batch {
         let needed = needed(tx).await?;
         let (messages, mut bytes) = messages(tx, before.record, &needed).await?;
         let mut pruned = Pruned { messages, ..Pruned::default() };
-        // Messages are the oldest: while some of them go, nothing younger does.
+        // While the database is too large, all settled messages are deleted before anything else.
         if messages > 0 && round.is_pressed() {
             return Ok(Self { pruned, round, swept: false, bytes });
         }
@@ -238,8 +238,8 @@ async fn notifications(tx: &Tx, before: Timestamp, needed: &HashSet<i64>) -> Res
     notifications_of_none(tx, before, &ids).await
 }
 
-/// Deletes resolved alerts without pending transitions: a message may wait for a repair however long, and the clock may
-/// be set.
+/// Deletes resolved alerts without pending transitions. Age alone is not enough: a message may wait for a repair for
+/// any time, and the clock may be set.
 async fn alerts(tx: &Tx, before: Timestamp) -> Result<u64, Fault> {
     let old = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < $1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT $2";

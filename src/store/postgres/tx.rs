@@ -41,9 +41,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The writers' lock belongs to this database: the number is `wegraf` on a telephone keypad. Statements are not
-    /// compiled: the planner believes recursive ones to be expensive, and compiling them takes 200 ms, at each use, while
-    /// all writers wait.
+    /// The id of the writers' lock is arbitrary (`wegraf` on a telephone keypad) and must not change: replicas of other
+    /// versions take the same. JIT is off: the planner overestimates recursive statements, and compiling one takes 200
+    /// ms at each use, while all writers wait.
     const fn begin(self) -> &'static str {
         match self {
             Self::Read => {

@@ -153,7 +153,8 @@ pub(super) fn last_ids(connection: &Connection) -> Result<Ids, StoreError> {
     Ok(ids)
 }
 
-/// What waits in older messages for each merge. By the index `transition_pending`: O(transitions of the alert still to be told).
+/// What waits in older messages for each merge. By the index `transition_pending`: O(transitions of the alert still to
+/// be told).
 fn waits(connection: &Connection, merges: &[Merge<'_>]) -> Result<Vec<Waits>, StoreError> {
     if merges.is_empty() {
         return Ok(Vec::new());

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::store::{StoreError, Unopened};
 use crate::words::Words;
 
-/// Held as long as this lives; the system releases it however the process ends. The file stays: removing it would let a
-/// third process lock another file of the same name.
+/// Held as long as this lives; the system releases it at the end of the process, also after a kill. The file stays:
+/// removing it would let a third process lock another file of the same name.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,

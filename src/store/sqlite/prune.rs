@@ -57,7 +57,7 @@ fn batch(connection: &Connection, round: &mut Round, keep: Retention, now: Times
         .execute([])?;
     let needed = needed(connection)?;
     let mut pruned = Pruned { messages: messages(connection, before.record, &needed)?, ..Pruned::default() };
-    // Messages are the oldest: while some of them go, nothing younger does.
+    // While the database is too large, all settled messages are deleted before anything else.
     let mut swept = false;
     if pruned.messages == 0 || !round.is_pressed() {
         swept = transitions(connection, round, before.record, &needed, now)?;
@@ -247,8 +247,8 @@ const OF_ALERT: [&str; 6] = [
     "DELETE FROM alert WHERE id = ?1",
 ];
 
-/// Deletes resolved alerts without pending transitions: a message may wait for a repair however long, and the clock may
-/// be set.
+/// Deletes resolved alerts without pending transitions. Age alone is not enough: a message may wait for a repair for
+/// any time, and the clock may be set.
 fn alerts(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "SELECT id FROM alert WHERE status = 'resolved' AND told_at < ?1
         AND NOT EXISTS (SELECT 1 FROM transition t WHERE t.alert_id = alert.id AND t.fate = 'pending') LIMIT ?2";

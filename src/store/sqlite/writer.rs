@@ -164,8 +164,8 @@ impl Writer {
         })
     }
 
-    /// Admits in the next group; returns after the commit is on disk. An admission whose caller is gone is written all
-    /// the same.
+    /// Admits in the next group; returns after the commit is on disk. An admission is written even if its caller's
+    /// future was dropped.
     pub(super) async fn admit(&self, admission: Admission) -> Result<Admitted, StoreError> {
         let place = self.place().await?;
         let (reply, answer) = oneshot::channel();
@@ -337,7 +337,7 @@ impl WriterThread {
             }
             self.judge(merged.err(), &mut fault);
         }
-        // What was written to files that went away meanwhile is not stored, whatever SQLite says.
+        // A commit into files that were moved or replaced meanwhile succeeds for SQLite, but no later process finds it.
         let mut committed = || self.execute("COMMIT").and_then(|()| self.files.note(&self.connection));
         let fault = fault.or_else(|| committed().err()).map(|fault| self.explained(fault));
         if let Some(fault) = &fault {
@@ -433,9 +433,9 @@ impl WriterThread {
         self.displaced = displaced.is_some();
     }
 
-    /// Moves the log into the main file; one that a burst made long, or a long read, is cut back at once if no reader
-    /// needs it, not only with the next write. Not in files that another program changed: what is written there would
-    /// hide that. Before, a part of the index of alerts is brought up to date; returns whether more of it is to be.
+    /// Merges a slice of the index of alerts, then moves the log into the main file; a log that a burst or a long read
+    /// made long is cut back at once if no reader needs it, not only with the next write. Does nothing in files that
+    /// another program changed: writing there would hide the change. Returns whether more of the index waits.
     fn rest(&mut self) -> bool {
         let placed = self.files.check(&self.connection);
         self.tell_of(placed.as_ref().err());
@@ -451,7 +451,7 @@ impl WriterThread {
             let _ = self.connection.busy_timeout(Duration::ZERO);
             self.checkpoint("TRUNCATE");
             let _ = self.connection.busy_timeout(BUSY_WAIT);
-            // A cut that is seen here is told with the next write, or with the next look.
+            // If another process truncated a file, the next check reports it.
             let _ = self.files.note(&self.connection);
         }
         more

@@ -123,7 +123,7 @@ async fn admit_records_what_it_suppresses_and_why(store: &Store) {
     let admitted = store.admit(nowhere).await.unwrap();
     assert_eq!((admitted.transitions, admitted.messages), (1, 0));
     assert_eq!(store.audit().await.unwrap(), Audit { pending: 1, suppressed: 2, ..Audit::default() });
-    // The state changed all the same: firing again is news.
+    // The state changed although no target was told: firing again is news.
     assert_eq!(store.admit(quiet(9, firing("HighCPU", 8))).await.unwrap().messages, 1);
 }
 

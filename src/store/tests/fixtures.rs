@@ -13,7 +13,7 @@ fn sections(bytes: &str) -> Vec<(&'static str, String)> {
     sections.map(|(table, sql)| (table, sql.replace(" AS bytes)", &format!(" AS {bytes})")))).collect()
 }
 
-/// What an upgraded database must know, whatever it was made by. `acts`: the schema had acts.
+/// What a database must know after the upgrade, from every schema. `acts`: the old schema had acts.
 async fn is_whole(store: &Store, acts: bool, about: &str) {
     let before = Audit { pending: 3, named: 1, dead: 1, suppressed: 1, ..Audit::default() };
     assert_eq!(store.audit().await.unwrap(), before, "{about}");

@@ -219,7 +219,7 @@ async fn an_alert_with_pending_transitions_is_not_forgotten(store: &Store) {
     assert_eq!(acts(store).await.len(), 1);
 }
 
-/// Whatever was pruned, the numbers that people and the record know are never given again.
+/// The numbers that people and the record know are never given again, also after their rows were pruned.
 async fn ids_are_never_given_twice(place: &Place) {
     let mut store = place.open().await;
     let mut before = [0; 5];

@@ -1,5 +1,5 @@
-//! Random walks: whatever happens in whatever order, every transition has one fate, lanes keep their order, and frozen
-//! bytes do not change.
+//! Random walks: after every sequence of events each transition has one fate, lanes kept their order, and frozen bytes
+//! did not change.
 
 use std::collections::HashMap;
 

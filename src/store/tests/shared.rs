@@ -16,7 +16,7 @@ async fn one_act_that_cannot_be_written_does_not_harm_its_neighbours() {
         let lanes = if number == 3 { [("ops", "a\0b")] } else { [("ops", "lane")] };
         store.act(NewAct { listeners: listeners(&lanes), ..act }, at(1))
     });
-    // The one that cannot be written is to be the one that takes the alerts.
+    // The act that cannot be written comes first: without its fault it would take the alerts.
     let mut acts: Vec<_> = acts.collect();
     acts.swap(0, 3);
     let results = futures_util::future::join_all(acts).await;

@@ -20,7 +20,7 @@ use stage::{Stage, WATCHES, Way, answer, until};
 const PRESSES: usize = 300;
 /// Presses at once.
 const CROWD: usize = 500;
-/// After a press: what follows it is written, and the gateway is idle again.
+/// Between two presses: by then the gateway has written what follows from the first, and is idle.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Between two looks at the crowd: each lists all its clicks, and the processor is wanted elsewhere.
 const GLANCE: Duration = Duration::from_millis(200);

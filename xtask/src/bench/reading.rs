@@ -19,7 +19,7 @@ pub fn run(aims: &mut Aims) -> anyhow::Result<()> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["test", "--quiet", "--release", "--locked", "--package", package]).args(how);
         cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1", "measured_"]);
-        // A figure beyond its aim fails its test, and is printed all the same.
+        // A figure beyond its aim fails its test, which has printed the figure by then: cargo's status is ignored.
         let told = String::from_utf8(cargo.output()?.stdout)?;
         let lines: Vec<Vec<&str>> = told.lines().filter_map(figures).collect();
         ensure!(!lines.is_empty(), "{cargo:?} measured nothing");

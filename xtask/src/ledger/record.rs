@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::inbox::texts;
 use super::{Kind, Said};
 
-/// Separates fields and rows of `psql`'s output; it is in no text of ours.
+/// Separates fields and rows of `psql`'s output; no text of these tests contains it.
 const FIELD: char = '\u{1f}';
 const ROW: char = '\u{1e}';
 

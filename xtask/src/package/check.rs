@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use super::build::GLIBC;
 use super::{Order, image, machine, manifests, need, output, stage};
 
-/// Tries something, and says what it came to.
+/// Tries something; returns a line that says what was found.
 type Proof = fn(&Order) -> anyhow::Result<String>;
 
 /// All proofs; an error names those that failed.
@@ -114,7 +114,7 @@ fn rpm(order: &Order) -> anyhow::Result<String> {
     Ok("installed, removed".to_owned())
 }
 
-/// What Debian's checker says that is its taste, and no mistake.
+/// Tags of lintian that are ignored: they are matters of style, and none is a defect of the package.
 const TASTE: [&str; 6] = [
     "bad-distribution-in-changes-file",
     "initial-upload-closes-no-bugs",

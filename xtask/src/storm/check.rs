@@ -14,14 +14,14 @@ use crate::ledger::{Address, Arrived, Kind, Record};
 /// WeCom's limits in any 60 s: an app to a member (page 90454), its chats to a member (90248), a webhook (99110).
 pub const LIMITS: [(&str, u64); 3] = [("members", 30), ("chat_members", 200), ("webhooks", 20)];
 
-/// What the storm came to.
+/// The results of the comparison.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Promises that did not hold.
     pub violations: Vec<String>,
     /// Messages that tell of one notification.
     pub letters: usize,
-    /// Messages that stand for many.
+    /// Messages that stand for several (digests).
     pub digests: usize,
     /// Changes told by digests.
     pub folded: usize,
@@ -161,7 +161,7 @@ impl Check<'_> {
 #[derive(Debug, Default)]
 struct Alerts<'a> {
     all: BTreeSet<&'a str>,
-    /// Those that are on in the end, and are critical.
+    /// Those that fire after the message, and are critical.
     critical: BTreeSet<&'a str>,
     firing: BTreeSet<&'a str>,
     named: BTreeSet<&'a str>,
@@ -196,7 +196,7 @@ impl<'a> Alerts<'a> {
         }
     }
 
-    /// The text names exactly the alerts that the record lists as named.
+    /// The text names exactly the alerts that the record lists as named; else the difference.
     fn names(&self, text: &str) -> Option<String> {
         let shown: BTreeSet<&str> = words_in(text).into_iter().filter(|word| self.all.contains(word)).collect();
         if shown != self.named {
@@ -209,7 +209,7 @@ impl<'a> Alerts<'a> {
         None
     }
 
-    /// What a letter names and what it counts is all it tells.
+    /// A letter names or counts all of its alerts; else what is missing.
     fn letter(&self, text: &str) -> Option<String> {
         let more = reading::letter_more(text);
         (self.named.len() + more < self.all.len())

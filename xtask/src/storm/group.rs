@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use crate::ledger::{Kind, Said};
 
-/// Of a group that has critical alerts, one in so many is; never the first ones of a notification.
+/// One alert in this many is critical in a group that has critical ones; never the first alerts of a notification.
 const CRITICAL: usize = 20;
 /// Rules that the groups share, as a fleet's clusters do.
 const RULES: usize = 40;
-/// Any time will do.
+/// When first episodes begin, in Unix milliseconds; nothing depends on the value.
 const EPOCH_MS: i64 = 1_790_000_000_000;
 
 /// A group; its number has at most four digits, its size five.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// Which.
+    /// Its number, which no other group of the load has.
     pub number: usize,
     /// How many alerts it has.
     pub size: usize,
@@ -95,7 +95,7 @@ pub fn names_critical(word: &str) -> bool {
     word.starts_with('k')
 }
 
-/// The words of alerts that stand in a text.
+/// The words of the alerts that a text contains.
 pub fn words_in(text: &str) -> Vec<&str> {
     let starts = text.char_indices().filter(|(_, letter)| matches!(letter, 'k' | 'w'));
     starts.filter_map(|(at, _)| text.get(at..at + WORD)).filter(|word| is_word(word)).collect()

@@ -14,7 +14,7 @@ use super::load::{Taken, quantile};
 use super::stage::Stage;
 use crate::ledger::record::Database;
 
-/// One of each kind is measured for so long.
+/// How long each kind is measured in one round.
 const ROUND: Duration = Duration::from_secs(10);
 /// Before WeCom's answers are measured: the deadline of the sends that hang, and the probe of a breaker after it.
 const RECOVERY: Duration = Duration::from_secs(16);
@@ -22,7 +22,8 @@ const RECOVERY: Duration = Duration::from_secs(16);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Alerts of one notification.
 const ALERTS: usize = 3;
-/// Groups: their alerts begin, end and begin again, so that each notification is news.
+/// Groups, in turn: five rounds of 36 s (recovery, answers, hang) post 9,000 notifications, so that in up to five
+/// rounds each one begins a group and is news.
 const GROUPS: usize = 9_000;
 
 /// How long each notification took, in milliseconds, sorted.
@@ -71,7 +72,8 @@ pub async fn measure(
     Ok(intake)
 }
 
-/// Posts a notification every [`PAUSE`], whatever became of the last one: who waits for an answer is not slower to ask.
+/// Posts a notification every [`PAUSE`], also while earlier ones wait for their answer: slow answers do not lower the
+/// load.
 async fn steadily(to: SocketAddr, receivers: &Arc<[String]>, time: Duration, next: &mut usize) -> Taken {
     let (begun, mut ticks, mut requests) = (Instant::now(), tokio::time::interval(PAUSE), JoinSet::new());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

@@ -15,12 +15,12 @@ use crate::ledger::Said;
 
 /// Connections; a group stays on its own, so that its news come in order.
 const CONNECTIONS: usize = 8;
-/// Of all groups, one in so many comes back twice: half of it ends, and half of that begins again.
+/// One group in this many comes back twice: half of its alerts end, and half of those begin again.
 const FLAPS: usize = 10;
-/// Of all receivers, one in this many is told of groups that return. What the others are told can be counted exactly: a
-/// digest names an alert once, however often it changed.
+/// One receiver in this many is told of groups that return. What the others are told can be counted exactly: a digest
+/// names an alert once, even if it changed several times.
 const UNSTEADY: usize = 5;
-/// The first groups, one in so many of all, have no critical alert: when one comes, its lane is behind already.
+/// The first third of the groups has no critical alert, so that every lane is behind when its first one comes.
 const CALM: usize = 3;
 /// Longer than Alertmanager waits; a request that takes longer is a refusal.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -43,16 +43,16 @@ pub struct Load {
 struct Body {
     group: Group,
     round: Round,
-    /// By number.
+    /// Its number.
     receiver: usize,
-    /// After the first one.
+    /// Time from the start of the load until it is posted.
     due: Duration,
 }
 
 /// What was answered.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// News that were answered 2xx, in order within each alert.
+    /// Changes that were answered 2xx, in order within each alert.
     pub accepted: Vec<Said>,
     /// Notifications answered 2xx.
     pub requests: usize,

@@ -7,10 +7,10 @@ use super::group::{names_critical, words_in};
 use super::reading;
 use crate::ledger::{Address, Arrived, Kind, Said};
 
-/// What a digest says of itself, and a letter does not.
+/// A phrase that every digest contains, and no letter.
 const MERGED: &str = "合并自";
 
-/// So many critical alerts stand by name in a digest before it names anything else; more than that, few read.
+/// A digest names up to this many critical alerts before it names any other.
 const MANY: usize = 10;
 
 /// What the phones show.
@@ -70,14 +70,16 @@ impl Phones {
     }
 }
 
-/// Whose a message is. A department stands behind its members in the list, and is meant where a message reaches both.
+/// The address that a message was sent to. A message to a department also reaches its members; the department comes
+/// later in the list than they do, and the last match counts.
 fn owner(addresses: &[Address], message: &Arrived) -> Option<usize> {
     addresses.iter().rposition(|address| {
         message.channel == address.channel && message.places.iter().any(|place| address.places.contains(place))
     })
 }
 
-/// Critical alerts are named before all others; and of `stated` ones all or many, before any other takes the place.
+/// Critical alerts are named before all others, and of `stated` ones at least [`MANY`] (or all) before any other is
+/// named.
 fn critical_first(text: &str, stated: usize) -> Result<(), String> {
     let critical: Vec<bool> = words_in(text).into_iter().map(names_critical).collect();
     let named = critical.iter().filter(|critical| **critical).count();

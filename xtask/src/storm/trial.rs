@@ -14,12 +14,13 @@ use crate::ledger::inbox::Collector;
 use crate::ledger::record::{Database, Record};
 use crate::ledger::{Ledger, Report};
 
-/// Until everything is told. A spent budget has room again after 72 s, an hour's only after an hour.
+/// Longest wait until everything is told. A budget of a minute has room again after 72 s; one of an hour would only
+/// have after an hour, so that a storm must not spend it.
 const DRAIN: Duration = Duration::from_mins(10);
 /// The group of the one large notification: no other has this number.
 pub const FLOOD: usize = 9_999;
 
-/// What is to be done.
+/// The settings of a storm.
 #[derive(Debug)]
 pub struct Trial {
     /// The gateway.
@@ -40,7 +41,7 @@ pub struct Trial {
     pub member_per_minute: Option<usize>,
 }
 
-/// What was seen.
+/// The results.
 #[derive(Debug)]
 pub struct Outcome {
     /// The ledger's comparison.

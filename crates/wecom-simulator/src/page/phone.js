@@ -2,7 +2,7 @@
 
 const KEPT = 5000; // as many as the simulator keeps
 const ALONE = 8; // single chats with a bot that are listed before anything was said there
-const SHOWN = 300; // messages drawn in a conversation: more makes a browser slow, and nobody scrolls that far
+const SHOWN = 300; // messages drawn in a conversation: more make a browser slow
 const COLOURS = ["#2b7cff", "#13a8a8", "#7a5af8", "#e8703a", "#2f9e44", "#c2417c", "#4263eb", "#b7791f"];
 const $ = (id) => document.getElementById(id);
 const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: new Map(), follow: true, as: new Map(), meanwhile: null };

@@ -123,7 +123,7 @@ impl Stage {
         .await
     }
 
-    /// The newest messages of `user` by `way`, as he sees them.
+    /// The newest messages of `user` by `way`, as that person sees them.
     pub async fn inbox(&self, way: Way, user: &str) -> anyhow::Result<Value> {
         let whose = match way {
             Way::App | Way::Crowd => format!("user={user}"),

@@ -478,18 +478,18 @@ impl Store {
         }
     }
 
-    /// Stores a new access token if the stored one is still the one it replaces (`replaces`: its version, 0 for none).
-    /// Returns the token stored afterwards, so that the loser of a race takes over the winner's.
+    /// Stores an access token unless a newer version is stored already. Returns the token stored afterwards, so that the
+    /// loser of a race takes over the winner's.
     pub async fn save_token(
         &self,
         app: &str,
         token: SecretString,
         expires_at: Timestamp,
-        replaces: i64,
+        version: i64,
     ) -> Result<Token, StoreError> {
         match self {
-            Self::Sqlite(db) => db.save_token(app, token, expires_at, replaces).await,
-            Self::Postgres(db) => db.save_token(app, token, expires_at, replaces).await,
+            Self::Sqlite(db) => db.save_token(app, token, expires_at, version).await,
+            Self::Postgres(db) => db.save_token(app, token, expires_at, version).await,
         }
     }
 

@@ -83,7 +83,7 @@ pub struct Told {
 }
 
 /// A stage that runs.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Begun {
     stage: Stage,
     at: Timestamp,

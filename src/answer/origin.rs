@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Setup;
-use crate::alert::{Alert, Notification};
+use crate::alert::{Alert, Identity, Notification};
 use crate::ingest;
 use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
@@ -52,7 +52,45 @@ fn read(setup: &Setup, kept: &Kept) -> Notification {
 
 /// The places of `alerts` in `notification`.
 fn places(notification: &Notification, source: &SourceId, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
-    let by_identity: HashMap<_, _> = alerts.iter().map(|alert| (alert.identity, *alert)).collect();
+    // An alert has a row for each of its receivers.
+    let mut by_identity: HashMap<Identity, Vec<&ActAlert>> = HashMap::new();
+    for alert in alerts {
+        by_identity.entry(alert.identity).or_default().push(alert);
+    }
+    let of = |alert: &Alert| by_identity.get(&alert.identity(source)).into_iter().flatten();
     let indexed = notification.alerts.iter().enumerate();
-    indexed.filter_map(|(index, alert)| Some(((*by_identity.get(&alert.identity(source))?).clone(), index))).collect()
+    indexed.flat_map(|(index, alert)| of(alert).map(move |row| ((**row).clone(), index))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Status, ThreadId, Timestamp};
+
+    #[test]
+    fn an_alert_that_several_receivers_were_told_of_is_found_for_each() {
+        let body = br#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Disk","instance":"db-1"}}]}"#;
+        let notification = ingest::read(body, None, ingest::Door::Webhook, &Default::default(), Timestamp(0)).unwrap();
+        let source = SourceId::Anonymous;
+        let row = |alert: i64, receiver: &str| ActAlert {
+            alert,
+            receiver: receiver.to_owned(),
+            identity: notification.alerts[0].identity(&source),
+            thread: ThreadId(7),
+            source: source.clone(),
+            name: String::new(),
+            labels_json: "{}".to_owned(),
+            critical: false,
+            status: Status::Firing,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            sender: String::new(),
+            acknowledged: None,
+        };
+        let (ops, dba) = (row(1, "ops"), row(2, "dba"));
+        let found = places(&notification, &source, &[&ops, &dba]);
+        let rows: Vec<(i64, usize)> = found.iter().map(|(row, index)| (row.alert, *index)).collect();
+        assert_eq!(rows, [(1, 0), (2, 0)]);
+    }
 }

@@ -9,7 +9,6 @@ use super::bring::{Parcel, bring};
 use super::hook::Try;
 use super::letter::Form;
 use super::retry::Next;
-use super::settlement::names;
 use super::verdict::{Blame, Verdict};
 use super::worker::{Attempt, Event, Flight, Letter, Written};
 use super::{Lanes, STORE_PAUSE, locked};
@@ -108,15 +107,15 @@ impl Lanes {
         // was refused leaves the message sent, and is only logged.
         let (kind, detail) = match verdict {
             _ if told_instead => return,
-            Verdict::AcceptedInPart { missed, .. } => {
-                let names = names(missed).join(", ");
+            _ if !decided.missed.is_empty() => {
+                let names = decided.missed.join(", ");
                 (Kind::Missed, [format!("没有送到：{names}"), format!("not reached: {names}")])
             }
             Verdict::NotSent(failed) | Verdict::Unsure(failed) if state == State::Dead => {
                 let show = format!("`wegraf deliveries show {}`", queued.message);
                 (Kind::Lost, [format!("{}；{show}", failed.zh), format!("{}; {show}", failed.en)])
             }
-            Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return,
+            _ => return,
         };
         self.deliver.incidents.note(kind, Subject::Lane(queued.lane.clone()), detail, now);
     }

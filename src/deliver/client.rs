@@ -57,7 +57,7 @@ fn tokens(store: Store) -> TokenStore {
         save: Box::new(move |app, fresh| {
             let store = saves.clone();
             Box::pin(async move {
-                let saved = store.save_token(&app, fresh.token, Timestamp(fresh.expires_at), fresh.version - 1).await;
+                let saved = store.save_token(&app, fresh.token, Timestamp(fresh.expires_at), fresh.version).await;
                 if let Err(error) = saved {
                     warn!(%error, "A token could not be kept; it is used from memory.");
                 }

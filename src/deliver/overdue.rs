@@ -1,7 +1,7 @@
 //! The way out by age: a message that waits for too long is also told by its receiver's fallback, whether attempts were
 //! possible or not. What is too long is decided in the engine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -41,9 +41,26 @@ impl Lanes {
     async fn try_overdue(&self, now: Timestamp) -> Result<(), StoreError> {
         let config = self.deliver.setup.now().config.clone();
         let policies = policies(&config);
-        let Some(shortest) = policies.values().map(|policy| policy.after.shortest_ms()).min() else { return Ok(()) };
-        let receivers = policies.keys().map(|name| (*name).to_owned()).collect();
-        for late in self.deliver.store.late(receivers, now.plus_millis(-shortest), AT_ONCE).await? {
+        // Messages of a patient receiver must not hide those of others in a look: each limit has a look of its own.
+        let mut by_limit: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for (name, policy) in &policies {
+            by_limit.entry(policy.after.shortest_ms()).or_default().push((*name).to_owned());
+        }
+        for (limit, receivers) in by_limit {
+            self.tell_late(&policies, receivers, limit, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the fallbacks of `receivers`, for what waits longer than `limit` milliseconds and than their own limits.
+    async fn tell_late(
+        &self,
+        policies: &HashMap<&str, Policy<'_>>,
+        receivers: Vec<String>,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for late in self.deliver.store.late(receivers, now.plus_millis(-limit), AT_ONCE).await? {
             let Some(policy) = policies.get(late.receiver.as_str()) else { continue };
             if !policy.after.is_over(&late, now) {
                 continue;

@@ -15,7 +15,7 @@ const UNKNOWN: u32 = 5;
 pub struct Tries {
     /// Attempts so far, the one that ended included.
     pub attempts: u32,
-    /// How long ago it was queued, in milliseconds; of a digest, the oldest message that it holds.
+    /// How long ago its newest news came, in milliseconds.
     pub age_ms: i64,
     /// It was already reduced to plain text.
     pub plain: bool,
@@ -48,7 +48,7 @@ pub fn decide(verdict: &Verdict, tries: Tries, jitter: f64) -> Next {
         Verdict::NotSent(failed) | Verdict::Unsure(failed) => failed,
     };
     match failed.blame {
-        Blame::Message { worth_plain_text, .. } => {
+        Blame::Message { worth_plain_text } => {
             if worth_plain_text && !tries.plain {
                 Next::Plainer
             } else {

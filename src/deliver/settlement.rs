@@ -1,5 +1,6 @@
 //! What follows an attempt, as the store records it. Pure.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use wecom::Missed;
@@ -27,6 +28,8 @@ pub struct Decided {
     pub next: Next,
     /// The attempt was for a later part, which only supplements what arrived.
     pub adornment: bool,
+    /// The recipients of a message that arrived who were not reached.
+    pub missed: Vec<String>,
 }
 
 /// Decides what follows the answer to an attempt. `instead`: the fallback of the message's receiver.
@@ -42,14 +45,20 @@ pub fn decide(
     let elsewhere = flight.ways.len() == 1 && instead.is_some();
     let tries = Tries {
         attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
-        age_ms: at.now.millis_since(queued.created_at),
+        // Of its newest news: a digest that began long ago may hold an alert of this minute.
+        age_ms: at.now.millis_since(queued.created_at.max(queued.notification.received_at)),
         plain: flight.is_plain(),
         elsewhere,
     };
     let mut next = retry::decide(verdict, tries, at.dice);
     // Later parts only supplement the first (a picture, a mention) or are for further people: the alert arrived.
     let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
-    let fallback = fallback(flight, verdict, &next, instead);
+    let missed = match verdict {
+        Verdict::AcceptedInPart { missed, .. } => names(missed),
+        _ if adornment => further(flight),
+        _ => Vec::new(),
+    };
+    let fallback = fallback(flight, verdict, &next, &missed, instead);
     if adornment {
         next = Next::Done;
     }
@@ -66,27 +75,38 @@ pub fn decide(
         breakers,
         spends: flight.changes.clone(),
     };
-    Decided { settlement, next, adornment }
+    Decided { settlement, next, adornment, missed }
+}
+
+/// The people of a part to whom no earlier part was addressed: it is theirs alone. Any other part supplements what arrived.
+fn further(flight: &Flight) -> Vec<String> {
+    let mut further = addressed(flight.body()).users;
+    for earlier in flight.earlier_bodies() {
+        let reached: HashSet<String> = addressed(earlier).users.into_iter().collect();
+        further.retain(|user| !reached.contains(user));
+    }
+    further
 }
 
 /// The receiver that is told because some recipients were not reached.
-fn fallback(flight: &Flight, verdict: &Verdict, next: &Next, instead: Option<Instead>) -> Option<Fallback> {
-    let (reason, missed) = match verdict {
-        Verdict::AcceptedInPart { missed, .. } => {
-            (words("部分接收人未送达", "not everybody was reached"), names(missed))
-        }
-        Verdict::NotSent(failed) | Verdict::Unsure(failed) if *next == Next::Dead => {
-            // A later part for further people is theirs alone; any other only supplements what arrived.
-            let others = flight.claimed.part > 0;
-            if others && !matches!(failed.blame, Blame::Message { receivers: true, .. }) {
-                return None;
-            }
-            (failed.words(), if others { addressed(flight.body()).users } else { Vec::new() })
+fn fallback(
+    flight: &Flight,
+    verdict: &Verdict,
+    next: &Next,
+    missed: &[String],
+    instead: Option<Instead>,
+) -> Option<Fallback> {
+    let reason = match verdict {
+        Verdict::AcceptedInPart { .. } => words("部分接收人未送达", "not everybody was reached"),
+        Verdict::NotSent(failed) | Verdict::Unsure(failed)
+            if !missed.is_empty() || (*next == Next::Dead && flight.claimed.part == 0) =>
+        {
+            failed.words()
         }
         Verdict::Accepted(_) | Verdict::NotSent(_) | Verdict::Unsure(_) => return None,
     };
     let (receiver, targets) = instead?;
-    let note = Note::Fallback { lane: flight.queued.lane.clone(), reason: reason.recorded(), missed };
+    let note = Note::Fallback { lane: flight.queued.lane.clone(), reason: reason.recorded(), missed: missed.to_vec() };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
     Some(Fallback { receiver, note_json, targets })
 }

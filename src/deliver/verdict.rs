@@ -65,8 +65,6 @@ pub enum Blame {
     Message {
         /// The same content as short plain text may be accepted.
         worth_plain_text: bool,
-        /// The people addressed cannot be reached.
-        receivers: bool,
     },
     /// The way: a wrong secret, a limit, a deleted chat.
     Way(Fix),
@@ -162,10 +160,7 @@ fn blame(failure: &wecom::Failure) -> Blame {
         Class::BackOff => Blame::Way(Fix::Limit),
         Class::Configuration if about == About::Route => Blame::Way(Fix::Route),
         Class::Configuration => Blame::Way(Fix::Sender),
-        Class::Refused => Blame::Message {
-            worth_plain_text: about.worth_plain_text(),
-            receivers: matches!(about, About::Receiver | About::Route),
-        },
+        Class::Refused => Blame::Message { worth_plain_text: about.worth_plain_text() },
     }
 }
 
@@ -200,9 +195,7 @@ impl From<Sent> for Verdict {
                 let blame = if trouble.status.is_none() { Blame::Silence } else { Blame::Passing };
                 Self::NotSent(Failed::by(blame, trouble))
             }
-            Sent::Refused(trouble) => {
-                Self::NotSent(Failed::by(Blame::Message { worth_plain_text: false, receivers: false }, trouble))
-            }
+            Sent::Refused(trouble) => Self::NotSent(Failed::by(Blame::Message { worth_plain_text: false }, trouble)),
             Sent::Unsure(trouble) => Self::Unsure(Failed::by(Blame::Silence, trouble)),
         }
     }

@@ -201,6 +201,11 @@ impl Flight {
         self.bodies.get(self.claimed.part as usize).unwrap_or(&NOTHING)
     }
 
+    /// The bytes of the parts before the one that is sent.
+    pub fn earlier_bodies(&self) -> &[Bytes] {
+        self.bodies.get(..self.claimed.part as usize).unwrap_or_default()
+    }
+
     /// The way that was claimed: its sender.
     pub fn sender(&self) -> &Sender {
         &self.ways[self.claimed.way].sender
@@ -229,7 +234,7 @@ impl Flight {
         let carded = buttons || self.face == Face::Card.as_str();
         let no_cards = carded
             && self.target.channel() == Channel::Bot
-            && failed.is_some_and(|failed| matches!(failed.blame, Blame::Message { worth_plain_text: true, .. }));
+            && failed.is_some_and(|failed| matches!(failed.blame, Blame::Message { worth_plain_text: true }));
         no_callback || no_cards
     }
 }

@@ -83,14 +83,14 @@ impl Db {
         app: &str,
         secret: SecretString,
         expires_at: Timestamp,
-        replaces: i64,
+        version: i64,
     ) -> Result<Token, StoreError> {
-        let sql = "INSERT INTO token AS t (app, token, expires_at, version) VALUES ($1, $2, $3, $4 + 1)
+        let sql = "INSERT INTO token AS t (app, token, expires_at, version) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (app) DO UPDATE SET
                        token = excluded.token, expires_at = excluded.expires_at, version = excluded.version
-                   WHERE t.version = $4";
+                   WHERE excluded.version > t.version";
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(sql, values![app, secret.expose_secret(), expires_at.0, replaces]).await?;
+            tx.execute(sql, values![app, secret.expose_secret(), expires_at.0, version]).await?;
             Ok(token(&tx, app).await?.ok_or_else(|| StoreError::bug("a token vanished"))?)
         })
     }

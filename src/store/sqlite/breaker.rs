@@ -86,18 +86,18 @@ impl Db {
         app: &str,
         secret: SecretString,
         expires_at: Timestamp,
-        replaces: i64,
+        version: i64,
     ) -> Result<Token, StoreError> {
         let app = app.to_owned();
         self.write(move |connection| {
             connection
                 .held(
-                    "INSERT INTO token (app, token, expires_at, version) VALUES (?1, ?2, ?3, ?4 + 1)
+                    "INSERT INTO token (app, token, expires_at, version) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (app) DO UPDATE SET
                          token = excluded.token, expires_at = excluded.expires_at, version = excluded.version
-                     WHERE version = ?4",
+                     WHERE excluded.version > token.version",
                 )?
-                .execute(params![app, secret.expose_secret(), expires_at.0, replaces])?;
+                .execute(params![app, secret.expose_secret(), expires_at.0, version])?;
             token(connection, &app)?.ok_or_else(|| StoreError::bug("a token vanished"))
         })
         .await

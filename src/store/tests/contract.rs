@@ -52,7 +52,7 @@ contract! {
     a_clock_set_back_holds_up_no_message,
     postpone_holds_a_message_without_an_attempt,
     acquire_makes_abandoned_sends_unsure_and_due,
-    a_token_is_replaced_only_given_the_version_before,
+    a_token_is_replaced_by_any_newer_version,
     the_link_key_is_made_once,
     the_secret_of_links_is_replaced_and_the_one_before_kept,
     deliveries_filters_and_pages_newest_first,
@@ -501,16 +501,19 @@ async fn acquire_makes_abandoned_sends_unsure_and_due(store: &Store) {
     ));
 }
 
-async fn a_token_is_replaced_only_given_the_version_before(store: &Store) {
+async fn a_token_is_replaced_by_any_newer_version(store: &Store) {
     use secrecy::ExposeSecret as _;
     assert!(store.token("ops").await.unwrap().is_none());
-    let first = store.save_token("ops", "first".into(), at(120), 0).await.unwrap();
-    assert_eq!((first.token.expose_secret(), first.version, first.expires_at), ("first", 1, at(120)));
-    let late = store.save_token("ops", "late".into(), at(121), 0).await.unwrap();
-    assert_eq!((late.token.expose_secret(), late.version), ("first", 1), "the loser gets the winner's");
-    store.save_token("ops", "second".into(), at(240), 1).await.unwrap();
+    let first = store.save_token("ops", "first".into(), at(120), 1_000).await.unwrap();
+    assert_eq!((first.token.expose_secret(), first.version, first.expires_at), ("first", 1_000, at(120)));
+    let late = store.save_token("ops", "late".into(), at(121), 1_000).await.unwrap();
+    assert_eq!((late.token.expose_secret(), late.version), ("first", 1_000), "the loser gets the winner's");
+    // Versions are times: the next one is hours later.
+    store.save_token("ops", "second".into(), at(240), 7_201_000).await.unwrap();
     let kept = store.token("ops").await.unwrap().unwrap();
-    assert_eq!((kept.token.expose_secret(), kept.version), ("second", 2));
+    assert_eq!((kept.token.expose_secret(), kept.version), ("second", 7_201_000));
+    let old = store.save_token("ops", "old".into(), at(120), 1_001).await.unwrap();
+    assert_eq!(old.token.expose_secret(), "second");
     assert!(!format!("{kept:?}").contains("second"));
 }
 

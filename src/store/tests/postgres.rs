@@ -263,7 +263,7 @@ async fn a_new_token_is_taken_over_by_all_replicas() {
     for _ in 0..4 {
         stores.push(schema.open().await);
     }
-    let saves = (0_i64..).zip(&stores).map(|(n, store)| store.save_token("ops", format!("{n}").into(), at(n), 0));
+    let saves = (0_i64..).zip(&stores).map(|(n, store)| store.save_token("ops", format!("{n}").into(), at(n), 1));
     let tokens = futures_util::future::try_join_all(saves).await.unwrap();
     let texts: Vec<&str> = tokens.iter().map(|token| token.token.expose_secret()).collect();
     assert!(texts.iter().all(|text| *text == texts[0]) && tokens.iter().all(|token| token.version == 1), "{texts:?}");

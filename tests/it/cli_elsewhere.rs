@@ -85,7 +85,7 @@ async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
     there(&["report"]).await.says(&["告警 4", "磁盘将满"]);
     there(&["silences", "list"]).await.says(&["没有静默"]);
     let doctor = there(&["doctor"]).await;
-    doctor.says(&["令牌 all", "等待发送", "来源 anonymous", "一切正常"]);
+    doctor.says(&["令牌 all", "等待发送", "一切正常"]);
 
     // Without a configuration and without the right to any file of the gateway.
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 //! codes are a contract: 0 done, 1 what was asked for failed, 2 wrong usage or configuration.
 
 pub mod acts;
+pub mod alerts;
 mod ask;
 pub mod backup;
 pub mod bots;
@@ -25,6 +26,7 @@ pub mod migrate_store;
 mod misuse;
 pub mod payloads;
 pub mod preview;
+pub mod record;
 pub mod reload;
 pub mod report;
 pub mod route;
@@ -125,6 +127,8 @@ pub enum Command {
     Deliveries(Deliveries),
     /// 请求体怎么读：列出映射，试读一段，写出新映射的开头。 How bodies are read: list mappings, try one, begin a new one.
     Payloads(Payloads),
+    /// 现在有哪些告警，谁认领了。 Which alerts there are now, and who has them.
+    Alerts(alerts::Alerts),
     /// 谁做了什么：认领、静默、撤回。 The audit trail: who took, silenced or recalled what.
     Acts(Acts),
     /// 上游的静默：列出、新建、延长、结束。 Silences upstream: list, create, extend, expire.
@@ -367,6 +371,12 @@ pub struct Doctor {
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
+    /// 不查这台机器，而是凭令牌问这个地址上运行的网关：它怎么样，谁在发送。 Check not this machine, but ask the gateway that runs at this address, with a token, how it is and who sends.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["source", "picture"])]
+    pub url: Option<String>,
+    /// --url 用的令牌；写在命令里别的用户看得见，请用变量或 @文件。 The token for --url; others see it in a command: use the variable or @FILE.
+    #[arg(long, value_name = "TOKEN", env = "WEGRAF_TOKEN", hide_env_values = true, value_parser = secret)]
+    pub token: Option<String>,
     /// 只看这个来源：最近什么时候收到，拒绝了什么，为什么。 Look at this source only: when it was last heard, what was refused and why.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
@@ -450,9 +460,9 @@ pub struct Preview {
 /// `wegraf route`
 #[derive(Debug, Args)]
 pub struct Route {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
+    pub place: record::Place,
     /// 告警的标签。 Labels of an alert.
     #[arg(value_name = "LABEL=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
@@ -472,9 +482,9 @@ fn label(text: &str) -> Result<(String, String), String> {
 /// `wegraf duty`
 #[derive(Debug, Args)]
 pub struct Duty {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
+    pub place: record::Place,
     /// 哪张值班表；不写则全部。 Which rota; default: all of them.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -664,7 +674,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Route(arguments) => route::run(&arguments),
+        Command::Route(arguments) => wait(route::run(arguments)),
         Command::Schema { api } => schema::run(api),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
@@ -678,11 +688,12 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Connect(arguments) => wait(connect::run(arguments)),
         Command::Send(arguments) => wait(send::run(arguments)),
         Command::Preview(arguments) => preview::run(&arguments),
-        Command::Duty(arguments) => duty::run(&arguments),
+        Command::Duty(arguments) => wait(duty::run(arguments)),
         Command::Bots(Bots { command: BotsCommand::List(arguments) }) => wait(bots::list(arguments)),
         Command::Chat(arguments) => wait(chat::run(arguments)),
         Command::Deliveries(arguments) => wait(deliveries::run(arguments)),
         Command::Payloads(arguments) => wait(payloads::run(arguments)),
+        Command::Alerts(arguments) => wait(alerts::run(arguments)),
         Command::Acts(arguments) => wait(acts::run(arguments)),
         Command::Silences(arguments) => wait(silences::run(arguments)),
         Command::Links(arguments) => wait(links::run(arguments)),

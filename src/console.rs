@@ -33,7 +33,7 @@ pub use desk::{Desk, LinkPage, LoginPage, MePage, PasswordPage};
 pub use digest::{PAGE_ITEMS, Turn, digest_page};
 pub use find::Sought;
 pub use frame::{Frame, language_of, policy, root_of};
-pub use health::{SilencesPage, StatePage};
+pub use health::{Hushed, SilencesPage, StatePage};
 pub use letter::{Beside, Now, Shown, letter_page};
 pub use links::picture_hosts;
 pub use live::changed;
@@ -47,9 +47,10 @@ pub use view::View;
 pub use words::{
     ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FILE_CHANGED, FORM_UNREADABLE, LINK_INVALID,
     LINK_OVER, MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK, NO_ACT,
-    NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NOT_A_MEMBER, NOT_READ, NOT_SAVED, ODD_LABELS, ODD_SEARCH,
-    PRUNED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN, TOO_SLOW,
-    WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, not_taken, not_written, wait_seconds,
+    NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NOT_A_MEMBER, NOT_NEWEST, NOT_READ, NOT_SAVED, ODD_LABELS,
+    ODD_SEARCH, PRUNED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_OFTEN,
+    TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, not_taken, not_written,
+    wait_seconds,
 };
 
 /// A page with one sentence.

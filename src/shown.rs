@@ -4,8 +4,12 @@
 //! forges no line and changes no reading order. A control character is replaced by a visible one, which shows that it
 //! was there; in JSON it is escaped.
 
+mod csv;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+pub use csv::{CSV_MARK, csv_line, csv_text};
 
 /// Replaces a character without a picture of its own.
 const REPLACEMENT: char = '\u{fffd}';

@@ -91,6 +91,17 @@ pub async fn recorded(store: &Store, matchers: &[Matcher]) -> Result<u64, StoreE
     Ok(hidden.len() as u64)
 }
 
+/// A silence that is in force, by the act that made it, and whether it is the newest of its incident: of several the newest
+/// is extended.
+pub async fn in_force(store: &Store, act: i64, now: Timestamp) -> Result<Option<(Silence, bool)>, StoreError> {
+    let known = store.silences(now).await?;
+    let mut all = known.into_iter().filter(|silence| silence.until > now && silence.thread.0 != 0).collect::<Vec<_>>();
+    let Some(place) = all.iter().position(|silence| silence.act == act) else { return Ok(None) };
+    let found = all.swap_remove(place);
+    let newest = all.iter().all(|other| other.thread != found.thread || other.act < act);
+    Ok(Some((found, newest)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

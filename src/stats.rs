@@ -4,16 +4,17 @@
 //! Nothing in it is about one person: who took an alert is not counted here. A share or a median of fewer than five is no
 //! figure and is left out.
 
+mod csv;
 mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::alert::Timestamp;
-use crate::store::Tally;
+use crate::store::{Tally, length_seconds};
 pub use week::Week;
 
 /// The hours of a day; a message at any other hour wakes people.
@@ -30,7 +31,7 @@ pub const SELDOM_TAKEN: u64 = 5;
 pub const CHANGES: u64 = 5;
 
 /// Why a rule is worth changing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
     /// People said at least 3 times that it should not have woken them.
@@ -42,7 +43,7 @@ pub enum Advice {
 }
 
 /// The figures of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = RuleFigures)]
 pub struct Rule {
     /// Its name.
@@ -55,6 +56,16 @@ pub struct Rule {
     pub taken_percent: Option<u64>,
     /// From the first message that was accepted until it was taken, the median; null for fewer than 5.
     pub median_seconds: Option<u64>,
+    /// The same for the slowest tenth.
+    pub p90_seconds: Option<u64>,
+    /// From its beginning until it was taken, the median; null for fewer than 5.
+    pub median_from_start_seconds: Option<u64>,
+    /// How long it was on, the median of those that ended, to an eighth; null for fewer than 5.
+    pub median_length_seconds: Option<u64>,
+    /// Alerts that ended.
+    pub ended: u64,
+    /// Of these, the ones that were on for less than 5 minutes.
+    pub brief: u64,
     /// Most beginnings and ends in one hour.
     pub most_changes: u64,
     /// How often people said that it should not have woken them.
@@ -64,7 +75,7 @@ pub struct Rule {
 }
 
 /// Sums under a name: of a receiver, a source, or a day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Figures)]
 pub struct Sums {
     /// The receiver, the source, or the day as `2026-11-28`.
@@ -79,16 +90,24 @@ pub struct Sums {
     pub dead: u64,
     /// Messages that a digest told instead.
     pub folded: u64,
+    /// Of the messages that were sent, the ones that waited for more than a minute.
+    pub late: u64,
 }
 
 /// How much alerts asked of people. Nothing in it is about one person.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Noise)]
 pub struct Report {
     /// All together.
     pub all: Sums,
     /// Alerts that a person took, in percent of all that began; null for fewer than 5.
     pub taken_percent: Option<u64>,
+    /// From the first message that was accepted until an alert was taken, the median; null for fewer than 5.
+    pub median_seconds: Option<u64>,
+    /// The same for the slowest tenth.
+    pub p90_seconds: Option<u64>,
+    /// How long alerts were on, the median of those that ended, to an eighth; null for fewer than 5.
+    pub median_length_seconds: Option<u64>,
     /// How often people said that an alert should not have woken them.
     pub needless: u64,
     /// Rules, those that fired most first.
@@ -118,6 +137,8 @@ impl Report {
             rule.fired += hour.fired;
             rule.night += woke;
             rule.most_changes = rule.most_changes.max(hour.changes);
+            rule.ended += hour.ended;
+            rule.brief += hour.brief;
             for sums in [
                 &mut all,
                 sources.entry(hour.source).or_insert_with(|| named(hour.source.to_owned())),
@@ -142,6 +163,7 @@ impl Report {
                 sums.sent += hour.sent;
                 sums.dead += hour.dead;
                 sums.folded += hour.folded;
+                sums.late += hour.late;
             }
         }
         // What is said of an alert whose beginning is before the span, or pruned, still counts.
@@ -161,8 +183,20 @@ impl Report {
             sums
         };
         let (receivers, sources) = (sorted(receivers), sorted(sources));
-        let (taken_percent, days) = (percent(taken, all.fired), days.into_values().collect());
-        Self { all, taken_percent, needless, rules, receivers, sources, days, cut: tally.is_cut() }
+        let waited = waits(tally.taken.iter().map(|taken| (taken.told_at, taken.at)));
+        Self {
+            taken_percent: percent(taken, all.fired),
+            median_seconds: quantile(&waited, 50),
+            p90_seconds: quantile(&waited, 90),
+            median_length_seconds: length(tally, |_| true),
+            all,
+            needless,
+            rules,
+            receivers,
+            sources,
+            days: days.into_values().collect(),
+            cut: tally.is_cut(),
+        }
     }
 }
 
@@ -182,13 +216,11 @@ impl Rule {
         });
         let taken = widest.into_values().max().unwrap_or(0).min(self.fired);
         self.taken_percent = percent(taken, self.fired);
-        let waited =
-            of_rule().filter_map(|taken| Some(taken.at.millis_since(taken.told_at?).max(0).unsigned_abs() / 1000));
-        let mut waited: Vec<u64> = waited.collect();
-        waited.sort_unstable();
-        if waited.len() as u64 >= FEW {
-            self.median_seconds = Some(waited[waited.len() / 2]);
-        }
+        let waited = waits(of_rule().map(|taken| (taken.told_at, taken.at)));
+        (self.median_seconds, self.p90_seconds) = (quantile(&waited, 50), quantile(&waited, 90));
+        let from_start = waits(of_rule().map(|taken| (taken.fired_at, taken.at)));
+        self.median_from_start_seconds = quantile(&from_start, 50);
+        self.median_length_seconds = length(tally, |rule| rule == self.name);
         self.advice = if self.needless >= NEEDLESS {
             Some(Advice::Needless)
         } else if self.most_changes >= CHANGES {
@@ -200,6 +232,34 @@ impl Rule {
         };
         taken
     }
+}
+
+/// The seconds between two times, where the first is known, in order.
+fn waits(all: impl Iterator<Item = (Option<Timestamp>, Timestamp)>) -> Vec<u64> {
+    let mut waits: Vec<u64> =
+        all.filter_map(|(from, to)| Some(to.millis_since(from?).max(0).unsigned_abs() / 1000)).collect();
+    waits.sort_unstable();
+    waits
+}
+
+/// What so many percent do not exceed, unless they are too few.
+fn quantile(sorted: &[u64], percent: usize) -> Option<u64> {
+    (sorted.len() as u64 >= FEW).then(|| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)])
+}
+
+/// How long the alerts of some rules were on: the median of those that ended.
+fn length(tally: &Tally, of: impl Fn(&str) -> bool) -> Option<u64> {
+    let mut steps: BTreeMap<i64, u64> = BTreeMap::new();
+    for hour in tally.lengths.iter().filter(|hour| of(&hour.rule)) {
+        *steps.entry(hour.step).or_default() += hour.ended;
+    }
+    let all: u64 = steps.values().sum();
+    let mut passed = 0;
+    let middle = steps.into_iter().find(|(_, ended)| {
+        passed += ended;
+        passed * 2 > all
+    });
+    middle.filter(|_| all >= FEW).map(|(step, _)| length_seconds(step))
 }
 
 /// A share in percent, unless it is one of too few.
@@ -217,18 +277,29 @@ struct Once<'t> {
     source: &'t str,
     hour: Timestamp,
     fired: u64,
+    ended: u64,
+    brief: u64,
     changes: u64,
 }
 
 /// The hours without the receivers: of several that were told of the same alerts, the one that was told of most counts.
 fn once(tally: &Tally) -> impl Iterator<Item = Once<'_>> {
-    let mut hours: BTreeMap<(&str, &str, Timestamp), (u64, u64)> = BTreeMap::new();
+    let mut hours: BTreeMap<(&str, &str, Timestamp), [u64; 4]> = BTreeMap::new();
     for hour in &tally.rules {
-        let (fired, changes) = hours.entry((&hour.rule, &hour.source, hour.hour)).or_default();
-        *fired = (*fired).max(hour.fired);
-        *changes = (*changes).max(hour.fired + hour.ended);
+        let most = hours.entry((&hour.rule, &hour.source, hour.hour)).or_default();
+        let counts = [hour.fired, hour.ended, hour.brief, hour.fired + hour.ended];
+        most.iter_mut().zip(counts).for_each(|(most, count)| *most = (*most).max(count));
     }
-    hours.into_iter().map(|((rule, source, hour), (fired, changes))| Once { rule, source, hour, fired, changes })
+    let row = |((rule, source, hour), [fired, ended, brief, changes]): ((_, _, _), [u64; 4])| Once {
+        rule,
+        source,
+        hour,
+        fired,
+        ended,
+        brief,
+        changes,
+    };
+    hours.into_iter().map(row)
 }
 
 /// The day of an hour, and whether it is at night.
@@ -250,7 +321,7 @@ fn days(since: Timestamp, until: Timestamp, zone: &TimeZone) -> impl Iterator<It
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NeedlessRule, RuleHour, SentHour, TakenAlert as Taken};
+    use crate::store::{LengthHour, NeedlessRule, RuleHour, SentHour, TakenAlert as Taken};
 
     const HOUR: i64 = 3_600_000;
     /// 2026-11-23, a Monday, 00:00 in Shanghai.
@@ -266,11 +337,11 @@ mod tests {
 
     fn hour(rule: &str, receiver: &str, hours: i64, fired: u64, ended: u64) -> RuleHour {
         let (rule, receiver, source) = (rule.to_owned(), receiver.to_owned(), "am".to_owned());
-        RuleHour { rule, receiver, source, hour: at(hours), fired, ended }
+        RuleHour { rule, receiver, source, hour: at(hours), fired, ended, brief: 0 }
     }
 
     fn sent(receiver: &str, hours: i64, sent: u64, dead: u64) -> SentHour {
-        SentHour { receiver: receiver.to_owned(), hour: at(hours), sent, dead, folded: 0 }
+        SentHour { receiver: receiver.to_owned(), hour: at(hours), sent, dead, folded: 0, late: 0 }
     }
 
     fn taken(rule: &str, hours: i64, seconds: i64) -> Taken {
@@ -278,6 +349,7 @@ mod tests {
         Taken {
             rule: rule.to_owned(),
             receiver: "ops".to_owned(),
+            fired_at: Some(told.plus_millis(-30_000)),
             told_at: Some(told),
             at: told.plus_millis(seconds * 1000),
         }
@@ -328,8 +400,27 @@ mod tests {
                 ("useful", Some(50), None)
             ]
         );
-        assert_eq!(report.rules[2].median_seconds, Some(420));
+        let useful = &report.rules[2];
+        assert_eq!((useful.median_seconds, useful.p90_seconds), (Some(420), Some(660)));
+        assert_eq!((useful.median_from_start_seconds, report.median_seconds), (Some(450), Some(420)));
         assert_eq!((report.all.fired, report.taken_percent), (120, Some(10)));
+    }
+
+    #[test]
+    fn the_length_of_alerts_is_the_median_of_those_that_ended_and_few_have_none() {
+        let ended = |rule: &str, step, ended| LengthHour {
+            rule: rule.to_owned(),
+            receiver: "ops".to_owned(),
+            hour: at(0),
+            step,
+            ended,
+        };
+        let lengths = vec![ended("磁盘", 20, 2), ended("磁盘", 30, 3), ended("CPU", 40, 4)];
+        let rules = vec![hour("磁盘", "ops", 0, 5, 5), hour("CPU", "ops", 0, 4, 4)];
+        let report = Report::of(&Tally { rules, lengths, ..Tally::default() }, at(0), at(24), &zone());
+        let lengths: Vec<_> = report.rules.iter().map(|rule| rule.median_length_seconds).collect();
+        assert_eq!(lengths, [Some(length_seconds(30)), None]);
+        assert_eq!(report.median_length_seconds, Some(length_seconds(30)));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod marks;
 pub(crate) mod memory;
 mod migrate;
 mod needless;
+mod news;
 mod outline;
 mod people;
 mod postgres;
@@ -75,6 +76,7 @@ pub use incidents::AlertFilter;
 pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use marks::Marks;
 pub use needless::Needless;
+pub use news::{OVERLAP_MS, Reached};
 pub use record::{
     AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, LaneBacklog,
     TransitionRow,
@@ -83,9 +85,9 @@ pub use retention::{Pruned, Retention};
 pub use sessions::{Hash, NewSession, SESSION_MS, Session, Step, Ticket, fresh_secret, hash};
 pub use short::{NewShortLink, ShortLink};
 pub use sqlite::Counters;
-pub use tally::{LONGEST_MS, Tally, TallyFilter};
+pub use tally::{LONGEST_MS, Tally, TallyFilter, seconds as length_seconds};
 #[cfg(test)]
-pub use tally::{NeedlessRule, RuleHour, SentHour, Taken as TakenAlert};
+pub use tally::{LengthHour, NeedlessRule, RuleHour, SentHour, Taken as TakenAlert};
 pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 

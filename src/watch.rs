@@ -49,6 +49,8 @@ const SHARE: u32 = 50;
 /// writer's part is a fourth.
 const TERMS: Duration = Duration::from_secs(2);
 const TERMS_SHARE: u32 = 9;
+/// Pause between counts for reports: what came since is added where it is asked.
+const TALLY: Duration = Duration::from_secs(30);
 /// Interval of pruning rounds, and pause between two batches of one round.
 const PRUNE: Duration = Duration::from_hours(1);
 const PRUNE_BREATH: Duration = Duration::from_millis(50);
@@ -94,6 +96,7 @@ pub async fn run(watch: Watch, stop: CancellationToken) {
             watch.audits(),
             watch.prunings(),
             watch.terms(),
+            watch.tallies(),
             watch.beats()
         );
     };
@@ -330,6 +333,24 @@ impl Watching {
             };
             let pause = begun.elapsed() * TERMS_SHARE;
             tokio::time::sleep(if more { pause } else { pause.max(TERMS) }).await;
+        }
+    }
+
+    /// Counts the record for reports: after the commits, and only so much that intake keeps nearly all of the writer's time.
+    async fn tallies(&self) {
+        loop {
+            let begun = Instant::now();
+            let done = async {
+                // One replica counts for all; a single process always does.
+                let takes = self.watch.store.take_on(Duty::Tally).await?;
+                if takes { self.watch.store.count(self.watch.clock.now()).await } else { Ok(false) }
+            };
+            let more = done.await.unwrap_or_else(|error: StoreError| {
+                debug!(%error, "The record could not be counted for reports; it is tried again.");
+                false
+            });
+            let pause = begun.elapsed() * TERMS_SHARE;
+            tokio::time::sleep(if more { pause } else { pause.max(TALLY) }).await;
         }
     }
 

@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::record::{Place, Record};
 use super::screen::Screen;
-use super::{ConfigFile, When, deliveries};
+use super::{When, deliveries};
 use crate::alert::{ThreadId, Timestamp};
 use crate::config::Channel;
 use crate::render::harmless;
@@ -33,9 +34,9 @@ pub enum ActsCommand {
 /// `wegraf acts list`
 #[derive(Debug, Args)]
 pub struct ActsList {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
+    pub place: Place,
     /// 消息末尾的短号。 The short id at the end of a message.
     #[arg(long, value_name = "#ID", value_parser = deliveries::short_id)]
     pub id: Option<ThreadId>,
@@ -66,18 +67,19 @@ const DETAIL: usize = 300;
 /// Lists acts.
 pub async fn run(arguments: Acts) -> anyhow::Result<ExitCode> {
     let ActsCommand::List(wanted) = arguments.command;
-    let (store, config) = deliveries::open(&wanted.file).await?;
+    let record = Record::open(&wanted.place).await?;
     let now = Clock::System.now();
     let filter = ActFilter {
         thread: wanted.id,
         by: wanted.by,
         open: wanted.open,
-        since: wanted.since.map(|since| since.resolve(now, &config.timezone)),
+        since: wanted.since.map(|since| since.resolve(now, record.zone())),
         limit: wanted.limit.into(),
+        among: Vec::new(),
         before: None,
     };
-    let rows = store.acts(filter).await?;
-    let answer = if wanted.json { Screen::json(&json!({ "acts": rows })) } else { table(&rows, &config.timezone) };
+    let rows = record.acts(filter).await?;
+    let answer = if wanted.json { Screen::json(&json!({ "acts": rows })) } else { table(&rows, record.zone()) };
     answer.show()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 mod arguments;
 mod audit;
-mod export;
+pub(super) mod export;
 mod list;
 mod recall;
 mod resend;
@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
+use super::record::Record;
 use super::screen::Screen;
 use super::{ConfigFile, Misused};
 use crate::alert::{ThreadId, Timestamp};
@@ -30,19 +31,19 @@ pub use when::When;
 /// Does what is asked. Exit code 1 if there is no such message, a resend or a recall was refused, or the audit found a fault.
 pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        DeliveriesCommand::List { file, selection, limit, json } => {
-            let (store, config) = open(&file).await?;
-            let filter = selection.filter(Clock::System.now(), &config.timezone)?;
-            print(&list::answer(&store, filter, usize::from(limit), json, &config.timezone).await?)
+        DeliveriesCommand::List { place, selection, limit, json } => {
+            let record = Record::open(&place).await?;
+            let filter = selection.filter(Clock::System.now(), record.zone())?;
+            print(&list::answer(&record, filter, usize::from(limit), json).await?)
         }
-        DeliveriesCommand::Show { file, id, json } => {
-            let (store, config) = open(&file).await?;
-            print(&show::answer(&store, &id, json, &config.timezone).await?)
+        DeliveriesCommand::Show { place, id, json } => {
+            let record = Record::open(&place).await?;
+            print(&show::answer(&record, &id, json).await?)
         }
-        DeliveriesCommand::Export { file, selection, format, output } => {
-            let (store, config) = open(&file).await?;
-            let filter = selection.filter(Clock::System.now(), &config.timezone)?;
-            export::run(&store, filter, format, output.as_deref(), &config.timezone).await
+        DeliveriesCommand::Export { place, selection, format, output } => {
+            let record = Record::open(&place).await?;
+            let filter = selection.filter(Clock::System.now(), record.zone())?;
+            export::run(&record, filter, format, output.as_deref()).await
         }
         DeliveriesCommand::Resend { file, ids, listen, json } => {
             let (store, config) = open(&file).await?;
@@ -68,15 +69,16 @@ pub(super) async fn open(file: &ConfigFile) -> anyhow::Result<(Store, Config)> {
 }
 
 /// Everything about the messages with this number or short id, as `deliveries show` tells it.
-pub(super) async fn story(store: &Store, id: &str, zone: &jiff::tz::TimeZone) -> anyhow::Result<Screen> {
-    show::answer(store, id, false, zone).await
+pub(super) async fn story(store: Store, id: &str, zone: &TimeZone) -> anyhow::Result<Screen> {
+    show::answer(&Record::Here(store, zone.clone()), id, false).await
 }
 
 /// The messages that `id` means, the oldest first: one by its number, or all with a short id.
-async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
+async fn find(record: &Record, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
     let number: Option<i64> = id.parse().ok();
     if let Some(number) = number {
-        let rows = store.deliveries(DeliveryFilter { message: Some(number), ..DeliveryFilter::default() }).await?;
+        let by_number = DeliveryFilter { message: Some(number), limit: 1, ..DeliveryFilter::default() };
+        let rows = record.several(&by_number).await?;
         if !rows.is_empty() {
             return Ok(rows);
         }
@@ -91,10 +93,7 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
         );
         return Ok(Vec::new());
     };
-    let filter = DeliveryFilter { thread: Some(thread), limit: 1000, ..DeliveryFilter::default() };
-    let mut rows = store.deliveries(filter).await?;
-    rows.reverse();
-    Ok(rows)
+    record.of_incident(thread).await
 }
 
 /// Why a message exists although another one told the same, or where its news went; `None` for most.

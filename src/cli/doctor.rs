@@ -3,6 +3,7 @@
 //! No message reaches anyone: an app is asked what it is, a member and a chat are looked up, and a webhook gets an
 //! empty message, which a live one rejects with 44004 and a dead one with 93000.
 
+mod elsewhere;
 mod picture;
 mod resolver;
 mod source;
@@ -18,6 +19,7 @@ use wecom::message::Text;
 use wecom::{Account, CallError, Content, Failure, Fault, Outcome, SendRequest};
 
 use super::check::spelling;
+use super::record::Elsewhere;
 use super::screen::Screen;
 use super::{Doctor, bots};
 use crate::config::{BotAccount, Config, Database, Note, Smtp, To, users_in};
@@ -50,6 +52,14 @@ struct Finding {
 pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     if let Some(name) = &arguments.source {
         return source::run(name, &arguments).await;
+    }
+    if arguments.url.is_some() {
+        let elsewhere = Elsewhere { url: arguments.url, token: arguments.token };
+        let findings = match elsewhere.open().await? {
+            Some(gateway) => elsewhere::all(&gateway).await?,
+            None => Vec::new(),
+        };
+        return show(&findings, &[], arguments.json);
     }
     let (config, mut notes) = arguments.file.load()?;
     notes.extend(spelling::notes(&config).await);

@@ -27,9 +27,13 @@ pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 /// Runs the command. Exit code 1 if an upstream failed, with its error.
 pub async fn run(arguments: Silences) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        SilencesCommand::List { of, all, matchers } => {
-            let with = With::load(&of)?;
-            let (answer, code) = list::answer(&with.clients, &matchers, all, of.json, &with.config.timezone).await;
+        SilencesCommand::List { of, elsewhere, all, matchers } => {
+            let (answer, code) = if let Some(gateway) = elsewhere.open().await? {
+                list::elsewhere(&gateway, of.upstream.as_deref(), &matchers, all, of.json).await?
+            } else {
+                let with = With::load(&of)?;
+                list::answer(&with.clients, &matchers, all, of.json, &with.config.timezone).await
+            };
             answer.show()?;
             Ok(code)
         }

@@ -236,7 +236,7 @@ async fn messages(config: &Config, ids: &[String]) -> String {
     for id in ids {
         let told = async {
             let store = Store::open_reading(&config.database).await?;
-            deliveries::story(&store, id, &config.timezone).await
+            deliveries::story(store, id, &config.timezone).await
         };
         match told.await {
             Ok(screen) => text.push_str(screen.as_str()),

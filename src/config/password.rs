@@ -70,6 +70,11 @@ impl Password {
         hash.expect("a password of any length has a hash").to_string()
     }
 
+    /// What stands for it where it is to be told from another one: its hash, as it is written.
+    pub fn credential(&self) -> String {
+        self.hash.to_string()
+    }
+
     /// Is it this password? Takes some 30 ms and as much memory as the hash says.
     pub fn is(&self, tried: &str) -> bool {
         Argon2::default().verify_password(tried.as_bytes(), &self.hash).is_ok()

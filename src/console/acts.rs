@@ -235,7 +235,7 @@ fn hides(f: &Frame<'_>, scope: &Scope, conditions: &[String]) -> Hides {
     }
 }
 
-fn spans(language: Language) -> Vec<Span> {
+pub(super) fn spans(language: Language) -> Vec<Span> {
     let text = |zh, en| match language {
         Language::Zh => zh,
         Language::En => en,

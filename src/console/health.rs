@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::acts::{Said, Span, spans};
 use super::desk::Desk;
 use super::frame::Frame;
 use super::letter::Fact;
@@ -19,6 +20,21 @@ pub struct SilencesPage<'a> {
     desk: Desk,
     heading: String,
     silences: Vec<Quiet>,
+    spans: Vec<Span>,
+    said: Option<Said>,
+}
+
+/// A silence in force, as it was found.
+#[derive(Debug)]
+pub struct Hushed {
+    /// As it is on record.
+    pub silence: Silence,
+    /// Its conditions.
+    pub conditions: String,
+    /// How many of its alerts are still on.
+    pub on: usize,
+    /// It is the newest of its incident.
+    pub newest: bool,
 }
 
 /// A silence.
@@ -30,22 +46,29 @@ struct Quiet {
     by: String,
     hides: String,
     thread: String,
+    /// The act that made it; 0 if it is about nothing of ours, and cannot be changed here.
+    act: i64,
+    newest: bool,
 }
 
 impl<'a> SilencesPage<'a> {
-    /// Each with its conditions and the number of its alerts that are still on.
-    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, silences: &[(Silence, String, usize)]) -> Self {
+    /// `said`: what became of the form that was sent.
+    pub fn new(f: Frame<'a>, desk: Desk, clock: &Clock<'_>, silences: &[Hushed], said: Option<(bool, Words)>) -> Self {
         let say = |words: Words| f.say(words).into_owned();
-        let quiet = |(silence, conditions, on): &(Silence, String, usize)| Quiet {
+        let quiet = |Hushed { silence, conditions, on, newest }: &Hushed| Quiet {
             class: if *on > 0 { "warning" } else { "info" },
             until: say(words::silenced_until(&clock.time(silence.until).unwrap_or_default())),
             conditions: conditions.clone(),
             by: format!("{} · {}", silence.by, silence.upstream),
             hides: say(words::hides(*on)),
             thread: if silence.thread.0 == 0 { String::new() } else { silence.thread.to_string() },
+            act: if silence.thread.0 == 0 { 0 } else { silence.act },
+            newest: *newest,
         };
         let shown = silences.iter().map(quiet).collect();
-        Self { heading: say(words::silences(silences.len())), silences: shown, desk, f }
+        let said = said.map(|(good, words)| Said { good, text: say(words) });
+        let (heading, spans) = (say(words::silences(silences.len())), spans(f.language));
+        Self { heading, silences: shown, spans, said, desk, f }
     }
 }
 

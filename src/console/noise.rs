@@ -151,14 +151,21 @@ fn figures(f: &Frame<'_>, report: &Report, before: &Report) -> Vec<Figure> {
         text: number(report.needless),
         was: say(words::was(&number(before.needless), &change(report.needless, before.needless))),
     };
+    let span = |name: Words, of: fn(&Report) -> Option<u64>| {
+        let told = |report: &Report| of(report).map_or_else(|| NONE.to_owned(), |seconds| say(words::waited(seconds)));
+        Figure { name: say(name), text: told(report), was: say(words::was(&told(before), "")) }
+    };
     vec![
         sum(words::ALERTS, |sums| sums.fired),
         sum(words::MESSAGES, |sums| sums.sent),
         sum(words::at_night(), |sums| sums.night),
         untaken,
+        span(words::UNTIL_TAKEN, |report| report.median_seconds),
+        span(words::ON_FOR, |report| report.median_length_seconds),
         needless,
         sum(words::IN_DIGESTS, |sums| sums.folded),
         sum(words::NOT_DELIVERED, |sums| sums.dead),
+        sum(words::LATE, |sums| sums.late),
     ]
 }
 
@@ -268,6 +275,8 @@ fn ways(f: &Frame<'_>, noise: &Noise<'_>) -> Vec<(String, String)> {
     if noise.receiver.is_some() {
         ways.push((address(f, noise.week, None), say(words::ALL_RECEIVERS)));
     }
+    let table = address(f, noise.week, noise.receiver);
+    ways.push((format!("{table}&csv=true"), say(words::AS_TABLE)));
     ways
 }
 

@@ -239,7 +239,6 @@ impl<'a> DeliveryPage<'a> {
         facts.extend(delivery.picture.clone().map(|why| fact(words::NO_PICTURE, why)));
         facts.extend(row.origin.map(|origin| fact(words::ORIGIN, origin.to_string())));
         facts.extend(row.folded_into.map(|digest| fact(words::FOLDED_INTO, digest.to_string())));
-        facts.push(fact(words::TARGET, delivery.target_json.clone()));
         let bodies = delivery.frozen.iter().map(|part| Fact {
             name: say(words::body(part.version, part.number + 1)),
             text: part.body[..part.body.floor_char_boundary(BODY)].to_owned(),

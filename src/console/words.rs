@@ -237,6 +237,11 @@ pub const WHO_ARE_YOU: Words = words("请先写上你的名字，大家才知道
 /// The form has no known span.
 pub const NO_SPAN: Words = words("没有这样的静默时长。", "There is no such span for a silence.");
 /// The form asks for nothing known.
+pub(super) const CHANGE_SILENCE: Words = words("延长或解除", "Extend or end");
+pub(super) const EXTEND: Words = words("改结束时间", "Move its end");
+pub(super) const EXTEND_UNTIL: Words = words("从现在起", "From now on for");
+pub const NOT_NEWEST: Words =
+    words("这条告警有更新的静默，请延长那一个。", "The incident has a newer silence: extend that one.");
 pub const NO_ACT: Words = words("没有这样的操作。", "There is no such thing to do.");
 /// Only certain people may act, and visitors are unauthenticated.
 pub const DENIED: Words = words(
@@ -328,6 +333,7 @@ pub const fn done(kind: ActKind) -> Words {
         ActKind::Expire => words("静默已解除。", "The silence has ended."),
         ActKind::Resend => words("已重发。", "It was sent again."),
         ActKind::Recall => words("已撤回。", "It was recalled."),
+        ActKind::Extend => words("静默的结束时间改好了。", "The end of the silence was moved."),
         _ => words("已静默。恢复时仍会告诉大家。", "It is silenced; everybody still hears when it is over."),
     }
 }
@@ -519,7 +525,6 @@ pub(super) const FACE: Words = words("样式", "face");
 pub(super) const NO_PICTURE: Words = words("没有图", "no picture");
 pub(super) const ORIGIN: Words = words("代替或重发的消息", "in place of message");
 pub(super) const FOLDED_INTO: Words = words("并入的摘要", "told by digest");
-pub(super) const TARGET: Words = words("目标", "target");
 
 /// How long an attempt took.
 pub(super) fn took(ms: i64) -> Words {

@@ -95,6 +95,11 @@ impl Why {
             Self::Holiday => "holiday",
         }
     }
+
+    /// The reason with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Shift, Self::Substitute, Self::Holiday].into_iter().find(|why| why.as_str() == name)
+    }
 }
 
 impl Rota {

@@ -4,16 +4,22 @@
 //! another site can act. What is asked goes to the same functions as the pages, through the connections for people.
 
 mod act;
+mod bodies;
 mod caller;
 mod described;
+mod events;
+mod files;
 mod list;
 mod look;
+mod once;
 mod orders;
+mod position;
 mod problem;
 #[doc(hidden)]
 pub mod query;
 mod report;
 mod shapes;
+mod silences;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -42,15 +48,21 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(act::resend))
         .routes(routes!(act::recall))
         .routes(routes!(look::acts, act::act))
-        .routes(routes!(look::silences))
-        .routes(routes!(act::move_silence, act::end_silence))
+        .routes(routes!(silences::silences, silences::make_silence))
+        .routes(routes!(silences::move_silence, silences::end_silence))
         .routes(routes!(look::duties))
         .routes(routes!(look::duty))
         .routes(routes!(look::routes))
         .routes(routes!(look::explain))
         .routes(routes!(look::senders))
         .routes(routes!(look::health))
+        .routes(routes!(look::own))
         .routes(routes!(report::noise))
+        .routes(routes!(bodies::preview, bodies::preview_of))
+        .routes(routes!(bodies::raw))
+        .routes(routes!(events::events))
+        .routes(routes!(files::template, files::put_template))
+        .routes(routes!(files::mapping, files::put_mapping))
         .split_for_parts()
 }
 

@@ -6,16 +6,17 @@
 mod deliveries;
 mod find;
 mod guest;
-mod live;
+pub(in crate::http) mod live;
 mod look;
 mod noise;
 mod password;
 mod people;
-mod routes;
-mod save;
+pub(in crate::http) mod routes;
+pub(in crate::http) mod save;
 mod sign_in;
+mod silences;
 mod state;
-mod templates;
+pub(in crate::http) mod templates;
 mod wecom;
 
 pub use live::Streams;
@@ -56,7 +57,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/i/{short}", get(look::incident).post(look::act))
         .route("/m", get(deliveries::search))
         .route("/m/{message}", get(deliveries::show).post(deliveries::redo))
-        .route("/silences", get(state::silences))
+        .route("/silences", get(silences::list).post(silences::change))
         .route("/state", get(state::state))
         .route("/duty", get(people::duty))
         .route("/duty/{rota}", get(people::rota))

@@ -7,6 +7,8 @@ pub enum Duty {
     Silences,
     /// Writing the terms of messages.
     Terms,
+    /// Counting the record for reports.
+    Tally,
 }
 
 impl Duty {
@@ -15,6 +17,7 @@ impl Duty {
         match self {
             Self::Silences => "answer/silences",
             Self::Terms => "watch/terms",
+            Self::Tally => "watch/tally",
         }
     }
 }
@@ -26,7 +29,7 @@ mod tests {
 
     #[test]
     fn the_lease_of_a_duty_is_that_of_no_lane() {
-        for duty in [Duty::Silences, Duty::Terms] {
+        for duty in [Duty::Silences, Duty::Terms, Duty::Tally] {
             let text = duty.as_str();
             assert_eq!(LaneKey::stored(text).parse(), Lane::Other(text));
         }

@@ -77,6 +77,8 @@ pub struct ActFilter {
     pub open: bool,
     /// Not older than this.
     pub since: Option<Timestamp>,
+    /// One of these; empty: any.
+    pub among: Vec<i64>,
     /// Older than this act, to continue a list.
     pub before: Option<i64>,
     /// How many; 0 stands for 100.

@@ -13,7 +13,7 @@ use crate::alert::Timestamp;
 
 /// The copied tables, in an order in which no row precedes one it refers to. Not copied: data that only the process
 /// holding a store needs, and the record of schema steps, which each backend keeps for itself.
-pub(super) const TABLES: [&str; 30] = [
+pub(super) const TABLES: [&str; 36] = [
     "notification",
     "alert",
     "message",
@@ -44,6 +44,12 @@ pub(super) const TABLES: [&str; 30] = [
     "needless",
     "api_token",
     "api_request",
+    "tally_rule",
+    "tally_length",
+    "tally_sent",
+    "tally_taken",
+    "tally_live",
+    "tally_mark",
 ];
 
 /// Rows in flight: enough that neither side waits for each row of the other, few enough that bodies of 16 MiB fit into

@@ -5,7 +5,7 @@
 
 use super::incidents::AlertFilter;
 use super::record::DeliveryFilter;
-use super::tally::{ROWS, TallyFilter};
+use super::tally::TallyFilter;
 use super::text::text;
 use crate::alert::Timestamp;
 use crate::search::Question;
@@ -36,16 +36,16 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    fn new(select: &str) -> Self {
+    pub fn new(select: &str) -> Self {
         Self { sql: format!("{select} WHERE true"), values: Vec::new() }
     }
 
-    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Given>) {
+    pub fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Given>) {
         self.sql.push_str(" AND ");
         self.end(condition, values);
     }
 
-    fn end(&mut self, piece: &str, values: impl IntoIterator<Item = Given>) {
+    pub fn end(&mut self, piece: &str, values: impl IntoIterator<Item = Given>) {
         self.sql.push_str(piece);
         self.values.extend(values);
     }
@@ -73,7 +73,7 @@ impl Statement {
         self.end(")", []);
     }
 
-    fn of_receivers(&mut self, column: &str, filter: &TallyFilter, dialect: &Dialect) {
+    pub fn of_receivers(&mut self, column: &str, filter: &TallyFilter, dialect: &Dialect) {
         if let Some(receiver) = &filter.receiver {
             self.and(&format!("{column} = ?"), [Given::words(receiver)]);
         }
@@ -139,6 +139,11 @@ fn limit(asked: usize) -> Given {
     Given::Number(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
+/// Numbers as they stand in a statement.
+fn numbers(all: &[i64]) -> String {
+    all.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn json(names: &[String]) -> Given {
     Given::words(&serde_json::to_string(names).expect("names are JSON"))
 }
@@ -177,6 +182,9 @@ pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialec
     if let Some(message) = filter.message {
         list.and("m.id = ?", number(message));
     }
+    if !filter.among.is_empty() {
+        list.and(&format!("m.id IN ({})", numbers(&filter.among)), []);
+    }
     if let Some(before) = filter.before {
         list.and("m.id < ?", number(before));
     }
@@ -188,8 +196,8 @@ pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialec
     if let Some(question) = &filter.words {
         list.with_terms(question, filter, dialect, false);
     }
-    // An incident or a message is few rows already: reading their terms would only add work.
-    let few = filter.thread.is_some() || filter.message.is_some();
+    // An incident or a few messages are few rows already: reading their terms would only add work.
+    let few = filter.thread.is_some() || filter.message.is_some() || !filter.among.is_empty();
     if let Some(person) = &filter.person {
         if let Some(question) = Question::exactly(person).filter(|_| !few) {
             list.with_terms(&question, filter, dialect, true);
@@ -228,93 +236,10 @@ pub(super) fn incidents(filter: &AlertFilter, dialect: &Dialect) -> Statement {
         let others = "SELECT 1 FROM alert b WHERE b.thread = a.thread AND b.status = 'firing'";
         list.and(&format!("NOT EXISTS ({others})"), []);
     }
-    if let Some(since) = filter.since {
-        let first = first_at("notification", "received_at");
-        list.and(&format!("a.thread >= {first}"), times::<2>(since, -SLACK_MS));
-    }
-    if let Some(until) = filter.until {
-        let first = first_at("notification", "received_at");
-        list.and(&format!("a.thread < {first}"), times::<2>(until, SLACK_MS));
-    }
     if let Some(before) = filter.before {
         list.and("a.thread < ?", [Given::Number(before)]);
     }
     list.end(" GROUP BY a.thread ORDER BY a.thread DESC LIMIT ?", [limit(filter.limit)]);
-    list
-}
-
-/// How often the alerts of each rule began and ended: rule, receiver, source, hour, and both counts.
-pub(super) fn rule_hours(filter: &TallyFilter, dialect: &Dialect) -> Statement {
-    let changes = |kind: &str| {
-        format!("count(DISTINCT CASE WHEN t.kind = '{kind}' THEN t.alert_id || '/' || t.notification_id END)")
-    };
-    let select = format!(
-        "SELECT a.name, a.receiver, a.source, t.at - t.at % 3600000, {}, {}
-         FROM transition t JOIN alert a ON a.id = t.alert_id",
-        changes("firing"),
-        changes("resolved")
-    );
-    let mut list = spanned(&select, ["transition", "at", "t"], "a.receiver", filter, dialect);
-    list.end(" AND t.kind IN ('firing', 'resolved') GROUP BY 1, 2, 3, 4 ORDER BY 4, 1, 2, 3 LIMIT ?", [rows()]);
-    list
-}
-
-/// What became of the messages of each receiver: receiver, hour, sent, dead, folded.
-pub(super) fn sent_hours(filter: &TallyFilter, dialect: &Dialect) -> Statement {
-    let became = |state: &str| format!("count(CASE WHEN m.state = '{state}' THEN 1 END)");
-    let select = format!(
-        "SELECT m.receiver, m.created_at - m.created_at % 3600000, {}, {}, {} FROM message m",
-        became("sent"),
-        became("dead"),
-        became("folded")
-    );
-    let mut list = spanned(&select, ["message", "created_at", "m"], "m.receiver", filter, dialect);
-    list.end(" GROUP BY 1, 2 ORDER BY 2, 1 LIMIT ?", [rows()]);
-    list
-}
-
-/// The alerts that people took: rule, receiver, when the first message was accepted, when.
-pub(super) fn taken(filter: &TallyFilter, dialect: &Dialect) -> Statement {
-    let select = "SELECT a.name, a.receiver,
-                         (SELECT min(m.settled_at) FROM message m
-                          WHERE m.thread = x.thread AND m.receiver = a.receiver AND m.state = 'sent'), c.at
-                  FROM act c JOIN act_alert x ON x.act_id = c.id JOIN alert a ON a.id = x.alert_id";
-    let mut list = Statement::new(select);
-    list.and("c.kind = 'acknowledge' AND c.state = 'done' AND c.at >= ?", times::<1>(filter.since, 0));
-    list.and("c.at < ?", times::<1>(filter.until, 0));
-    list.of_receivers("a.receiver", filter, dialect);
-    list.end(" ORDER BY c.at, c.id, a.id LIMIT ?", [rows()]);
-    list
-}
-
-/// The rules whose episodes people called needless: rule, receiver, how often.
-pub(super) fn needless(filter: &TallyFilter, dialect: &Dialect) -> Statement {
-    let mut list = Statement::new("SELECT n.rule, n.receiver, count(*) FROM needless n");
-    list.and("n.told_at >= ?", times::<1>(filter.since, 0));
-    list.and("n.told_at < ?", times::<1>(filter.until, 0));
-    list.of_receivers("n.receiver", filter, dialect);
-    list.end(" GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", [rows()]);
-    list
-}
-
-fn rows() -> Given {
-    Given::Number(i64::try_from(ROWS).unwrap_or(i64::MAX))
-}
-
-/// The rows of a table, its times and its name in `select`, of a span.
-fn spanned(
-    select: &str,
-    [table, column, name]: [&str; 3],
-    receiver: &str,
-    filter: &TallyFilter,
-    dialect: &Dialect,
-) -> Statement {
-    let mut list = Statement::new(select);
-    list.and(&format!("{name}.{column} >= ?"), times::<1>(filter.since, 0));
-    list.and(&format!("{name}.{column} < ?"), times::<1>(filter.until, 0));
-    list.and(&format!("{name}.id >= {}", first_at(table, column)), times::<2>(filter.since, -SLACK_MS));
-    list.and(&format!("{name}.id < {}", first_at(table, column)), times::<2>(filter.until, SLACK_MS));
-    list.of_receivers(receiver, filter, dialect);
     list
 }
 
@@ -347,8 +272,16 @@ fn of_alerts(select: &str, filter: &AlertFilter, dialect: &Dialect) -> Statement
         list.and(dialect.label, [Given::words(name), Given::words(value)]);
     }
     if !filter.threads.is_empty() {
-        let threads: Vec<String> = filter.threads.iter().map(|thread| thread.0.to_string()).collect();
-        list.and(&format!("a.thread IN ({})", threads.join(", ")), []);
+        let threads: Vec<i64> = filter.threads.iter().map(|thread| thread.0).collect();
+        list.and(&format!("a.thread IN ({})", numbers(&threads)), []);
+    }
+    if let Some(since) = filter.since {
+        let first = first_at("notification", "received_at");
+        list.and(&format!("a.thread >= {first}"), times::<2>(since, -SLACK_MS));
+    }
+    if let Some(until) = filter.until {
+        let first = first_at("notification", "received_at");
+        list.and(&format!("a.thread < {first}"), times::<2>(until, SLACK_MS));
     }
     for word in &filter.words {
         let [before, after] = dialect.holds;

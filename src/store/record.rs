@@ -31,6 +31,8 @@ pub struct DeliveryFilter {
     pub thread: Option<ThreadId>,
     /// With this id.
     pub message: Option<i64>,
+    /// With one of these ids; empty: with any.
+    pub among: Vec<i64>,
     /// Addressed to this userid by name (not through a department, a tag or a chat), or reported by WeCom as not
     /// reached.
     pub person: Option<String>,

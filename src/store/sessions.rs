@@ -63,6 +63,8 @@ pub struct Session {
     pub address: String,
     /// The browser, as it calls itself.
     pub agent: String,
+    /// Of the credential that it rests on; `None` if it rests on none that can change.
+    pub credential: Option<Hash>,
 }
 
 /// A session to be.
@@ -74,6 +76,8 @@ pub struct NewSession {
     pub address: String,
     /// The browser, as it calls itself.
     pub agent: String,
+    /// Of the credential that it rests on.
+    pub credential: Option<Hash>,
 }
 
 impl NewSession {

@@ -114,6 +114,12 @@ console: {{ may_change: {{ users: [zhangsan] }}, write: [ templates, payloads.d 
     browser.until("document.querySelector('#act button[value=expire]') !== null").await;
     browser.visit(&format!("{}/silences", world.url)).await;
     browser.until("document.body.textContent.includes('磁盘将满')").await;
+    // Its end is moved where all silences stand.
+    let before = browser.evaluate("document.querySelector('.incidents h2').textContent").await;
+    browser.evaluate("document.querySelector('.incidents details').open = true").await;
+    browser.evaluate("document.querySelector('[name=span]').value = '4h'").await;
+    presses(&mut browser, "button[value=extend]", "静默的结束时间改好了").await;
+    browser.until(&format!("document.querySelector('.incidents h2').textContent !== {before}")).await;
     let thread = world.deliveries().await[0].thread;
     browser.visit(&format!("{}/i/{thread}", world.url)).await;
     browser.until("document.getElementById('live').dataset.state === 'on'").await;

@@ -172,13 +172,30 @@ async fn a_local_administrator_signs_in_without_wecom_and_guesses_learn_nothing(
         assert!(!kept(PASSWORD) && !kept("nimda"), "a password or a typed name is stored");
     }
 
+    // A new password ends the sessions of the old one as soon as it is read, and no session of another way.
+    let mut by_link = Visitor::signed_in(&world, "local/admin").await;
+    let other = run_on(&world, &["console", "password"], b"another good password\n").await.exits(0);
+    assert_eq!(visitor.opens("/now").await.0, 200);
+    world.write("admin.hash", other.out.trim());
+    world.app().reload();
+    let begun = Instant::now();
+    while visitor.opens("/now").await.0 == 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the session of the old password goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((visitor.opens("/now").await.0, by_link.opens("/now").await.0), (401, 200));
+    let kept = by_link.cookie;
+
     // Taken out of the configuration: signed out at once, whatever the browser has.
     std::fs::write(world.config_path(), text).unwrap();
     world.stop().await;
     world.start().await;
     let mut visitor = Visitor::new(&world);
     visitor.cookie = Some(cookie);
-    assert_eq!(visitor.opens("/now").await.0, 403);
+    assert_eq!(visitor.opens("/now").await.0, 401, "the password is gone, and with it its sessions");
+    let mut link = Visitor::new(&world);
+    link.cookie = kept;
+    assert_eq!(link.opens("/now").await.0, 403, "signed in, and without a right");
 }
 
 #[tokio::test]

@@ -70,3 +70,44 @@ async fn each_address_serves_those_it_is_for_and_one_is_a_file() {
     let refused = run(&world, &["serve", "-c", "other.yaml"]).await.exits(1);
     assert!(refused.err.contains("is not deleted") && socket.exists(), "{}", refused.err);
 }
+
+/// Guesses of a password at one address: the status of each.
+async fn guesses(http: &reqwest::Client, base: &str, count: usize, password: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for _ in 0..count {
+        let form = http.post(format!("{base}/login/password")).header("sec-fetch-site", "same-origin");
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        let sent = form.body(format!("name=admin&password={password}")).send().await.unwrap();
+        statuses.push(sent.status().as_u16());
+    }
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_is_counted_for_all_addresses_together() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    let [one, two] = [xtask::gateway::free().unwrap(), xtask::gateway::free().unwrap()];
+    let made = crate::process::run_on(&world, &["console", "password"], b"correct horse battery\n").await.exits(0);
+    world.write("admin.hash", made.out.trim());
+    let rest = format!("{REST}console: {{ local: {{ admin: {{ file: admin.hash }} }} }}\n");
+    world.write("wegraf.yaml", &world.config_text(&format!("['{one}', '{two}']"), &rest));
+    let _running = Wegraf::serve_as_written(&mut world).await;
+    let [one, two] = [one, two].map(|address| format!("http://{address}"));
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    // Five tries in all, not at each: the sixth waits, even with the right password.
+    assert_eq!(guesses(&http, &one, 3, "x").await, [403; 3]);
+    assert_eq!(guesses(&http, &two, 2, "x").await, [403; 2]);
+    assert_eq!(guesses(&http, &two, 1, "correct+horse+battery").await, [429]);
+    assert_eq!(guesses(&http, &one, 1, "correct+horse+battery").await, [429]);
+
+    // A token asks fifty times at once, at whichever address.
+    let made =
+        run(&world, &["console", "token", "create", "ci", "--scope", "read", "--json", "--listen", &one[7..]]).await;
+    let secret = made.exits(0).json()["token"].as_str().unwrap().to_owned();
+    let asks = |base: &str| http.get(format!("{base}/api/v1/token")).bearer_auth(&secret).send();
+    let all = (0..140).map(|number| asks(if number % 2 == 0 { &one } else { &two }));
+    let statuses: Vec<u16> =
+        futures_util::future::join_all(all).await.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect();
+    let taken = statuses.iter().filter(|status| **status == 200).count();
+    assert!(taken < 100 && statuses.contains(&429), "each address counts for itself: {taken} were taken");
+}

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::when::When;
 use crate::alert::{ThreadId, Timestamp};
+use crate::cli::record::Place;
 use crate::cli::{ConfigFile, Misused, label};
 use crate::config::ListenAt;
 use crate::names::LaneKey;
@@ -26,9 +27,9 @@ pub struct Deliveries {
 pub enum DeliveriesCommand {
     /// 最近的消息，新的在前。 Recent messages, newest first.
     List {
-        /// Which configuration.
+        /// Where to look.
         #[command(flatten)]
-        file: ConfigFile,
+        place: Place,
         /// Which messages.
         #[command(flatten)]
         selection: Selection,
@@ -41,9 +42,9 @@ pub enum DeliveriesCommand {
     },
     /// 一条消息的全部经过。 Everything about one message.
     Show {
-        /// Which configuration.
+        /// Where to look.
         #[command(flatten)]
-        file: ConfigFile,
+        place: Place,
         /// 消息末尾的短号（#7K2Q）或列表里的编号。 The short id at the end of a message (#7K2Q), or its number in the list.
         #[arg(value_name = "ID")]
         id: String,
@@ -53,9 +54,9 @@ pub enum DeliveriesCommand {
     },
     /// 导出全部记录，不限条数，新的在前。 Export the record, however long, newest first.
     Export {
-        /// Which configuration.
+        /// Where to look.
         #[command(flatten)]
-        file: ConfigFile,
+        place: Place,
         /// Which messages.
         #[command(flatten)]
         selection: Selection,

@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::arguments::Format;
 use super::{beside, clock};
-use crate::shown;
-use crate::store::{ActKind, DeliveryFilter, DeliveryRow, Store};
+use crate::cli::record::{Next, Record};
+use crate::shown::{self, CSV_MARK, csv_line as line, csv_text as harmless};
+use crate::store::{ActKind, DeliveryFilter, DeliveryRow};
 use crate::words::{Words, told};
 
 /// Messages read at a time: it bounds the memory.
@@ -46,15 +47,14 @@ const COLUMNS: [&str; 25] = [
 
 /// Writes the messages that match `filter` to `output` or standard output, and their number to standard error.
 pub(super) async fn run(
-    store: &Store,
+    record: &Record,
     filter: DeliveryFilter,
     format: Format,
     output: Option<&Path>,
-    zone: &TimeZone,
 ) -> anyhow::Result<ExitCode> {
     let Some(path) = output else {
         let mut out = BufWriter::new(std::io::stdout().lock());
-        write(store, filter, format, &mut out, zone, |_| ()).await?;
+        write(record, filter, format, &mut out, |_| ()).await?;
         return Ok(ExitCode::SUCCESS);
     };
     let file = create(path).with_context(|| {
@@ -71,7 +71,7 @@ pub(super) async fn run(
             eprint!("\r{written} ");
         }
     };
-    match write(store, filter, format, &mut BufWriter::new(&file), zone, progress).await {
+    match write(record, filter, format, &mut BufWriter::new(&file), progress).await {
         Ok(written) => {
             file.sync_all()?;
             let start = if terminal { "\r" } else { "" };
@@ -89,7 +89,7 @@ pub(super) async fn run(
 }
 
 /// A new file that only its owner can read: it holds alerts.
-fn create(path: &Path) -> std::io::Result<File> {
+pub(in crate::cli) fn create(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -98,25 +98,22 @@ fn create(path: &Path) -> std::io::Result<File> {
 
 /// Writes page after page; returns how many messages.
 async fn write(
-    store: &Store,
+    record: &Record,
     mut filter: DeliveryFilter,
     format: Format,
     out: &mut impl Write,
-    zone: &TimeZone,
     progress: impl Fn(u64),
 ) -> anyhow::Result<u64> {
     if format == Format::Csv {
-        // The mark by which spreadsheets recognise UTF-8.
-        out.write_all("\u{feff}".as_bytes())?;
-        line(out, &COLUMNS.map(str::to_owned))?;
+        out.write_all(format!("{CSV_MARK}{}", line(&COLUMNS)).as_bytes())?;
     }
     filter.limit = PAGE;
-    let mut written = 0;
-    loop {
-        let rows = store.deliveries(filter.clone()).await?;
+    let (mut written, mut next, zone) = (0, Next::Begin, record.zone());
+    while next != Next::End {
+        let rows = record.deliveries(&filter, &mut next).await?;
         for row in &rows {
             match format {
-                Format::Csv => line(out, &cells(row, zone))?,
+                Format::Csv => out.write_all(line(&cells(row, zone)).as_bytes())?,
                 Format::Jsonl => {
                     let json = serde_json::to_string(row).map_err(std::io::Error::from)?;
                     writeln!(out, "{}", shown::json(&json))?;
@@ -125,10 +122,6 @@ async fn write(
         }
         written += rows.len() as u64;
         progress(written);
-        match rows.last() {
-            Some(last) if rows.len() == PAGE => filter.before = Some(last.message),
-            _ => break,
-        }
     }
     out.flush()?;
     Ok(written)
@@ -166,94 +159,4 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
         words(&beside(row)),
         row.act.map(ActKind::as_str).unwrap_or_default().to_owned(),
     ]
-}
-
-/// A text on one line that no spreadsheet interprets as a formula. Only for texts: -1 is a
-/// number.
-fn harmless(text: &str) -> String {
-    let shown = shown::line(text);
-    if starts_formula(text) || starts_formula(&shown) { format!("'{shown}") } else { shown.into_owned() }
-}
-
-/// Would a spreadsheet interpret `text` as a formula? It skips invisible characters, and some accept full-width signs.
-/// A tab or a carriage return in front is dropped on import, so it counts as a sign.
-fn starts_formula(text: &str) -> bool {
-    let unseen = |c: char| c.is_whitespace() || shown::controls(c) || BLANKS.contains(&c);
-    text.starts_with(['\t', '\r']) || text.trim_start_matches(unseen).starts_with(SIGNS)
-}
-
-/// Characters that begin a formula, and those that compatibility folding maps to them.
-const SIGNS: [char; 16] =
-    ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '\u{2212}', '⁼', '⁺', '⁻'];
-
-/// Invisible letters and marks.
-const BLANKS: [char; 11] = [
-    '\u{34f}', '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{180b}', '\u{200c}', '\u{200d}', '\u{2800}',
-    '\u{3164}', '\u{ffa0}',
-];
-
-/// One line in the form of RFC 4180.
-fn line(out: &mut impl Write, cells: &[String]) -> std::io::Result<()> {
-    for (index, cell) in cells.iter().enumerate() {
-        if index > 0 {
-            out.write_all(b",")?;
-        }
-        if cell.contains([',', '"', '\n', '\r']) {
-            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
-        } else {
-            out.write_all(cell.as_bytes())?;
-        }
-    }
-    out.write_all(b"\r\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_is_a_formula_and_no_text_breaks_a_line() {
-        for text in [
-            "=1+1",
-            "+1",
-            "-1",
-            "@SUM(A1)",
-            "＝1",
-            "﹦1",
-            "\u{2212}1",
-            " =1",
-            "\u{a0}\u{3000}=1",
-            "\u{200d}=1",
-            "\u{2800}@x",
-        ] {
-            assert_eq!(harmless(text), format!("'{text}"));
-        }
-        for unseen in [
-            "\t",
-            "\r",
-            "\n",
-            "\r\n",
-            "\u{200b}",
-            "\u{202e}",
-            "\u{feff}",
-            "\u{2060}",
-            "\0",
-            "\u{1b}",
-            "\u{85}",
-            " \n\t\u{feff} ",
-        ] {
-            for sign in ["=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x"] {
-                let cell = harmless(&format!("{unseen}{sign}"));
-                assert!(cell.starts_with('\'') && cell.ends_with(sign), "{cell:?}");
-                assert!(!cell.chars().any(shown::controls), "{cell:?}");
-            }
-        }
-        assert!(harmless("\tx").starts_with('\'') && harmless("\rx").starts_with('\''));
-        for text in ["disk = full", "磁盘 +1", "a\u{200b}=1", "(-1)"] {
-            assert!(!harmless(text).starts_with('\''), "{text}");
-        }
-        let mut out = Vec::new();
-        line(&mut out, &["a,b".into(), "say \"hi\"\n".into(), "磁盘".into()]).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "\"a,b\",\"say \"\"hi\"\"\n\",磁盘\r\n");
-    }
 }

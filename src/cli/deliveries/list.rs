@@ -4,8 +4,9 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{beside, mark, time, what};
+use crate::cli::record::Record;
 use crate::cli::screen::Screen;
-use crate::store::{DeliveryFilter, DeliveryRow, State, Store, StoreError};
+use crate::store::{DeliveryFilter, DeliveryRow, State};
 use crate::words::{Words, told, words};
 
 /// A wider name of a target does not move the columns of the others.
@@ -13,24 +14,19 @@ const TARGET: usize = 32;
 
 /// The newest messages that match `filter`, at most `limit`.
 pub(super) async fn answer(
-    store: &Store,
+    record: &Record,
     filter: DeliveryFilter,
     limit: usize,
     json: bool,
-    zone: &TimeZone,
-) -> Result<Screen, StoreError> {
-    let rows = store.deliveries(DeliveryFilter { limit, ..filter.clone() }).await?;
-    let more = match rows.last() {
-        Some(last) if rows.len() == limit => {
-            let filter = DeliveryFilter { limit: 1, before: Some(last.message), ..filter };
-            !store.deliveries(filter).await?.is_empty()
-        }
-        _ => false,
-    };
+) -> anyhow::Result<Screen> {
+    // One more than is shown tells whether there are older ones.
+    let mut rows = record.several(&DeliveryFilter { limit: limit + 1, ..filter }).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
     if json {
         return Ok(Screen::json(&json!({ "deliveries": rows, "more": more })));
     }
-    let mut screen = table(&rows, zone);
+    let mut screen = table(&rows, record.zone());
     if more {
         screen.line(words(
             "        …还有更早的：加大 --limit，或用 export",

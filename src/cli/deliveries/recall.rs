@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{find, print};
 use crate::answer::Via;
 use crate::cli::gateway::Gateway;
+use crate::cli::record::Record;
 use crate::cli::screen::Screen;
 use crate::config::{Config, ListenAt};
 use crate::deliver::{client, recall, recallable};
@@ -29,7 +30,7 @@ pub(super) async fn run(
     listen: Option<&ListenAt>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let messages = meant(record, ids).await?;
+    let messages = meant(&Record::Here(record.clone(), config.timezone.clone()), ids).await?;
     let outcomes = match Store::open(&config.database, Clock::System.now()).await {
         Ok(store) => {
             let outcomes = from_here(&store, config, &messages, by).await;
@@ -54,7 +55,7 @@ pub(super) async fn run(
 
 /// The numbers of the messages that `ids` mean, each once. A short id means all messages with it, including resends:
 /// each of them went to the wrong people.
-async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
+async fn meant(record: &Record, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     let mut messages = Vec::new();
     for id in ids {
         let rows = find(record, id).await?;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{find, print};
 use crate::cli::gateway::Gateway;
+use crate::cli::record::Record;
 use crate::cli::screen::Screen;
 use crate::config::{Config, ListenAt};
 use crate::deliver::{Again, again, is_resend};
@@ -26,7 +27,7 @@ pub(super) async fn run(
     listen: Option<&ListenAt>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let messages = meant(record, ids).await?;
+    let messages = meant(&Record::Here(record.clone(), config.timezone.clone()), ids).await?;
     let (outcomes, waits) = match Store::open(&config.database, Clock::System.now()).await {
         Ok(store) => {
             let outcomes = into(&store, &messages).await;
@@ -46,7 +47,7 @@ pub(super) async fn run(
 
 /// The numbers of the messages that `ids` mean, each once. A short id means the original messages: neither their
 /// resends nor what was folded into a digest.
-async fn meant(record: &Store, ids: &[String]) -> anyhow::Result<Vec<i64>> {
+async fn meant(record: &Record, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     let mut messages = Vec::new();
     for id in ids {
         let rows = find(record, id).await?;

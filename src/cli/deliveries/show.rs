@@ -5,31 +5,16 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{beside, find, mark, time};
+use crate::cli::record::{Record, Sums};
 use crate::cli::screen::Screen;
-use crate::store::{AttemptRow, Delivery, Digest, DigestItem, Store};
+use crate::store::{AttemptRow, Delivery};
 use crate::words::{Words, told};
 
-/// Alerts of a digest that are shown: a screen full. The page behind the link in the message lists all of them.
-const ALERTS: u32 = 20;
-
-/// A digest's sums and the first of its alerts.
-struct Sums {
-    digest: Digest,
-    alerts: Vec<DigestItem>,
-}
-
 /// One message by its number, or all with a short id: the firing and the resolved ones, on all targets.
-pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone) -> anyhow::Result<Screen> {
-    let mut found = Vec::new();
-    for row in find(store, id).await? {
-        let Some(delivery) = store.delivery(row.message).await? else { continue };
-        let sums = if row.digest && row.folded_into.is_none() {
-            let digest = store.digest(row.message).await?;
-            Some(Sums { digest, alerts: store.digest_page(row.message, 0, ALERTS).await? })
-        } else {
-            None
-        };
-        found.push((delivery, sums));
+pub(super) async fn answer(record: &Record, id: &str, json: bool) -> anyhow::Result<Screen> {
+    let (mut found, zone) = (Vec::new(), record.zone());
+    for row in find(record, id).await? {
+        found.extend(record.delivery(row.message).await?);
     }
     if found.is_empty() {
         bail!(told!("没有编号为 {id} 的消息，可能已被清理", "there is no message {id}; it may have been pruned"));
@@ -43,10 +28,10 @@ pub(super) async fn answer(store: &Store, id: &str, json: bool, zone: &TimeZone)
 
 fn whole(delivery: &Delivery, sums: Option<&Sums>) -> Value {
     let mut whole = json!(delivery);
-    if let Some(Sums { digest, alerts }) = sums {
+    if let Some(sums) = sums {
         whole["digested"] = json!({
-            "firing": digest.firing, "resolved": digest.resolved, "critical": digest.critical,
-            "transitions": digest.transitions, "from": digest.from, "to": digest.to, "alerts": alerts,
+            "firing": sums.firing, "resolved": sums.resolved, "critical": sums.critical,
+            "transitions": sums.transitions, "from": sums.from, "to": sums.to, "alerts": sums.alerts,
         });
     }
     whole
@@ -112,7 +97,7 @@ fn told(delivery: &Delivery, lines: &mut Vec<String>) {
     }
 }
 
-fn told_by_digest(Sums { digest, alerts }: &Sums, zone: &TimeZone, lines: &mut Vec<String>) {
+fn told_by_digest(digest: &Sums, zone: &TimeZone, lines: &mut Vec<String>) {
     lines.push(
         told!(
             "  摘要    告警 {}（严重 {}）  恢复 {}  变化 {}",
@@ -125,13 +110,13 @@ fn told_by_digest(Sums { digest, alerts }: &Sums, zone: &TimeZone, lines: &mut V
         .to_string(),
     );
     lines.push(format!("                    {} – {}", time(digest.from, zone), time(digest.to, zone)));
-    for alert in alerts {
+    for alert in &digest.alerts {
         let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let critical = if alert.critical { "!" } else { "·" };
         let changes = if alert.changes > 1 { format!("  ×{}", alert.changes) } else { String::new() };
         lines.push(format!("  {critical} {:<8} {}{changes}  {}", alert.status.as_str(), alert.name, labels.join(" ")));
     }
-    let rest = (digest.firing + digest.resolved).saturating_sub(alerts.len() as u64);
+    let rest = (digest.firing + digest.resolved).saturating_sub(digest.alerts.len() as u64);
     if rest > 0 {
         lines.push(
             told!(

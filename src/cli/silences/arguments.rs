@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Time;
 
 use crate::cli::ConfigFile;
+use crate::cli::record::Elsewhere;
 use crate::config::ListenAt;
 use crate::upstream::{Matcher, Span, parse_time};
 use crate::words::words;
@@ -64,6 +65,9 @@ pub enum SilencesCommand {
         /// Where.
         #[command(flatten)]
         of: SilencesOf,
+        /// A gateway elsewhere.
+        #[command(flatten)]
+        elsewhere: Elsewhere,
         /// 已经结束的也列。 Also those that have ended.
         #[arg(long)]
         all: bool,

@@ -59,6 +59,10 @@ pub(in crate::console) const NOT_OVER: Words = words(
 pub(in crate::console) const NOT_WHOLE: Words =
     words("太多，没有数全：实际比这里多。", "There is too much to count: the figures are too low.");
 pub(in crate::console) const WEEK_BEFORE: Words = words("前一周", "Week before");
+pub(in crate::console) const AS_TABLE: Words = words("CSV 表格", "CSV table");
+pub(in crate::console) const UNTIL_TAKEN: Words = words("到认领，中位", "Until acked, median");
+pub(in crate::console) const ON_FOR: Words = words("持续，中位", "On for, median");
+pub(in crate::console) const LATE: Words = words("晚于一分钟送到", "Later than a minute");
 pub(in crate::console) const WEEK_AFTER: Words = words("后一周", "Week after");
 
 /// Which week; days are written as `11-23`.

@@ -1,31 +1,26 @@
 //! Acts of programs: they go the way of all acts, and with a key each counts once.
 
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use http_body_util::{BodyExt as _, Limited};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::super::{BODY_DEADLINE, Gate, orders};
+use super::super::{Gate, orders};
 use super::caller::Caller;
 use super::described::{Problems, Refusals};
 use super::list::caller;
-use super::problem::{Wrong, refused};
+use super::once::Once;
+use super::problem::Wrong;
 use super::token::Scope;
 use super::words;
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::answer::{Actor, Via, Wish};
 use crate::deliver::{Again, again};
-use crate::store::{About, ActKind, ActState, Asked, DeliveryFilter, DeliveryRow, Hash, StoreError};
+use crate::store::{About, ActKind, ActState, DeliveryFilter, DeliveryRow, StoreError};
 use crate::upstream::{self, Span};
 use crate::words::Words;
 
-/// An act has a few fields.
-const BODY_BYTES: usize = 16 * 1024;
 /// Longest wait for a step upstream.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
 /// Messages of an incident that are searched for their receivers, and for a copy of one.
@@ -50,7 +45,7 @@ pub(super) struct Wanted {
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(super) enum Kind {
     /// Take it: reminders and escalation stop.
     Acknowledge,
     /// Give it back.
@@ -127,12 +122,12 @@ pub(super) async fn act(State(gate): State<Gate>, request: Request) -> Response 
 
 async fn do_act(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
     let wanted: Wanted = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
-    let about = meant(gate, caller, &wanted).await?;
+    let about = meant(gate, caller, wanted.incident.as_deref(), wanted.delivery.as_deref()).await?;
     carry_out(gate, caller, once, wanted.kind, wanted.span.as_deref(), about).await
 }
 
 /// Does it, by the way of all acts.
-async fn carry_out(
+pub(super) async fn carry_out(
     gate: &Gate,
     caller: &Caller,
     once: &Once,
@@ -182,99 +177,19 @@ async fn carry_out(
     Ok((status, serde_json::to_string(&acted).expect("our shapes are JSON")))
 }
 
-/// Another end of a silence.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Moved {
-    /// Until when from now: `30m`, `2h`, `1d`, or `morning`; 1 minute to 30 days.
-    #[serde(rename = "for")]
-    span: String,
-}
-
-/// Moves the end of a silence that was made through wegraf.
-#[utoipa::path(
-    patch, path = "/api/v1/silences/{id}", tag = "acts", request_body = Moved, security(("token" = ["act"])),
-    params(
-        ("id" = String, Path, description = "`act` of the silence"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")
-    ),
-    responses(
-        (status = 201, description = "It was done", body = Acted),
-        (status = 202, description = "It is being done", body = Acted),
-        (status = 200, description = "An earlier act had the same effect", body = Acted),
-        Problems, Refusals
-    )
-)]
-pub(super) async fn move_silence(State(gate): State<Gate>, Path(id): Path<String>, request: Request) -> Response {
-    change_silence(&gate, &id, request, Kind::Extend).await
-}
-
-/// Ends a silence that was made through wegraf, and the others of its incident.
-#[utoipa::path(
-    delete, path = "/api/v1/silences/{id}", tag = "acts", security(("token" = ["act"])),
-    params(
-        ("id" = String, Path, description = "`act` of the silence"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")
-    ),
-    responses(
-        (status = 201, description = "It was done", body = Acted),
-        (status = 202, description = "It is being done", body = Acted),
-        (status = 200, description = "An earlier act had the same effect", body = Acted),
-        Problems, Refusals
-    )
-)]
-pub(super) async fn end_silence(State(gate): State<Gate>, Path(id): Path<String>, request: Request) -> Response {
-    change_silence(&gate, &id, request, Kind::Expire).await
-}
-
-async fn change_silence(gate: &Gate, id: &str, request: Request, kind: Kind) -> Response {
-    let (parts, body) = request.into_parts();
-    let caller = caller!(*gate, parts, Scope::Act);
-    let once = match Once::begin(gate, &caller, &parts, body).await {
-        Ok(once) => once,
-        Err(answer) => return answer,
-    };
-    let changed = async {
-        let about = silenced(gate, &caller, id, kind).await?;
-        let span = match kind {
-            Kind::Extend => {
-                let moved: Moved =
-                    serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
-                Some(moved.span)
-            }
-            _ => None,
-        };
-        carry_out(gate, &caller, &once, kind, span.as_deref(), about).await
-    };
-    let done = changed.await;
-    once.answer(gate, &caller, done).await
-}
-
-/// The incident of a silence that is in force, if the caller may see it. Of several of one incident the newest is
-/// extended: another one is refused.
-async fn silenced(gate: &Gate, caller: &Caller, id: &str, kind: Kind) -> Result<(About, ThreadId), Wrong> {
-    let (store, now) = (gate.server.store.for_people(), gate.server.clock.now());
-    let id: i64 = id.parse().map_err(|_| Wrong::NotFound)?;
-    let known = store.silences(now).await?;
-    let in_force = || known.iter().filter(|known| known.until > now);
-    let found = in_force().find(|known| known.act == id);
-    let thread = found.map(|found| found.thread).filter(|thread| thread.0 != 0).ok_or(Wrong::NotFound)?;
-    if matches!(kind, Kind::Extend) && in_force().any(|other| other.thread == thread && other.act > id) {
-        return Err(Wrong::Conflict("not_newest", words::NOT_NEWEST, words::NOT_NEWEST_DETAIL));
-    }
-    let alerts = store.act_alerts(id).await?;
-    let sees = caller.token.receivers.is_none() || alerts.iter().any(|alert| caller.sees(&alert.receiver));
-    if sees { Ok((About::Thread(thread), thread)) } else { Err(Wrong::NotFound) }
-}
-
 /// A text that is in one language only.
-fn said(text: String) -> Words {
+pub(super) fn said(text: String) -> Words {
     (text.clone(), text).into()
 }
 
 /// What an act is about, if the caller may see it.
-async fn meant(gate: &Gate, caller: &Caller, wanted: &Wanted) -> Result<(About, ThreadId), Wrong> {
-    match (&wanted.incident, &wanted.delivery) {
+pub(super) async fn meant(
+    gate: &Gate,
+    caller: &Caller,
+    incident: Option<&str>,
+    delivery: Option<&str>,
+) -> Result<(About, ThreadId), Wrong> {
+    match (incident, delivery) {
         (Some(short), None) => {
             let thread = ThreadId::parse(short).filter(|thread| thread.0 != 0).ok_or(Wrong::NotFound)?;
             let store = gate.server.store.for_people();
@@ -401,122 +316,4 @@ async fn do_recall(gate: &Gate, caller: &Caller, id: &str, once: &Once) -> Resul
         StatusCode::NOT_FOUND => Err(Wrong::NotFound),
         _ => Err(Wrong::Conflict("not_recalled", words::NOT_RECALLED, said(done.error))),
     }
-}
-
-/// A request that acts, and counts once if it has a key.
-struct Once {
-    body: Vec<u8>,
-    key: Option<String>,
-    /// When the same was asked of a process that ended before it answered.
-    before: Option<Timestamp>,
-}
-
-impl Once {
-    /// Reads the body and looks whether the key was used; the error is the answer.
-    async fn begin(gate: &Gate, caller: &Caller, parts: &Parts, body: Body) -> Result<Self, Response> {
-        Self::asked(gate, caller, parts, body).await.map_err(|ended| match ended {
-            Ended::Wrong(wrong) => {
-                if let Wrong::Store(error) = &wrong {
-                    gate.server.fuse.failed(error);
-                }
-                wrong.answer(&caller.path, caller.language)
-            }
-            Ended::Answered(status, body) => {
-                let mut answer = answered(status, body);
-                let name = HeaderName::from_static("idempotency-replayed");
-                answer.headers_mut().insert(name, HeaderValue::from_static("true"));
-                answer
-            }
-        })
-    }
-
-    async fn asked(gate: &Gate, caller: &Caller, parts: &Parts, body: Body) -> Result<Self, Ended> {
-        caller.params(&[])?;
-        let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
-        let Ok(Ok(body)) = read else { return Err(Wrong::Body(super::super::words::TOO_LARGE).into()) };
-        let body = body.to_bytes().to_vec();
-        let Some(key) = parts.headers.get("idempotency-key") else {
-            return Ok(Self { body, key: None, before: None });
-        };
-        let key = key.to_str().ok().filter(|key| is_key(key)).ok_or(Wrong::Body(words::KEY_ODD))?.to_owned();
-        let mut digest = Sha256::new();
-        // Two methods on one address are two questions.
-        if parts.method != Method::POST {
-            digest.update(format!("{} ", parts.method));
-        }
-        digest.update(format!("{}\n", caller.path));
-        digest.update(&body);
-        let hash: Hash = digest.finalize().into();
-        let now = gate.server.clock.now();
-        match gate.server.store.ask_once(&caller.token.name, &key, hash, now).await.map_err(Wrong::from)? {
-            Asked::New { before } => Ok(Self { body, key: Some(key), before }),
-            Asked::Running => {
-                let (title, detail) = (words::KEY_RUNNING, words::KEY_RUNNING_DETAIL);
-                Err(Wrong::Conflict("running", title, detail).into())
-            }
-            Asked::Other => Err(Wrong::Key.into()),
-            Asked::Answered { status, answer } => Err(Ended::Answered(status, answer)),
-        }
-    }
-
-    /// The name of what is done, the same whenever it is asked with this key.
-    fn event(&self, caller: &Caller, what: &str) -> String {
-        let name = caller.name();
-        match &self.key {
-            Some(key) => format!("{name}/{key}"),
-            None => format!("{name}/{what}/{:032x}", rand::random::<u128>()),
-        }
-    }
-
-    /// Answers, and records the answer for the next request with the key. What may pass by itself is not recorded.
-    async fn answer(self, gate: &Gate, caller: &Caller, done: Result<(StatusCode, String), Wrong>) -> Response {
-        let passes = matches!(done, Err(Wrong::Store(_) | Wrong::Failed(_)));
-        let (answer, record) = match &done {
-            Ok((status, body)) => (answered(status.as_u16(), body.clone()), (status.as_u16(), body.clone())),
-            Err(wrong) => {
-                if let Wrong::Store(error) = wrong {
-                    gate.server.fuse.failed(error);
-                }
-                let problem = wrong.problem(&caller.path, caller.language);
-                let body = serde_json::to_string(&problem).expect("a problem is JSON");
-                (wrong.answer(&caller.path, caller.language), (problem.status, body))
-            }
-        };
-        if let Some(key) = &self.key {
-            let record = (!passes).then_some(record);
-            if let Err(error) = gate.server.store.answer_once(&caller.token.name, key, record).await {
-                tracing::warn!(%error, "The answer to a request with a key could not be kept; asked again, it is done again.");
-            }
-        }
-        answer
-    }
-}
-
-/// Why a request is not done.
-enum Ended {
-    Wrong(Wrong),
-    /// It was done before.
-    Answered(u16, String),
-}
-
-impl<W: Into<Wrong>> From<W> for Ended {
-    fn from(wrong: W) -> Self {
-        Self::Wrong(wrong.into())
-    }
-}
-
-fn is_key(key: &str) -> bool {
-    (1..=64).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-}
-
-fn answered(status: u16, body: String) -> Response {
-    if status >= 400 {
-        return refused(status, body);
-    }
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let mut answer = (status, body).into_response();
-    let set = answer.headers_mut();
-    set.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    set.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::Gate;
 use super::super::lobby::Seat;
+use super::super::peer::Peer;
 use super::problem::Wrong;
 use super::query::{Bad, Params};
 use super::shapes::Say;
@@ -20,7 +21,7 @@ use super::token::{Scope, is_whole};
 use super::words;
 use crate::config::Config;
 use crate::console::language_of;
-use crate::store::{ApiToken, hash};
+use crate::store::{ApiToken, Hash, hash};
 use crate::words::Language;
 
 /// Requests of a token in a second, and at once.
@@ -33,12 +34,16 @@ const KNOWN: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Caller {
     pub token: ApiToken,
+    /// Of its secret.
+    pub hash: Hash,
     pub language: Language,
     pub zone: TimeZone,
     /// The path that was asked for.
     pub path: String,
     query: String,
     if_none_match: Option<String>,
+    /// Where it asks from.
+    pub address: String,
 }
 
 /// The language of a request's answers.
@@ -67,7 +72,8 @@ impl Caller {
         if !is_whole(secret) {
             return Err(Wrong::Token { tried: true });
         }
-        let found = gate.server.store.api_token(hash(secret), gate.server.clock.now()).await?;
+        let hash = hash(secret);
+        let found = gate.server.store.api_token(hash, gate.server.clock.now()).await?;
         let Some(token) = found else { return Err(Wrong::Token { tried: true }) };
         if let Some(seat) = parts.extensions.get::<Seat>() {
             seat.prove();
@@ -78,11 +84,13 @@ impl Caller {
         let text = |name: header::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let caller = Self {
             token,
+            hash,
             language: language(config, parts),
             zone: config.timezone.clone(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             if_none_match: text(header::IF_NONE_MATCH).map(str::to_owned),
+            address: parts.extensions.get::<Peer>().map(|peer| peer.address().to_string()).unwrap_or_default(),
         };
         if caller.may(need) { Ok(caller) } else { Err(Wrong::Forbidden(words::needs(need.as_str()))) }
     }
@@ -136,11 +144,17 @@ impl Caller {
         };
         let digest = Sha256::digest(&body);
         let tag = digest[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        self.tagged(&tag, body, StatusCode::OK)
+    }
+
+    /// The answer with its own mark.
+    pub fn tagged(&self, tag: &str, body: String, status: StatusCode) -> Response {
         let tag = format!("\"{tag}\"");
         let known = self.if_none_match.as_deref().unwrap_or_default();
-        let same = known == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
-        let mut answer =
-            if same { StatusCode::NOT_MODIFIED.into_response() } else { (StatusCode::OK, body).into_response() };
+        // What was made just now is not what the program has: `*` said that there was none.
+        let same = status == StatusCode::OK
+            && (known == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+        let mut answer = if same { StatusCode::NOT_MODIFIED.into_response() } else { (status, body).into_response() };
         let set = answer.headers_mut();
         set.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         set.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

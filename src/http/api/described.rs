@@ -47,6 +47,27 @@ pub(super) enum Refusals {
     Failed(Problem),
 }
 
+/// What saving a file may be answered besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(super) enum Unsavable {
+    /// The configuration forbids it
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// There is another version now
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(Problem),
+    /// It cannot be used like that; nothing was saved
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(Problem),
+    /// Neither `If-Match` nor `If-None-Match` was given
+    #[response(status = 428, content_type = "application/problem+json")]
+    Unconditional(Problem),
+    /// The file cannot be written
+    #[response(status = 502, content_type = "application/problem+json")]
+    Failed(Problem),
+}
+
 /// What stands around the paths.
 #[derive(OpenApi)]
 #[openapi(

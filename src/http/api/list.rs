@@ -12,8 +12,8 @@ use super::described::Problems;
 use super::problem::Wrong;
 use super::query::{Bad, Params};
 use super::shapes::{
-    Act, Alert, Attempt, Bytes, Change, Delivery, DeliveryDetail, Incident, IncidentDetail, List, Say, Silence,
-    timeline,
+    Act, Alert, Attempt, Bytes, Change, Delivery, DeliveryDetail, DigestSums, Incident, IncidentDetail, List, Say,
+    Silence, timeline,
 };
 use super::token::Scope;
 use super::words;
@@ -28,6 +28,8 @@ const WINDOW_MS: i64 = 24 * 3_600_000;
 /// Messages and acts of an incident.
 const MESSAGES: usize = 60;
 const ACTS: u32 = 50;
+/// Alerts of a digest.
+const DIGESTED: u32 = 20;
 
 /// Whether it is on.
 #[derive(ToSchema)]
@@ -260,8 +262,9 @@ async fn silences_of(
     say: Say<'_>,
 ) -> Result<Vec<Silence>, Wrong> {
     let mut silences = Vec::new();
-    for silence in standing::silences_of(store, thread, alerts, gate.server.clock.now()).await? {
-        silences.push(Silence::of(&silence, &store.act_alerts(silence.act).await?, say));
+    let now = gate.server.clock.now();
+    for silence in standing::silences_of(store, thread, alerts, now).await? {
+        silences.push(Silence::of(&silence, &store.act_alerts(silence.act).await?, now, say));
     }
     Ok(silences)
 }
@@ -321,7 +324,13 @@ async fn find_delivery(gate: &Gate, caller: &Caller, id: &str) -> Result<Deliver
     let id = id.parse().map_err(|_| Wrong::NotFound)?;
     let found = gate.server.store.for_people().delivery(id).await?;
     let found = found.filter(|found| caller.sees(&found.row.receiver)).ok_or(Wrong::NotFound)?;
-    let say = caller.say();
+    let (store, say) = (gate.server.store.for_people(), caller.say());
+    let digest = if found.row.digest && found.row.folded_into.is_none() {
+        let alerts = store.digest_page(id, 0, DIGESTED).await?;
+        Some(DigestSums::of(&store.digest(id).await?, &alerts, say))
+    } else {
+        None
+    };
     let bytes = caller.may(Scope::ReadRaw).then(|| {
         let part = |part: &crate::store::FrozenPart| Bytes {
             version: part.version,
@@ -333,6 +342,9 @@ async fn find_delivery(gate: &Gate, caller: &Caller, id: &str) -> Result<Deliver
     Ok(DeliveryDetail {
         delivery: Delivery::of(&found.row, say),
         received_at: say.time(found.received_at),
+        format: found.format.as_str(),
+        picture: found.picture,
+        digest,
         changes: found.transitions.iter().map(|row| Change::of(row, say)).collect(),
         attempts: found.attempts.iter().map(|row| Attempt::of(row, say)).collect(),
         bytes,

@@ -14,14 +14,14 @@ use super::caller::Caller;
 use super::described::Problems;
 use super::list::caller;
 use super::problem::Wrong;
-use super::shapes::{Act, List, Say, Silence};
+use super::shapes::{Act, List, Say};
 use super::token::Scope;
 use super::words;
 use crate::alert::Labels;
 use crate::config::Config;
 use crate::deliver::called;
 use crate::duty::Rota;
-use crate::store::{ActFilter, Breaker};
+use crate::store::{ActFilter, ActRow, Breaker, Store, StoreError};
 use crate::watch::warnings;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -69,6 +69,7 @@ async fn find_acts(gate: &Gate, caller: &Caller) -> Result<List<Act>, Wrong> {
         by: params.text("by").map(str::to_owned),
         open: params.flag("open")?.unwrap_or(false),
         since: params.time("since", now)?.or(thread.is_none().then(|| now.plus_millis(-DAY_MS))),
+        among: Vec::new(),
         before: page.before,
         limit: u32::try_from(page.rows()).unwrap_or(u32::MAX),
     };
@@ -77,50 +78,19 @@ async fn find_acts(gate: &Gate, caller: &Caller) -> Result<List<Act>, Wrong> {
     let next = page.cut(&mut rows, |row| row.id);
     let mut items = Vec::new();
     for row in &rows {
-        let own = row.by == caller.name();
-        let seen = own
-            || caller.token.receivers.is_none()
-            || store.act_alerts(row.id).await?.iter().any(|alert| caller.sees(&alert.receiver));
-        if seen {
+        if sees_act(&store, caller, row).await? {
             items.push(Act::of(row, caller.say()));
         }
     }
     Ok(List { items, next })
 }
 
-/// Which silences.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes the keys, which are read one by one")]
-pub(super) struct SilencesQuery {
-    /// In this upstream.
-    upstream: Option<String>,
-}
-
-/// The silences that were made through wegraf and are in force, those that end first first.
-#[utoipa::path(
-    get, path = "/api/v1/silences", tag = "acts", params(SilencesQuery), security(("token" = ["read"])),
-    responses((status = 200, description = "Silences in force", body = List<Silence>), Problems)
-)]
-pub(super) async fn silences(State(gate): State<Gate>, parts: Parts) -> Response {
-    let caller = caller!(gate, parts, Scope::Read);
-    caller.answer(&gate, find_silences(&gate, &caller).await)
-}
-
-async fn find_silences(gate: &Gate, caller: &Caller) -> Result<List<Silence>, Wrong> {
-    let params = caller.params(&SilencesQuery::into_params(|| Some(ParameterIn::Query)))?;
-    let (store, now) = (gate.server.store.for_people(), gate.server.clock.now());
-    let mut items = Vec::new();
-    for silence in store.silences(now).await?.into_iter().filter(|silence| silence.until > now) {
-        if params.text("upstream").is_some_and(|upstream| upstream != silence.upstream) {
-            continue;
-        }
-        let alerts = store.act_alerts(silence.act).await?;
-        if caller.token.receivers.is_none() || alerts.iter().any(|alert| caller.sees(&alert.receiver)) {
-            items.push(Silence::of(&silence, &alerts, caller.say()));
-        }
+/// May the caller see this act: its own, or one about an alert of its receivers?
+pub(super) async fn sees_act(store: &Store, caller: &Caller, act: &ActRow) -> Result<bool, StoreError> {
+    if act.by == caller.name() || caller.token.receivers.is_none() {
+        return Ok(true);
     }
-    Ok(List { items, next: None })
+    Ok(store.act_alerts(act.id).await?.iter().any(|alert| caller.sees(&alert.receiver)))
 }
 
 /// A sender of alerts.
@@ -141,9 +111,18 @@ pub(super) struct Sender {
     pub why: Option<String>,
 }
 
+/// Which senders.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the keys, which are read one by one")]
+pub(super) struct SendersQuery {
+    /// This source only.
+    source: Option<String>,
+}
+
 /// The senders, as this process knows them.
 #[utoipa::path(
-    get, path = "/api/v1/senders", tag = "state", security(("token" = ["read"])),
+    get, path = "/api/v1/senders", tag = "state", params(SendersQuery), security(("token" = ["read"])),
     responses((status = 200, description = "Senders by name", body = List<Sender>), Problems)
 )]
 pub(super) async fn senders(State(gate): State<Gate>, parts: Parts) -> Response {
@@ -152,7 +131,7 @@ pub(super) async fn senders(State(gate): State<Gate>, parts: Parts) -> Response 
 }
 
 async fn find_senders(gate: &Gate, caller: &Caller) -> Result<List<Sender>, Wrong> {
-    caller.params(&[])?;
+    let params = caller.params(&SendersQuery::into_params(|| Some(ParameterIn::Query)))?;
     caller.sees_all()?;
     let (store, config) = (gate.server.store.for_people(), gate.server.setup.now().config.clone());
     let records = gate.records.all();
@@ -160,7 +139,8 @@ async fn find_senders(gate: &Gate, caller: &Caller) -> Result<List<Sender>, Wron
     let names: BTreeSet<&str> =
         configured.iter().copied().chain(records.keys().map(String::as_str).filter(|name| !name.is_empty())).collect();
     let mut items = Vec::new();
-    for name in names {
+    let wanted = params.text("source");
+    for name in names.into_iter().filter(|name| wanted.is_none_or(|wanted| wanted == *name)) {
         let source = crate::names::SourceId::Configured(name.to_owned());
         let record = records.get(name);
         items.push(Sender {
@@ -282,6 +262,45 @@ fn targets(config: &Config, receiver: &str) -> Vec<String> {
     targets.iter().map(|target| target.lane().to_string()).collect()
 }
 
+/// The token that asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Own {
+    /// Its name.
+    pub name: String,
+    /// Who made it.
+    pub owner: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// The only receivers that it may see; null: all.
+    pub receivers: Option<Vec<String>>,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    pub ends_at: String,
+    /// The zone of the gateway, whose clock times are on.
+    pub timezone: Option<String>,
+    /// The version of the gateway.
+    pub version: &'static str,
+}
+
+/// The token that asks, and the gateway that answers.
+#[utoipa::path(
+    get, path = "/api/v1/token", tag = "state", security(("token" = ["read"])),
+    responses((status = 200, description = "The token", body = Own), Problems)
+)]
+pub(super) async fn own(State(gate): State<Gate>, parts: Parts) -> Response {
+    let caller = caller!(gate, parts, Scope::Read);
+    let found = caller.params(&[]).map_err(Wrong::from).map(|_| Own {
+        name: caller.token.name.clone(),
+        owner: caller.token.owner.clone(),
+        scopes: caller.token.scopes.split(' ').map(str::to_owned).collect(),
+        receivers: caller.receivers(),
+        ends_at: caller.say().time(caller.token.ends_at),
+        timezone: caller.zone.iana_name().map(str::to_owned),
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    caller.answer(&gate, found)
+}
+
 /// Where alerts can go.
 #[utoipa::path(
     get, path = "/api/v1/routes", tag = "state", security(("token" = ["read"])),
@@ -319,6 +338,8 @@ pub(super) struct Decision {
     pub path: Vec<String>,
     /// Its targets.
     pub targets: Vec<String>,
+    /// The form of each.
+    pub faces: Vec<&'static str>,
 }
 
 /// Where an alert with these labels would go. Nothing is sent.
@@ -339,6 +360,11 @@ fn explained(gate: &Gate, caller: &Caller) -> Result<List<Decision>, Wrong> {
     let decision = |decision: crate::route::Decision<'_>| Decision {
         receiver: decision.receiver.to_owned(),
         targets: targets(&config, decision.receiver),
+        faces: config
+            .receivers
+            .get(decision.receiver)
+            .map(|receiver| receiver.targets.iter().map(|target| target.face.as_str()).collect())
+            .unwrap_or_default(),
         path: decision.path,
     };
     Ok(List { items: config.route.route(&labels).into_iter().map(decision).collect(), next: None })
@@ -371,6 +397,8 @@ pub(super) struct Shift {
     pub backup: Vec<String>,
     /// `shift`, `substitute` or `holiday`.
     pub why: &'static str,
+    /// The name of the holiday.
+    pub holiday: Option<String>,
 }
 
 /// A rota.
@@ -437,6 +465,7 @@ fn shifts(rota: &Rota, at: crate::alert::Timestamp, until: crate::alert::Timesta
             people: on_call.people,
             backup: on_call.backup,
             why: on_call.why.as_str(),
+            holiday: rota.holiday_at(from).map(str::to_owned),
         })
         .collect()
 }

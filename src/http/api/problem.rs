@@ -47,12 +47,20 @@ pub(super) enum Wrong {
     NotFound,
     /// Too many requests.
     TooFast,
+    /// Too many streams of the token, or in all.
+    TooManyStreams,
     /// The query is wrong.
     Query(Bad),
     /// The body, or a header, is wrong.
     Body(Words),
     /// It cannot be done now.
     Conflict(&'static str, Words, Words),
+    /// What is to be changed is another one by now.
+    Stale,
+    /// It does not say what it changes.
+    Unconditional,
+    /// What is to be saved is wrong.
+    Invalid(Words),
     /// The same key was used for something else.
     Key,
     /// Something upstream failed.
@@ -80,9 +88,13 @@ impl Wrong {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "scope"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::TooFast => (StatusCode::TOO_MANY_REQUESTS, "too_fast"),
+            Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams"),
             Self::Query(_) => (StatusCode::BAD_REQUEST, "query"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "body"),
             Self::Conflict(code, ..) => (StatusCode::CONFLICT, code),
+            Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale"),
+            Self::Unconditional => (StatusCode::PRECONDITION_REQUIRED, "unconditional"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             Self::Key => (StatusCode::UNPROCESSABLE_ENTITY, "key"),
             Self::Failed(_) => (StatusCode::BAD_GATEWAY, "failed"),
             Self::Store(StoreError::TooSlow) => (StatusCode::SERVICE_UNAVAILABLE, "too_slow"),
@@ -98,9 +110,13 @@ impl Wrong {
             Self::Forbidden(why) => [words::FORBIDDEN, why.clone(), none()],
             Self::NotFound => [words::NOT_FOUND, words::NOT_FOUND_DETAIL, none()],
             Self::TooFast => [words::TOO_FAST, words::TOO_FAST_DETAIL, none()],
+            Self::TooManyStreams => [words::TOO_FAST, words::TOO_MANY_STREAMS, none()],
             Self::Query(bad) => [words::BAD_QUERY, words::bad(bad), none()],
             Self::Body(why) => [words::BAD_BODY, why.clone(), none()],
             Self::Conflict(_, title, detail) => [title.clone(), detail.clone(), none()],
+            Self::Stale => [words::STALE, words::STALE_DETAIL, none()],
+            Self::Unconditional => [words::UNCONDITIONAL, words::UNCONDITIONAL_DETAIL, none()],
+            Self::Invalid(why) => [words::INVALID, why.clone(), none()],
             Self::Key => [words::KEY_OTHER, words::KEY_OTHER_DETAIL, none()],
             Self::Failed(why) => [words::NOT_DONE, why.clone(), none()],
             Self::Store(error @ StoreError::TooSlow) => {
@@ -127,7 +143,9 @@ impl Wrong {
             Self::Token { tried: false } => Cause::new("missing"),
             Self::Store(error) => Cause::new("store").detail(error.to_string()),
             // Answers, and no refusals.
-            Self::Conflict(..) | Self::Key => return refused(problem.status, body),
+            Self::Conflict(..) | Self::Key | Self::Stale | Self::Unconditional | Self::Invalid(_) => {
+                return refused(problem.status, body);
+            }
             _ => Cause::new(Cause::QUESTION).detail(format!("{}: {}", problem.code, problem.detail)),
         };
         cause.attach(refused(problem.status, body))

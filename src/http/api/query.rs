@@ -85,6 +85,11 @@ impl Params {
         self.0.iter().find(|(given, _)| given == key).map(|(_, value)| value.as_str())
     }
 
+    /// All values of `key`.
+    pub fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(given, _)| given == key).map(|(_, value)| value.as_str())
+    }
+
     /// The value of `key`, read by `read`, or the form that it must have.
     pub fn read<T>(
         &self,

@@ -29,6 +29,8 @@ pub(super) struct ReportQuery {
     since: Option<String>,
     /// Before this time; now if not given.
     until: Option<String>,
+    /// A week on the clock of the gateway's zone, as `2026-W48`, in place of `since` and `until`.
+    week: Option<String>,
     /// Of this receiver.
     receiver: Option<String>,
 }
@@ -60,8 +62,17 @@ pub(super) async fn noise(State(gate): State<Gate>, parts: Parts) -> Response {
 async fn counted(gate: &Gate, caller: &Caller) -> Result<NoiseReport, Wrong> {
     let params = caller.params(&ReportQuery::into_params(|| Some(ParameterIn::Query)))?;
     let now = gate.server.clock.now();
-    let until = params.time("until", now)?.unwrap_or(now);
-    let since = params.time("since", now)?.unwrap_or_else(|| until.plus_millis(-WEEK_MS));
+    let week = params.read("week", words::WEEK, stats::Week::parse)?;
+    if week.is_some() && (params.text("since").is_some() || params.text("until").is_some()) {
+        return Err(Bad::Value { key: "week", form: words::WEEK_ALONE }.into());
+    }
+    let (since, until) = match week {
+        Some(week) => (week.start(&caller.zone), week.after().start(&caller.zone)),
+        None => {
+            let until = params.time("until", now)?.unwrap_or(now);
+            (params.time("since", now)?.unwrap_or_else(|| until.plus_millis(-WEEK_MS)), until)
+        }
+    };
     if !(1..=LONGEST_MS).contains(&until.millis_since(since)) {
         return Err(Bad::Value { key: "since", form: words::SPAN }.into());
     }

@@ -1,5 +1,7 @@
 //! The shapes of answers. Ids are strings, times are RFC 3339 with the offset of the configured zone.
 
+mod delivery;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -9,9 +11,10 @@ use utoipa::ToSchema;
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::names::SourceId;
 use crate::standing;
-use crate::store::{self, ActAlert, ActRow, AttemptRow, DeliveryRow, TransitionRow};
+use crate::store::{self, ActAlert, ActRow};
 use crate::upstream::Matcher;
 use crate::words::{Language, Words};
+pub(super) use delivery::{Attempt, Bytes, Change, Delivery, DeliveryDetail, DigestSums};
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -165,202 +168,6 @@ impl Alert {
     }
 }
 
-/// A message to one target.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Delivery {
-    /// Its number.
-    pub id: String,
-    /// The short id of what it tells.
-    pub short: Option<String>,
-    /// The name of its first alert.
-    pub name: String,
-    /// Who it is for.
-    pub receiver: String,
-    /// The target, as `webhook/ops-group`.
-    pub target: String,
-    /// Where its alerts came from.
-    pub source: String,
-    /// `queued`, `sending`, `unsure`, `sent`, `dead` or `folded`.
-    pub state: &'static str,
-    /// `critical` or `other`.
-    pub severity: &'static str,
-    /// It stands for many messages.
-    pub digest: bool,
-    /// The act that it tells of.
-    pub act: Option<&'static str>,
-    /// The digest that tells it instead.
-    pub folded_into: Option<String>,
-    /// The message that it is a resend or a fallback of.
-    pub origin: Option<String>,
-    /// Alerts in it that are firing.
-    pub firing: i64,
-    /// Alerts in it that are over.
-    pub resolved: i64,
-    /// Attempts so far.
-    pub attempts: i64,
-    /// Parts that WeCom accepted, and parts in all.
-    pub parts_accepted: u32,
-    /// Parts in all; 0 before the first attempt.
-    pub parts: u32,
-    /// When it was queued.
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// When it was sent, or given up.
-    #[schema(format = DateTime)]
-    pub settled_at: Option<String>,
-    /// When it is tried again, if it waits.
-    #[schema(format = DateTime)]
-    pub next_try_at: Option<String>,
-    /// The class of the last answer.
-    pub outcome: Option<String>,
-    /// Its `errcode`.
-    pub errcode: Option<i64>,
-    /// What it means.
-    pub error: Option<String>,
-}
-
-impl Delivery {
-    pub fn of(row: &DeliveryRow, say: Say<'_>) -> Self {
-        let waits = row.state.is_live();
-        Self {
-            id: row.message.to_string(),
-            short: short(row.thread),
-            name: row.name.clone(),
-            receiver: row.receiver.clone(),
-            target: row.lane.to_string(),
-            source: source(&row.source),
-            state: row.state.as_str(),
-            severity: severity(row.critical),
-            digest: row.digest,
-            act: row.act.map(store::ActKind::as_str),
-            folded_into: row.folded_into.map(|id| id.to_string()),
-            origin: row.origin.map(|id| id.to_string()),
-            firing: row.firing,
-            resolved: row.resolved,
-            attempts: row.attempts,
-            parts_accepted: row.next_part,
-            parts: row.parts,
-            created_at: say.time(row.created_at),
-            settled_at: say.maybe(row.settled_at),
-            next_try_at: say.maybe(Some(row.not_before).filter(|at| waits && at.0 > 0)),
-            outcome: row.outcome.clone(),
-            errcode: row.errcode,
-            error: row.error.as_deref().map(|error| say.recorded(error)),
-        }
-    }
-}
-
-/// One try to send one part.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Attempt {
-    /// Its number.
-    pub number: i64,
-    /// The part, from 0.
-    pub part: u32,
-    /// When.
-    #[schema(format = DateTime)]
-    pub at: String,
-    /// How long it took.
-    pub duration_ms: Option<i64>,
-    /// The class of the answer; null: it is under way, or was never known.
-    pub outcome: Option<String>,
-    /// The HTTP status.
-    pub http_status: Option<u16>,
-    /// The `errcode`.
-    pub errcode: Option<i64>,
-    /// The answer's own text.
-    pub errmsg: Option<String>,
-    /// Whom WeCom did not reach.
-    pub missed: Vec<String>,
-}
-
-impl Attempt {
-    pub fn of(row: &AttemptRow, say: Say<'_>) -> Self {
-        let missed: serde_json::Value =
-            row.invalid_json.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-        Self {
-            number: row.epoch,
-            part: row.part,
-            at: say.time(row.at),
-            duration_ms: row.duration_ms,
-            outcome: row.outcome.clone(),
-            http_status: row.http_status,
-            errcode: row.errcode,
-            errmsg: row.errmsg.clone(),
-            missed: texts(&missed),
-        }
-    }
-}
-
-/// The texts in a JSON value, wherever they stand.
-fn texts(value: &serde_json::Value) -> Vec<String> {
-    match value {
-        serde_json::Value::String(text) => vec![text.clone()],
-        serde_json::Value::Array(all) => all.iter().flat_map(texts).collect(),
-        serde_json::Value::Object(all) => all.values().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// A change of an alert, and what became of telling it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Change {
-    /// The name of its rule.
-    pub name: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// `firing`, `resolved`, `reminder` or `notice`.
-    pub kind: String,
-    /// When it was accepted.
-    #[schema(format = DateTime)]
-    pub at: String,
-    /// `pending`, `named`, `counted`, `suppressed` or `dead`.
-    pub fate: &'static str,
-    /// Why, where the fate has a reason.
-    pub reason: Option<String>,
-}
-
-impl Change {
-    pub fn of(row: &TransitionRow, say: Say<'_>) -> Self {
-        Self {
-            name: row.name.clone(),
-            labels: serde_json::from_str(&row.labels_json).unwrap_or_default(),
-            kind: row.kind.as_str().to_owned(),
-            at: say.time(row.at),
-            fate: row.fate.as_str(),
-            reason: row.reason.as_deref().map(|reason| say.recorded(reason)),
-        }
-    }
-}
-
-/// The exact bytes of a part of a message.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Bytes {
-    /// The version: a new one is written if the first certainly never left.
-    pub version: u32,
-    /// The part, from 0.
-    pub part: u32,
-    /// As it goes out.
-    pub body: String,
-}
-
-/// Everything about a message.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DeliveryDetail {
-    /// As in a list.
-    pub delivery: Delivery,
-    /// When its notification came.
-    #[schema(format = DateTime)]
-    pub received_at: String,
-    /// What it tells.
-    pub changes: Vec<Change>,
-    /// All attempts.
-    pub attempts: Vec<Attempt>,
-    /// The exact bytes; only with the scope `read:raw`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<Vec<Bytes>>,
-}
-
 /// What a person or a program did.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Act {
@@ -426,16 +233,18 @@ pub(super) struct Silence {
     /// When.
     #[schema(format = DateTime)]
     pub at: String,
-    /// When it ends.
+    /// When it ends, or ended.
     #[schema(format = DateTime)]
     pub until: String,
+    /// `active` or `ended`.
+    pub state: &'static str,
     /// Alerts of ours that it was made for and that are still firing.
     pub firing: usize,
 }
 
 impl Silence {
     /// `alerts`: those that it was made for.
-    pub fn of(row: &store::Silence, alerts: &[ActAlert], say: Say<'_>) -> Self {
+    pub fn of(row: &store::Silence, alerts: &[ActAlert], now: Timestamp, say: Say<'_>) -> Self {
         let matchers: Vec<Matcher> = serde_json::from_str(&row.matchers_json).unwrap_or_default();
         let firing: BTreeSet<_> =
             alerts.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
@@ -448,6 +257,7 @@ impl Silence {
             by: row.by.clone(),
             at: say.time(row.at),
             until: say.time(row.until),
+            state: if row.until > now { "active" } else { "ended" },
             firing: firing.len(),
         }
     }

@@ -77,8 +77,9 @@ fn what_breaks_a_program_is_found() {
     let mut other = new.clone();
     let parameters = other.pointer_mut("/paths/~1api~1v1~1silences/get/parameters").unwrap();
     *parameters = json!([{ "in": "query", "name": "m", "required": true }]);
-    let [gone, asked] = &broken(&new, &other)[..] else { panic!("two things changed") };
-    assert!(gone.ends_with("\"upstream\" is gone") && asked.ends_with("\"m\" is asked for"), "{gone} {asked}");
+    let [state, gone, asked] = &broken(&new, &other)[..] else { panic!("three things changed") };
+    assert!(state.ends_with("\"state\" is gone") && gone.ends_with("\"upstream\" is gone"), "{state} {gone}");
+    assert!(asked.ends_with("\"m\" is asked for"), "{asked}");
     *other.pointer_mut("/components/schemas/Act/properties/alerts/type").unwrap() = json!("string");
     assert!(broken(&new, &other).contains(&"Act.alerts has another type".to_owned()));
 }

@@ -39,7 +39,7 @@ pub enum Scope {
     Act,
     /// Send again and take back.
     Resend,
-    /// Change what others rely on; nothing asks for it yet.
+    /// Read and save templates and mappings.
     Change,
 }
 

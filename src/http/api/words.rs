@@ -21,6 +21,10 @@ pub(super) const NOT_FOUND_DETAIL: Words = words(
 pub(super) const TOO_FAST: Words = words("太快了", "too many requests");
 pub(super) const TOO_FAST_DETAIL: Words =
     words("每个令牌每秒 10 个请求，一时最多 50 个", "10 requests a second for each token, 50 at once");
+pub(super) const TOO_MANY_STREAMS: Words = words(
+    "一个令牌最多 3 条流，一个进程最多 64 条（连同控制台的）：先关掉一条",
+    "3 streams for each token and 64 in a process, with those of the console: close one first",
+);
 pub(super) const BAD_QUERY: Words = words("查询写错了", "the query is wrong");
 pub(super) const BAD_BODY: Words = words("正文写错了", "the body is wrong");
 pub(super) const TOO_SLOW: Words = words("查询太慢，已中止", "the query took too long and was ended");
@@ -35,6 +39,28 @@ pub(super) const KEY_RUNNING: Words = words("同一个请求正在做", "the sam
 pub(super) const KEY_RUNNING_DETAIL: Words = words("稍后用同样的键再问", "ask again soon with the same key");
 pub(super) const KEY_ODD: Words =
     words("Idempotency-Key 是 1 到 64 个字母、数字、_、-", "Idempotency-Key is 1 to 64 letters, digits, `_` and `-`");
+pub(super) const STALE: Words = words("文件已经变了", "the file has changed");
+pub(super) const STALE_DETAIL: Words = words(
+    "先 GET 现在的内容，再用它的 ETag 写 If-Match；新文件写 If-None-Match: *",
+    "GET what is there now, and give its ETag in If-Match; for a new file give If-None-Match: *",
+);
+pub(super) const UNCONDITIONAL: Words = words("没有说改的是哪一版", "it does not say which version it changes");
+pub(super) const UNCONDITIONAL_DETAIL: Words = words(
+    "写 If-Match 和 GET 给的 ETag；新文件写 If-None-Match: *",
+    "give If-Match with the ETag of the GET; for a new file give If-None-Match: *",
+);
+pub(super) const INVALID: Words = words("这样不能用，没有保存", "it cannot be used like that; nothing was saved");
+pub(super) const READ_ONLY: Words = words("这里不能写", "it cannot be written here");
+pub(super) const READ_ONLY_DETAIL: Words =
+    words("文件不在 console.write 的目录里", "the file is in no folder of console.write");
+pub(super) const WHICH_FOLDER: Words = words(
+    "folder 要是 console.write 里的一个目录；只有一个时可以不写",
+    "`folder` must be one of console.write; it may be left out if there is one only",
+);
+pub(super) const ODD_NAME: Words = words(
+    "名字是小写字母、数字、_、-，最多三段，用点分开",
+    "a name is lowercase letters, digits, `_` and `-`, in up to three parts with dots between them",
+);
 pub(super) const NOT_NEWEST: Words = words("这条告警有更新的静默", "the incident has a newer silence");
 pub(super) const NOT_NEWEST_DETAIL: Words =
     words("延长最新的那一个：见 GET /api/v1/silences", "extend the newest one: see GET /api/v1/silences");
@@ -55,6 +81,13 @@ pub(super) const CURSOR: Words =
 pub(super) const DAYS: Words = words("1 到 92", "1 to 92");
 pub(super) const FINDABLE: Words = words("至少一个字或字母", "at least one letter or digit");
 pub(super) const SPAN: Words = words("早于 until，最多 92 天", "before `until`, by at most 92 days");
+pub(super) const EVENT_ID: Words = words("上次收到的 id，原样", "the last `id` that came, as it came");
+pub(super) const TYPES: Words =
+    words("incident、delivery、act，用逗号分开", "incident, delivery and act, with commas between them");
+pub(super) const HELD: Words = words("active、ended 或 all", "active, ended or all");
+pub(super) const CONDITION: Words = words("条件，像 team=\"db\"", "a condition like team=\"db\"");
+pub(super) const WEEK: Words = words("一周，像 2026-W48", "a week like 2026-W48");
+pub(super) const WEEK_ALONE: Words = words("不和 since、until 一起写", "given without `since` and `until`");
 pub(super) const FLAG: Words = words("true 或 false", "true or false");
 pub(super) const INTEGER: Words = words("整数", "an integer");
 pub(super) const LIMIT: Words = words("1 到 200", "1 to 200");
@@ -66,6 +99,17 @@ pub(super) const SHORT_ID: Words = words("短号，像 7K2Q", "a short id like 7
 pub(super) const STATE: Words = words("firing、resolved 或 all", "firing, resolved or all");
 pub(super) const TIME: Words =
     words("RFC 3339 时间，或 24h、7d 这样的时长", "a time as of RFC 3339, or a span like 24h or 7d");
+
+/// A template that cannot be used.
+pub(super) fn template_wrong(line: Option<usize>, reason: &str) -> Words {
+    match line {
+        Some(line) => {
+            let reason = Words::of_record(reason);
+            (format!("第 {line} 行：{}", reason.zh), format!("line {line}: {}", reason.en)).into()
+        }
+        None => Words::of_record(reason),
+    }
+}
 
 /// The token lacks a scope.
 pub(super) fn needs(scope: &str) -> Words {

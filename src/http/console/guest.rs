@@ -17,6 +17,7 @@ use super::super::pages::{Reader, cookie, guarded};
 use super::super::peer::Socket;
 use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
+use super::save::Saver;
 use super::{can_be_overheard, is_ours, session_cookie, sign_in, unread, usual, wecom};
 use crate::answer::Rights;
 use crate::console::{self, Desk, Frame};
@@ -55,7 +56,8 @@ impl Guest {
             session = gate.server.store.session(hash(secret), gate.server.clock.now()).await.map_err(failed)?;
         }
         let vouched = |session: &Session| {
-            session.way != PROXY || named.as_ref().is_some_and(|named| named.eq_ignore_ascii_case(&session.person))
+            let named = named.as_ref().is_some_and(|named| named.eq_ignore_ascii_case(&session.person));
+            if session.way == PROXY { named } else { sign_in::still_holds(gate, session) }
         };
         let (Some(secret), Some(session)) = (secret, session.filter(vouched)) else {
             let to = sign_in::way_back(parts);
@@ -116,6 +118,11 @@ impl Guest {
         };
         answer.headers_mut().insert(header::ETAG, HeaderValue::try_from(mark).expect("a mark is plain text"));
         answer
+    }
+
+    /// The visitor as the one who saves a file.
+    pub(super) fn saver(&self) -> Saver {
+        Saver { name: self.session.person.clone(), address: self.session.address.clone() }
     }
 
     /// Did the person sign in so recently that they may change what concerns others?

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 
 use super::super::lobby::Seat;
-use super::{Gate, Guest};
+use super::{Gate, Guest, sign_in};
 use crate::console;
 use crate::store::{Hash, Marks, StoreError, hash};
 
@@ -25,31 +25,31 @@ const STREAMS: usize = 64;
 /// Streams of one session: as many tabs as a person looks at; hidden ones close theirs.
 const OF_SESSION: usize = 3;
 /// How often the record is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+pub(in crate::http) const LOOK: Duration = Duration::from_secs(1);
 /// How often it is asked whether the session has ended.
-const ASK: Duration = Duration::from_secs(2);
+pub(in crate::http) const ASK: Duration = Duration::from_secs(2);
 /// A stream without news says this often that it is alive, before proxies close it.
-const ALIVE: Duration = Duration::from_secs(20);
+pub(in crate::http) const ALIVE: Duration = Duration::from_secs(20);
 /// The longest life of a stream.
-const LIFE: Duration = Duration::from_mins(30);
+pub(in crate::http) const LIFE: Duration = Duration::from_mins(30);
 
 /// The open streams, and the last look that they share.
 #[derive(Debug, Default)]
 pub struct Streams {
-    /// By the number of their session.
+    /// By the number of their session, or the name of their token.
     open: Mutex<HashMap<String, usize>>,
     seen: tokio::sync::Mutex<Option<(Instant, Marks)>>,
 }
 
 /// A stream's place; free again when it is dropped.
-struct Place {
+pub(in crate::http) struct Place {
     streams: Arc<Streams>,
     session: String,
 }
 
 impl Streams {
     /// `None`: the session, or all together, have as many as there may be.
-    fn enter(self: &Arc<Self>, session: &str) -> Option<Place> {
+    pub(in crate::http) fn enter(self: &Arc<Self>, session: &str) -> Option<Place> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_session = open.get(session).copied().unwrap_or_default();
         if of_session >= OF_SESSION || open.values().sum::<usize>() >= STREAMS {
@@ -60,7 +60,7 @@ impl Streams {
     }
 
     /// How far the record has come, as of the last second.
-    async fn look(&self, gate: &Gate) -> Result<Marks, StoreError> {
+    pub(in crate::http) async fn look(&self, gate: &Gate) -> Result<Marks, StoreError> {
         let mut seen = self.seen.lock().await;
         if let Some((at, marks)) = *seen
             && at.elapsed() < LOOK
@@ -113,6 +113,12 @@ pub(super) async fn events(State(gate): State<Gate>, parts: Parts) -> Response {
         Some((Ok::<_, std::convert::Infallible>(said), stream))
     });
     let mut answer = Body::from_stream(body).into_response();
+    stream_headers(answer.headers_mut());
+    answer
+}
+
+/// Sets the headers of a stream.
+pub(in crate::http) fn stream_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -121,9 +127,8 @@ pub(super) async fn events(State(gate): State<Gate>, parts: Parts) -> Response {
         (header::CONNECTION, "close"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    answer
 }
 
 /// An open stream.
@@ -158,7 +163,12 @@ impl Stream {
             if self.asked.elapsed() >= ASK {
                 self.asked = Instant::now();
                 let session = self.gate.server.store.session(self.session, self.gate.server.clock.now()).await;
-                if matches!(session, Ok(None)) {
+                let ended = match &session {
+                    Ok(Some(session)) => !sign_in::still_holds(&self.gate, session),
+                    Ok(None) => true,
+                    Err(_) => false,
+                };
+                if ended {
                     self.over = true;
                     return Some(Bytes::from_static(b"event: over\ndata: {}\n\n"));
                 }

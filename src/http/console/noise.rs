@@ -2,7 +2,8 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::{Gate, Guest, missing, read, visitor};
@@ -15,6 +16,8 @@ use crate::store::{StoreError, TallyFilter};
 #[serde(default)]
 struct Part {
     receiver: String,
+    /// As a table for spreadsheets.
+    csv: bool,
 }
 
 /// The week that is now.
@@ -52,7 +55,25 @@ async fn show(gate: &Gate, parts: &Parts, written: Option<&str>) -> Response {
     let found = async { Ok::<_, StoreError>((asked(start, end).await?, asked(before, compared).await?)) };
     let (tally, tally_before) = read!(gate, guest, found.await);
     let (report, before) = (Report::of(&tally, start, end, zone), Report::of(&tally_before, before, compared, zone));
+    if part.csv {
+        return table(week, &report);
+    }
     let desk = Desk { live: "", ..guest.desk(gate, "noise") };
     let noise = Noise { week, ongoing, begun: week.begun(now, zone), receiver, report: &report, before: &before };
     guest.page(&NoisePage::new(guest.frame(gate), desk, &noise), &[])
+}
+
+/// The report as a file.
+fn table(week: Week, report: &Report) -> Response {
+    let mut answer = report.csv().into_response();
+    let name = format!("attachment; filename=\"wegraf-{week}.csv\"");
+    for (header, value) in [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, name.as_str()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        answer.headers_mut().insert(header, HeaderValue::from_str(value).expect("names of weeks are plain"));
+    }
+    answer
 }

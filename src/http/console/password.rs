@@ -40,7 +40,7 @@ const COUNTED: usize = 4096;
 /// How long a try waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The way of these sessions.
-const WAY: &str = "password";
+pub(super) const WAY: &str = "password";
 
 /// Where to go on afterwards.
 #[derive(Debug, Default, Deserialize)]

@@ -67,7 +67,7 @@ pub(super) async fn routes(State(gate): State<Gate>, parts: Parts) -> Response {
         known.iter().map(|target| format!("{} ({})", target.lane(), target.face.as_str())).collect()
     };
     let ways: Vec<_> = decisions.into_iter().map(|decision| (decision.clone(), lanes(decision.receiver))).collect();
-    let previews = told.map(|(source, notification)| previews(&gate, &source, &notification)).unwrap_or_default();
+    let previews = told.map(|(source, notification)| previews(&gate, &source, &notification, None)).unwrap_or_default();
     let desk = Desk { live: "", ..guest.desk(&gate, "routes") };
     let f = guest.frame(&gate);
     let blocked = config.route.unreachable();
@@ -86,12 +86,17 @@ pub(super) async fn told(gate: &Gate, from: &str) -> Result<Option<(SourceId, No
     Ok(Some((kept.notification.source, page.notification)))
 }
 
-/// What it would become; nothing where the templates cannot be made ready.
-fn previews(gate: &Gate, source: &SourceId, notification: &Notification) -> Vec<Preview> {
+/// What it would become, for one receiver or by the tree; nothing where the templates cannot be made ready.
+pub(in crate::http) fn previews(
+    gate: &Gate,
+    source: &SourceId,
+    notification: &Notification,
+    receiver: Option<&str>,
+) -> Vec<Preview> {
     let config: Arc<Config> = gate.server.setup.now().config.clone();
     let ready = deliver::Setup::new(config, None, &gate.server.clock).and_then(|setup| Ok((setup, Writer::new()?)));
     let Ok((setup, writer)) = ready else { return Vec::new() };
-    preview(&setup, &writer, source, notification, None, gate.server.clock.now())
+    preview(&setup, &writer, source, notification, receiver, gate.server.clock.now())
 }
 
 /// Who sends: for those who may look at everything.
@@ -202,7 +207,7 @@ async fn keep(
 ) -> ((bool, Words), StatusCode) {
     let place = save::place(&config.console.write, &draft.folder, &draft.name, What::Mapping);
     let saved = match place.clone() {
-        Ok(path) => save::save(gate, guest, What::Mapping, path, draft.text.clone(), draft.seen.clone()).await,
+        Ok(path) => save::save(gate, guest.saver(), What::Mapping, path, draft.text.clone(), draft.seen.clone()).await,
         Err(why) => Err(why),
     };
     draft.seen = place.and_then(|path| save::mark_of(&path)).unwrap_or_default();
@@ -229,7 +234,8 @@ fn show(
 ) -> Response {
     let wrong = explained.is_none() && said.as_ref().is_some_and(|(good, _)| !good);
     let leaves = ingest::paths(&kept.raw, kept.content_type.as_deref());
-    let made = explained.map(|explained| previews(gate, &kept.source, &explained.notification)).unwrap_or_default();
+    let made =
+        explained.map(|explained| previews(gate, &kept.source, &explained.notification, None)).unwrap_or_default();
     let desk = Desk { live: "", ..guest.desk(gate, "senders") };
     let f = guest.frame(gate);
     let folders = gate.server.setup.now().config.console.write.clone();
@@ -255,8 +261,8 @@ fn explain(kept: &Kept, payloads: &Payloads) -> Option<Explained> {
     ingest::explain(&kept.raw, kept.content_type.as_deref(), door, payloads, kept.received_at).ok()
 }
 
-/// The mappings of a text before those of the configuration, and their names; or what is wrong with it.
-fn compile(config: &Config, text: &str) -> Result<(Payloads, Vec<String>), String> {
+/// The mappings of a text, before those of the configuration, and their names; or what is wrong with it.
+pub(in crate::http) fn compile(config: &Config, text: &str) -> Result<(Payloads, Vec<String>), String> {
     if text.len() > MAPPING {
         return Err("too long".to_owned());
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::super::orders::reloaded;
-use super::{Gate, Guest};
+use super::Gate;
 use crate::console;
 use crate::store::{Step, hash};
 use crate::words::Words;
@@ -23,13 +23,14 @@ const FILE: u64 = 1 << 20;
 
 /// What is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::http) enum What {
     Template,
     Mapping,
 }
 
 impl What {
-    const fn ending(self) -> &'static str {
+    /// How names of its files end.
+    pub(in crate::http) const fn ending(self) -> &'static str {
         match self {
             Self::Template => "j2",
             Self::Mapping => "yaml",
@@ -47,7 +48,7 @@ impl What {
 
 /// Why it is not saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unsaved {
+pub(in crate::http) enum Unsaved {
     /// That is no folder of `console.write`, or there is none.
     Folder,
     /// That is no name.
@@ -61,7 +62,7 @@ pub(super) enum Unsaved {
 }
 
 impl Unsaved {
-    pub(super) fn words(&self) -> Words {
+    pub(in crate::http) fn words(&self) -> Words {
         match self {
             Self::Folder => console::NO_FOLDER,
             Self::Name => console::NO_FILE_NAME,
@@ -73,7 +74,7 @@ impl Unsaved {
 }
 
 /// Where a file of this name in one of the folders lies.
-pub(super) fn place(folders: &[PathBuf], folder: &str, name: &str, what: What) -> Result<PathBuf, Unsaved> {
+pub(in crate::http) fn place(folders: &[PathBuf], folder: &str, name: &str, what: What) -> Result<PathBuf, Unsaved> {
     let folder = folders.iter().find(|known| known.display().to_string() == folder).ok_or(Unsaved::Folder)?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let mut parts = name.split('.');
@@ -84,30 +85,37 @@ pub(super) fn place(folders: &[PathBuf], folder: &str, name: &str, what: What) -
 }
 
 /// The mark of a text, by which a form says which file its person saw; empty for none.
-pub(super) fn mark(text: Option<&str>) -> String {
+pub(in crate::http) fn mark(text: Option<&str>) -> String {
     text.map(|text| hash(text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))).unwrap_or_default()
 }
 
 /// The mark of the file that is there now.
-pub(super) fn mark_of(path: &Path) -> Result<String, Unsaved> {
+pub(in crate::http) fn mark_of(path: &Path) -> Result<String, Unsaved> {
     Ok(mark(text_of(path)?.as_deref()))
 }
 
-/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again. A visitor who leaves
+/// Who saves: a person or a program, and from where.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Saver {
+    pub name: String,
+    pub address: String,
+}
+
+/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again. Whoever leaves
 /// meanwhile interrupts nothing: the file is checked, or put back, all the same.
-pub(super) async fn save(
+pub(in crate::http) async fn save(
     gate: &Gate,
-    guest: &Guest,
+    saver: Saver,
     what: What,
     path: PathBuf,
     text: String,
     seen: String,
 ) -> Result<(), Unsaved> {
-    let (gate, person, address) = (gate.clone(), guest.session.person.clone(), guest.session.address.clone());
+    let (gate, Saver { name: person, address }) = (gate.clone(), saver);
     let work = tokio::spawn(async move {
         let _one = gate.saving.lock().await;
         kept(&gate, &path, text, seen).await?;
-        info!(path = %path.display(), person, "A file was saved in the console.");
+        info!(path = %path.display(), person, "A file of the configuration was saved.");
         let step = Step {
             at: gate.server.clock.now(),
             person,
@@ -152,7 +160,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Unsaved> +
 }
 
 /// The text of the file; `None`: there is none. A link could lead out of the folder.
-fn text_of(path: &Path) -> Result<Option<String>, Unsaved> {
+pub(in crate::http) fn text_of(path: &Path) -> Result<Option<String>, Unsaved> {
     let system = |error: std::io::Error| Unsaved::System(error.to_string());
     let folder = path.parent().unwrap_or(Path::new("."));
     if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {

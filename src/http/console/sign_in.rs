@@ -15,9 +15,10 @@ use super::super::orders::{proven, unreadable, unstored};
 use super::super::pages::{Reader, VIEW, answer};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, is_ours, is_secure, see, session_cookie, unread, usual};
+use super::{Gate, Guest, clock, is_ours, is_secure, password, see, session_cookie, unread, usual};
+use crate::config::local_person;
 use crate::console::{self, LinkPage, LoginPage, MePage, View};
-use crate::store::{NewSession, SESSION_MS, fresh_secret, hash};
+use crate::store::{Hash, NewSession, SESSION_MS, Session, fresh_secret, hash};
 use crate::words::Words;
 
 /// How long a browser keeps how its person wants pages: a year.
@@ -114,29 +115,52 @@ pub(super) async fn enter(State(gate): State<Gate>, Path(ticket): Path<String>, 
     if !is_ours(&gate, &parts.headers) {
         return Cause::new("form").attach(reader.note(StatusCode::FORBIDDEN, usual(&gate), console::FORM_UNREADABLE));
     }
-    take(&gate, &reader, &parts, &ticket, "now").await
+    take(&gate, &reader, &parts, &ticket, None, "now").await
 }
 
 /// Signs the browser in as a person whose name is proven by `way`, and leads to `to`.
 pub(super) async fn open(gate: &Gate, reader: &Reader, parts: &Parts, person: &str, way: &str, to: &str) -> Response {
+    let credential = credential(gate, person, way);
     match gate.server.acts.rights(person).await {
         Ok(Some(_)) => {}
         Ok(None) => return reader.note(StatusCode::FORBIDDEN, usual(gate), console::no_right(person)),
         Err(error) => return unread(gate, reader, &error),
     }
     match gate.server.acts.ticket(person, way).await {
-        Ok(ticket) => take(gate, reader, parts, &ticket, to).await,
+        Ok(ticket) => take(gate, reader, parts, &ticket, credential, to).await,
         Err(error) => unread(gate, reader, &error),
     }
 }
 
+/// What a session of `way` rests on: the hash of a local administrator's password, so that a new one ends the sessions of
+/// the old one. `None`: on nothing that can change.
+fn credential(gate: &Gate, person: &str, way: &str) -> Option<Hash> {
+    let setup = gate.server.setup.now();
+    let local = &setup.config.sign_in.local;
+    let known = local.iter().find(|(name, _)| way == password::WAY && local_person(name) == person);
+    known.map(|(_, password)| hash(&password.credential()))
+}
+
+/// Does what the session rests on still hold?
+pub(super) fn still_holds(gate: &Gate, session: &Session) -> bool {
+    session.way != password::WAY
+        || session.credential.is_some() && session.credential == credential(gate, &session.person, &session.way)
+}
+
 /// Uses a ticket up for a session of this browser.
-async fn take(gate: &Gate, reader: &Reader, parts: &Parts, ticket: &str, to: &str) -> Response {
+async fn take(
+    gate: &Gate,
+    reader: &Reader,
+    parts: &Parts,
+    ticket: &str,
+    credential: Option<Hash>,
+    to: &str,
+) -> Response {
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let address = parts.extensions.get::<Peer>().map(|peer| peer.address().to_string()).unwrap_or_default();
     // A new secret at each sign-in: one that was planted in the browser before is not valid.
     let secret = fresh_secret();
-    let new = NewSession { hash: hash(&secret), address, agent: agent.chars().take(AGENT).collect() };
+    let new = NewSession { hash: hash(&secret), address, agent: agent.chars().take(AGENT).collect(), credential };
     match gate.server.store.sign_in(hash(ticket), new, gate.server.clock.now()).await {
         Ok(Some(session)) => {
             info!(person = session.person, way = session.way, session = session.id, "A browser was signed in.");

@@ -121,7 +121,7 @@ pub(super) async fn change(State(gate): State<Gate>, Path(name): Path<String>, r
         let said = Some((false, console::SIGN_IN_AGAIN));
         return read!(gate, guest, show(&gate, &guest, draft, said, StatusCode::FORBIDDEN).await);
     }
-    let checked = check(&gate, &config, &draft).await;
+    let checked = check(&gate, &config, &draft.name, &draft.text).await;
     if checked.is_some() {
         return read!(
             gate,
@@ -131,7 +131,9 @@ pub(super) async fn change(State(gate): State<Gate>, Path(name): Path<String>, r
     }
     let place = save::place(&config.console.write, &draft.folder, &draft.name, What::Template);
     let saved = match place.clone() {
-        Ok(path) => save::save(&gate, &guest, What::Template, path, draft.text.clone(), draft.seen.clone()).await,
+        Ok(path) => {
+            save::save(&gate, guest.saver(), What::Template, path, draft.text.clone(), draft.seen.clone()).await
+        }
         Err(why) => Err(why),
     };
     match saved {
@@ -154,21 +156,26 @@ pub(super) async fn change(State(gate): State<Gate>, Path(name): Path<String>, r
 }
 
 /// The templates of the configuration with this one among them, last, as a file of its name.
-fn with(config: &Config, draft: &Draft) -> Vec<TemplateFile> {
-    let name = if draft.name.is_empty() { NEW } else { &draft.name };
+fn with(config: &Config, name: &str, text: &str) -> Vec<TemplateFile> {
+    let name = if name.is_empty() { NEW } else { name };
     let path = config.templates.iter().find(|known| known.name == name).map(|known| known.path.clone());
     let path = path.unwrap_or_else(|| format!("{name}.j2").into());
     let others = config.templates.iter().filter(|known| known.name != name).cloned();
-    others.chain([TemplateFile { path, name: name.to_owned(), source: draft.text.clone() }]).collect()
+    others.chain([TemplateFile { path, name: name.to_owned(), source: text.to_owned() }]).collect()
 }
 
 /// The first thing that is wrong with it, wherever a sample leads.
-async fn check(gate: &Gate, config: &Arc<Config>, draft: &Draft) -> Option<TemplateProblem> {
-    let (config, draft) = (config.clone(), draft.clone());
+pub(in crate::http) async fn check(
+    gate: &Gate,
+    config: &Arc<Config>,
+    name: &str,
+    text: &str,
+) -> Option<TemplateProblem> {
+    let (config, name, text) = (config.clone(), name.to_owned(), text.to_owned());
     let place = gate.previews.clone().acquire_owned().await;
     let checked = tokio::task::spawn_blocking(move || {
         let _place = place;
-        let files = with(&config, &draft);
+        let files = with(&config, &name, &text);
         let new = files.last()?;
         let path = new.path.display().to_string();
         let (templates, problems) = Templates::compile(&files);
@@ -190,7 +197,7 @@ async fn show(
     status: StatusCode,
 ) -> Result<Response, StoreError> {
     let config = gate.server.setup.now().config.clone();
-    let wrong = check(gate, &config, &draft).await;
+    let wrong = check(gate, &config, &draft.name, &draft.text).await;
     let (notification, now) = if draft.from.trim().is_empty() {
         let all = samples();
         let sample = all.iter().find(|sample| sample.name == draft.sample).or(all.first());
@@ -228,7 +235,7 @@ async fn made(
     let place = gate.previews.clone().acquire_owned().await;
     let made = tokio::task::spawn_blocking(move || {
         let _place = place;
-        let (templates, _) = Templates::compile(&with(&config, &draft));
+        let (templates, _) = Templates::compile(&with(&config, &draft.name, &draft.text));
         let setup = deliver::Setup { templates, ..deliver::Setup::new(config, None, &clock).ok()? };
         let writer = Writer::new().ok()?;
         let face = Face::ALL.into_iter().find(|face| face.as_str() == draft.face).unwrap_or(Face::Text);

@@ -43,14 +43,15 @@ impl Db {
             let Some(Ticket { person, way }) = taken.map(|row| ticket(&row)).transpose()? else { return Ok(None) };
             let sql = "DELETE FROM session WHERE seen_at <= $1 OR made_at <= $2";
             tx.execute(sql, values![now.0 - IDLE_MS, now.0 - SESSION_MS]).await?;
-            let (id, NewSession { hash, address, agent }) = (new.id(), new.clone());
-            let sql = "INSERT INTO session (hash, id, person, way, made_at, seen_at, address, agent)
-                       VALUES ($1, $2, $3, $4, $5, $5, $6, $7)";
-            let values =
-                values![hash.to_vec(), id.as_str(), person.as_str(), way.as_str(), now.0, address.as_str(), agent.as_str()];
+            let (id, NewSession { hash, address, agent, credential }) = (new.id(), new.clone());
+            let kept = credential.map(|credential| credential.to_vec());
+            let sql = "INSERT INTO session (hash, id, person, way, made_at, seen_at, address, agent, credential)
+                       VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)";
+            let (of, by, from, browser) = (person.as_str(), way.as_str(), address.as_str(), agent.as_str());
+            let values = values![hash.to_vec(), id.as_str(), of, by, now.0, from, browser, kept];
             tx.execute(sql, values).await?;
             step(&tx, now, &person, "signed-in", &way, &address).await?;
-            Ok(Some(Session { id, person, way, made_at: now, seen_at: now, address, agent }))
+            Ok(Some(Session { id, person, way, made_at: now, seen_at: now, address, agent, credential }))
         })
     }
 
@@ -123,7 +124,7 @@ impl Db {
 }
 
 /// Those that have not ended. $1: seen after this, $2: made after this.
-const SESSIONS: &str = "SELECT id, person, way, made_at, seen_at, address, agent FROM session
+const SESSIONS: &str = "SELECT id, person, way, made_at, seen_at, address, agent, credential FROM session
     WHERE seen_at > $1 AND made_at > $2";
 
 fn session(row: &Row) -> Result<Session, Fault> {
@@ -135,6 +136,7 @@ fn session(row: &Row) -> Result<Session, Fault> {
         seen_at: moment(row, 4)?,
         address: row.try_get(5)?,
         agent: row.try_get(6)?,
+        credential: row.try_get::<_, Option<Vec<u8>>>(7)?.and_then(|bytes| bytes.try_into().ok()),
     })
 }
 

@@ -84,12 +84,12 @@ impl Db {
                    WHERE ($1::bigint IS NULL OR c.thread = $1 OR c.id IN (SELECT act_id FROM act_alert WHERE thread = $1))
                      AND ($2::text IS NULL OR lower(c.by COLLATE \"C\") = lower($2 COLLATE \"C\"))
                      AND (NOT $3 OR c.state = 'open') AND ($4::bigint IS NULL OR c.at >= $4)
-                     AND ($5::bigint IS NULL OR c.id < $5)
+                     AND ($5::bigint IS NULL OR c.id < $5) AND (cardinality($7::bigint[]) = 0 OR c.id = ANY ($7))
                    ORDER BY c.id DESC LIMIT $6";
         let limit = i64::from(if filter.limit == 0 { 100 } else { filter.limit.min(LIST) });
         let (thread, since) = (filter.thread.map(|thread| thread.0), filter.since.map(|since| since.0));
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            tx.rows(sql, values![thread, filter.by, filter.open, since, filter.before, limit]).await?.iter().map(row).collect()
+            tx.rows(sql, values![thread, filter.by, filter.open, since, filter.before, limit; filter.among]).await?.iter().map(row).collect()
         })
     }
 

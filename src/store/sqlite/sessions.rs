@@ -44,17 +44,17 @@ impl Db {
                 .held("DELETE FROM session WHERE seen_at <= ?1 OR made_at <= ?2")?
                 .execute([now.0 - IDLE_MS, now.0 - SESSION_MS])?;
             let id = new.id();
-            let NewSession { hash, address, agent } = new;
+            let NewSession { hash, address, agent, credential } = new;
             connection
                 .held(
-                    "INSERT INTO session (hash, id, person, way, made_at, seen_at, address, agent)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
+                    "INSERT INTO session (hash, id, person, way, made_at, seen_at, address, agent, credential)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
                 )?
-                .execute(params![hash, id, person, way, now.0, address, agent])?;
+                .execute(params![hash, id, person, way, now.0, address, agent, credential])?;
             let what = "signed-in".to_owned();
             let (of, by) = (person.clone(), way.clone());
             step(connection, &Step { at: now, person: of, what, way: by, address: address.clone() })?;
-            Ok(Some(Session { id, person, way, made_at: now, seen_at: now, address, agent }))
+            Ok(Some(Session { id, person, way, made_at: now, seen_at: now, address, agent, credential }))
         })
         .await
     }
@@ -136,7 +136,7 @@ impl Db {
 }
 
 /// Those that have not ended. ?1: seen after this, ?2: made after this.
-const SESSIONS: &str = "SELECT id, person, way, made_at, seen_at, address, agent FROM session
+const SESSIONS: &str = "SELECT id, person, way, made_at, seen_at, address, agent, credential FROM session
     WHERE seen_at > ?1 AND made_at > ?2";
 
 fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -148,6 +148,7 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         seen_at: Timestamp(row.get(4)?),
         address: row.get(5)?,
         agent: row.get(6)?,
+        credential: row.get(7)?,
     })
 }
 

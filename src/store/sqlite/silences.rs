@@ -158,6 +158,10 @@ fn query(filter: ActFilter) -> (String, Vec<Value>) {
         sql.push_str(" AND c.at >= ?");
         values.push(Value::Integer(since.0));
     }
+    if !filter.among.is_empty() {
+        sql.push_str(" AND c.id IN (SELECT value FROM json_each(?))");
+        values.push(Value::Text(serde_json::to_string(&filter.among).expect("numbers are JSON")));
+    }
     if let Some(before) = filter.before {
         sql.push_str(" AND c.id < ?");
         values.push(Value::Integer(before));

@@ -59,6 +59,7 @@ contract! {
     contents_shows_a_message_also_when_it_is_settled,
     backlog_counts_what_is_live,
     marks_differ_after_each_change_that_people_see,
+    news_are_read_behind_what_was_reached,
     late_lanes_are_those_whose_oldest_message_waits_for_too_long,
     ping_commits,
 }
@@ -599,6 +600,28 @@ async fn marks_differ_after_each_change_that_people_see(store: &Store) {
     differ("sent", |marks| vec![marks.live, marks.settled]).await;
     store.change_breaker(broken("app/ops", "configuration", 1)).await.unwrap();
     differ("paused", |marks| vec![marks.paused]).await;
+}
+
+async fn news_are_read_behind_what_was_reached(store: &Store) {
+    store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
+    store.admit(notification(1, "other", vec![firing("B", 1)])).await.unwrap();
+    let news = store.news(Reached::default(), 10).await.unwrap();
+    assert_eq!((news.transitions.len(), news.messages.len(), news.acts.len()), (2, 2, 0));
+    assert_eq!(store.news(Reached::default(), 1).await.unwrap().messages, news.messages[..1]);
+    let reached = Reached { transition: news.transitions[0].0, message: news.messages[1], act: 0 };
+    let later = store.news(reached, 10).await.unwrap();
+    assert_eq!((later.transitions, later.messages.len()), (news.transitions[1..].to_vec(), 0));
+    assert_eq!(store.settled((T0, 0), 10).await.unwrap(), []);
+    send(store, "lane", 3).await;
+    send(store, "other", 3).await;
+    let settled = store.settled((T0, 0), 10).await.unwrap();
+    assert_eq!(settled, [(at(3), news.messages[0]), (at(3), news.messages[1])]);
+    assert_eq!(store.settled(settled[0], 10).await.unwrap(), settled[1..]);
+    assert_eq!(store.settled((T0, 0), 1).await.unwrap(), settled[..1]);
+    let among = DeliveryFilter { among: news.messages[1..].to_vec(), ..DeliveryFilter::default() };
+    assert_eq!(store.deliveries(among).await.unwrap().len(), 1);
+    let among = ActFilter { among: vec![7], ..ActFilter::default() };
+    assert_eq!(store.acts(among).await.unwrap().len(), 0);
 }
 
 async fn late_lanes_are_those_whose_oldest_message_waits_for_too_long(store: &Store) {

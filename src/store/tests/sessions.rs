@@ -15,7 +15,12 @@ fn ticket(person: &str) -> Ticket {
 }
 
 fn new(byte: u8) -> NewSession {
-    NewSession { hash: [byte; 32], address: "10.0.0.1".to_owned(), agent: "Firefox".to_owned() }
+    NewSession {
+        hash: [byte; 32],
+        address: "10.0.0.1".to_owned(),
+        agent: "Firefox".to_owned(),
+        credential: byte.is_multiple_of(2).then_some([byte; 32]),
+    }
 }
 
 fn hash(byte: u8) -> Hash {

@@ -333,6 +333,7 @@ async fn find_delivery(gate: &Gate, caller: &Caller, id: &str) -> Result<Deliver
     Ok(DeliveryDetail {
         delivery: Delivery::of(&found.row, say),
         received_at: say.time(found.received_at),
+        picture: found.picture.clone(),
         changes: found.transitions.iter().map(|row| Change::of(row, say)).collect(),
         attempts: found.attempts.iter().map(|row| Attempt::of(row, say)).collect(),
         bytes,

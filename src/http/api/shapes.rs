@@ -352,6 +352,9 @@ pub(super) struct DeliveryDetail {
     /// When its notification came.
     #[schema(format = DateTime)]
     pub received_at: String,
+    /// Why it has no picture, in the word of `wegraf_pictures_total`; null: none was wanted, or nothing is known to be
+    /// missing.
+    pub picture: Option<String>,
     /// What it tells.
     pub changes: Vec<Change>,
     /// All attempts.

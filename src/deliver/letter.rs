@@ -19,7 +19,7 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
-use super::scene::{Scene, Second};
+use super::scene::{self, Scene, Second};
 use super::setup::Setup;
 use super::short;
 use super::verbatim;
@@ -213,14 +213,18 @@ impl Writer {
             course: None,
             short: &[],
         };
-        let page = (!queued.digest && !queued.act).then(|| {
+        let until = scene::patience();
+        let mut page = (!queued.digest && !queued.act).then(|| {
             let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
             // A large body and what was read from it are not held at the same time.
             queued.notification.raw = Bytes::new();
             page
         });
+        if let Some(page) = &mut page {
+            scene::ask_numbers(deliver, setup, page, until).await;
+        }
         let queued = &*queued;
-        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now });
+        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now, until });
         let written = if let Some(scene) = scene {
             self.letter(scene, &occasion, shape).await.map_err(|error| error.to_string())?
         } else if queued.digest {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::warn;
 use wecom::message::Image;
 
@@ -25,7 +26,7 @@ use crate::store::{DeliveryFilter, Queued};
 const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
 /// How long a message waits for the picture that follows it: of a critical alert, of others.
 const DRAWN: [Duration; 2] = [Duration::from_secs(PATIENCE), Duration::from_secs(2 * PATIENCE)];
-/// How long it waits for the course in words.
+/// How long it waits for numbers that its body lacks and for the course in words, together.
 const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
 /// Messages among which the one before a reminder is looked for.
 const BEFORE: usize = 10;
@@ -51,6 +52,37 @@ pub(super) struct Scene<'a> {
     pub page: &'a Page,
     pub target: &'a Target,
     pub now: Timestamp,
+    /// Until when it waits for words of an upstream.
+    pub until: Instant,
+}
+
+/// Until when a message that is written from now on waits for words of an upstream.
+pub(super) fn patience() -> Instant {
+    Instant::now() + TOLD
+}
+
+/// Asks upstreams for the numbers of firing alerts whose body gives none. What is not known in time is not shown.
+pub(super) async fn ask_numbers(deliver: &Deliver, setup: &Setup, page: &mut Page, until: Instant) {
+    let on = page.told.iter().filter(|line| line.kind.is_on() && line.index < page.notification.alerts.len());
+    let mut places: Vec<usize> = on.map(|line| line.index).collect();
+    places.sort_by_key(|at| !page.notification.alerts[*at].is_critical());
+    let alerts: Vec<&Alert> = places.iter().map(|at| &page.notification.alerts[*at]).collect();
+    let asked = setup.charts.numbers(&alerts, page.notification.format, &page.source);
+    let result = match tokio::time::timeout_at(until, asked).await {
+        Ok(Ok(numbers)) => {
+            for (at, number) in numbers {
+                page.notification.alerts[places[at]].asked = Some(number);
+            }
+            "told"
+        }
+        Ok(Err(Undrawn::Nothing)) => return,
+        Ok(Err(why)) => why.as_str(),
+        Err(_) => {
+            setup.charts.missed(&page.charted(Timestamp(0)));
+            "slow"
+        }
+    };
+    deliver.metrics.numbers.get_or_create(&Pictured { result }).inc();
 }
 
 impl Scene<'_> {
@@ -150,7 +182,7 @@ impl Scene<'_> {
 
     async fn charted(&self, about: &About<'_>) -> Option<String> {
         let barred = matches!(self.target.face, Face::Text | Face::Markdown | Face::Card);
-        let (result, course) = match tokio::time::timeout(TOLD, self.setup.charts.course(about, barred)).await {
+        let (result, course) = match tokio::time::timeout_at(self.until, self.setup.charts.course(about, barred)).await {
             Ok(Ok(course)) => ("told", Some(course)),
             Ok(Err(undrawn)) => (undrawn.as_str(), None),
             Err(_) => {

@@ -126,6 +126,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         fingerprint: "0cdf35c4ce287453".to_owned(),
         discriminator: Discriminator::default(),
         values: values.iter().map(|(name, text)| value(name, text)).collect(),
+        asked: None,
         links: Links::default(),
         level: None,
         kin: None,

@@ -55,6 +55,7 @@ mod matrix;
 mod migrate_store;
 mod mistakes;
 mod names;
+mod numbers;
 mod pictures;
 mod refusals;
 mod replicas;

@@ -193,6 +193,7 @@ impl Dice {
                 fingerprint: String::new(),
                 discriminator: Discriminator::default(),
                 values: Vec::new(),
+                asked: None,
                 links: Links {
                     rule: self.url(),
                     silence: self.url(),

@@ -57,7 +57,7 @@ impl Sample {
             thread: ThreadId(41),
             details_url: Some("https://alerts.example.com/n/41"),
             offer: Offer::Silence,
-            picture: Picture { url: self.picture, content: None },
+            picture: Picture { url: self.picture },
             course: None,
             notes: &[],
             link_rewrites: &[],

@@ -105,13 +105,12 @@ impl Scene<'_> {
         }
         let ways = way::ways(&setup.config, self.target, &Reach::default()).unwrap_or_default();
         let sender = ways.first().map(|way| &way.sender).ok_or(Undrawn::Nothing.as_str())?;
-        let png = match page.picture_url().map(|url| picture::fetched(&setup.config, url)) {
-            Some(url) => pictures.fetch(url.ok_or("foreign")?).await.ok_or("unreachable")?,
-            None => {
-                let about = page.charted(self.queued.notification.received_at);
-                let drawn = tokio::time::timeout(DRAWN, setup.charts.picture(&about)).await;
-                drawn.map_err(|_| "slow")?.map_err(Undrawn::as_str)?
-            }
+        let png = if let Some(url) = page.picture_url().map(|url| picture::fetched(&setup.config, url)) {
+            pictures.fetch(url.ok_or("foreign")?).await.ok_or("unreachable")?
+        } else {
+            let about = page.charted(self.queued.notification.received_at);
+            let drawn = tokio::time::timeout(DRAWN, setup.charts.picture(&about)).await;
+            drawn.map_err(|_| "slow")?.map_err(Undrawn::as_str)?
         };
         pictures.upload(&deliver.sockets, setup, sender, png).await.ok_or("not_uploaded")
     }

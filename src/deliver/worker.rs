@@ -166,6 +166,7 @@ enum Then {
 
 /// The message that was chosen.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 struct Choice {
     message: i64,
     critical: bool,

@@ -66,7 +66,7 @@ fn lists_labels(line: &str, labels: &Labels) -> bool {
     };
     let lists = |text: &str| {
         let mut pairs = text.trim().trim_matches(['[', ']', '{', '}']).split([',', ';', '，', '；']).peekable();
-        pairs.peek().is_some() && pairs.all(|pair| is_label(pair))
+        pairs.peek().is_some() && pairs.all(&is_label)
     };
     lists(line) || behind.is_some_and(|(_, rest)| lists(rest))
 }

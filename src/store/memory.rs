@@ -110,6 +110,7 @@ struct Made {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 struct Message {
     notification: i64,
     receiver: String,

@@ -204,6 +204,9 @@ pub struct Alert {
     pub discriminator: Discriminator,
     /// Current values by name, in the sender's order of importance as far as known.
     pub values: Vec<Value>,
+    /// The number that its upstream gave for it when asked, as sent; no body holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// Links, each http(s) or empty.
     pub links: Links,
     /// The rank that the reader gave it; `None`: as the shipped table says of its labels, see [`Alert::level`].

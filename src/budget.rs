@@ -45,6 +45,14 @@ impl Limit {
     /// A conversation of a bot: 30 a minute, 1000 an hour (docs/reference/wecom.md#frequency-limits).
     pub const BOT: Self = Self { most: [Some(24), Some(800), None], reserved: [6, 200, 0] };
 
+    /// What pictures that follow a message may use: only while at least half of the minute is left, and never the reserve.
+    #[must_use]
+    pub fn for_pictures(self) -> Self {
+        let [minute, hour, day] = self.most;
+        let [_, of_hour, of_day] = self.reserved;
+        Self { most: [minute.map(|most| most / 2 + 1), hour, day], reserved: [0, of_hour, of_day] }
+    }
+
     fn most(&self, span: usize, urgent: bool) -> Option<u32> {
         self.most[span].map(|most| if urgent { most } else { most.saturating_sub(self.reserved[span]) })
     }
@@ -275,6 +283,23 @@ mod tests {
         let sent = spend(Limit::WEBHOOK, &[[(0, false); 30].as_slice(), &[(0, true); 30]].concat());
         assert_eq!(sent.len(), 18);
         assert_eq!(spend(Limit::WEBHOOK, &[(0, false); 30]).len(), 13);
+    }
+
+    #[test]
+    fn a_picture_is_sent_while_half_of_the_minute_is_left() {
+        for (limit, most) in
+            [(Limit::WEBHOOK, 18_u32), (Limit::MEMBER, 24), (Limit::BOT, 24), (Limit::CHAT_MEMBER, 150)]
+        {
+            let mut window = Window::default();
+            for spent in 0..most {
+                let room = room(&[&window], &limit.for_pictures(), false, Timestamp(T0)).is_ok();
+                assert_eq!(room, 2 * (most - spent) >= most, "{spent} of {most}");
+                window.debit(Some(&limit), Timestamp(T0));
+            }
+        }
+        // Of an hour or a day the reserve is left to what is urgent.
+        let sent = spend(Limit::MEMBER.for_pictures(), &vec![(1_000, false); 7_200]);
+        assert!(peak(&sent, 3_600_000) <= 600);
     }
 
     #[test]

@@ -4,17 +4,17 @@
 //! configuration are asked, and only for what their own rules ask (see [`ChartExpression`]). One picture is drawn once a minute
 //! at most, regardless of the number of messages and visitors.
 
+mod kept;
 mod plan;
 mod trend;
+mod value;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
-use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
 use wegraf_chart::{Canvas, Chart, Limit, Theme};
 
 use crate::alert::{Alert, Format, Labels, Timestamp};
@@ -22,14 +22,19 @@ use crate::config::{ChartExpression, ChartTheme, ChartsOf, Config, Upstream, Ups
 use crate::measure::{self, Unit, UnitKind};
 use crate::names::SourceId;
 use crate::subject::Taught;
-use crate::upstream::{GrafanaRule, Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected};
+use crate::upstream::{
+    FiringThere, GrafanaRule, Sampler, Series, Trouble, UpstreamError, asked_for, selected, unselected,
+};
 use crate::words::Language;
+use kept::Kept;
 use plan::Plan;
 
 /// How long a picture is cached.
 const KNOWN: Duration = Duration::from_mins(1);
 /// Pictures that are kept.
 const KEPT: usize = 64;
+/// How long the numbers of what fires upstream are used.
+const CURRENT: Duration = Duration::from_secs(15);
 /// Pictures that are drawn at once.
 const AT_ONCE: usize = 2;
 
@@ -79,8 +84,6 @@ impl Undrawn {
 
 type Picture = Result<Bytes, Undrawn>;
 
-/// Pictures by what they show, and when each was first asked for.
-type Known = HashMap<String, (Instant, Arc<OnceCell<Picture>>)>;
 /// The canvas, or why it cannot be set up.
 type Easel = OnceLock<Result<Canvas, wegraf_chart::Undrawn>>;
 
@@ -91,7 +94,10 @@ pub struct Charts {
     samplers: Vec<OnceLock<Result<Sampler, UpstreamError>>>,
     canvas: Arc<Easel>,
     drawing: Semaphore,
-    known: Mutex<Known>,
+    /// Pictures by what they show.
+    known: Kept<Picture>,
+    /// What fires upstream, by rule.
+    firing: Kept<Result<Vec<FiringThere>, Undrawn>>,
 }
 
 impl Charts {
@@ -102,7 +108,8 @@ impl Charts {
             config,
             canvas: Arc::default(),
             drawing: Semaphore::new(AT_ONCE),
-            known: Mutex::default(),
+            known: Kept::new(KNOWN, KEPT),
+            firing: Kept::new(CURRENT, KEPT),
         }
     }
 
@@ -169,20 +176,8 @@ impl Charts {
     pub async fn picture(&self, about: &About<'_>) -> Picture {
         let planned = self.planned(about).await?;
         let key = format!("{}\n{}\n{:?}", planned.upstream.name, about.language.as_str(), planned.plan);
-        let cell = self.cell(key);
-        cell.get_or_init(|| self.drawn(&planned, about)).await.clone()
-    }
-
-    /// The place where a picture is kept, or will be.
-    fn cell(&self, key: String) -> Arc<OnceCell<Picture>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        known.retain(|_, (made, _)| now.duration_since(*made) < KNOWN);
-        if known.len() >= KEPT {
-            let oldest = known.iter().min_by_key(|(_, (made, _))| *made).map(|(key, _)| key.clone());
-            oldest.map(|key| known.remove(&key));
-        }
-        known.entry(key).or_insert_with(|| (now, Arc::default())).1.clone()
+        let place = self.known.place(key);
+        place.get_or_init(|| self.drawn(&planned, about)).await.clone()
     }
 
     /// The course of the first series in words, for messages that cannot show a picture. `barred`: with bars behind them,
@@ -264,10 +259,10 @@ impl Charts {
             Language::Zh => "图表暂不可用",
             Language::En => "No chart at the moment",
         };
-        let cell = self.cell(format!("neutral {}", language.as_str()));
+        let place = self.known.place(format!("neutral {}", language.as_str()));
         let svg = wegraf_chart::notice(words, self.theme());
         let drawn = async || self.png(&svg).await.ok_or(Undrawn::Failed);
-        cell.get_or_init(drawn).await.clone().ok()
+        place.get_or_init(drawn).await.clone().ok()
     }
 
     /// A chart of invented numbers, to be looked at.

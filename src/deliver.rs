@@ -310,6 +310,7 @@ impl Lanes {
                 let folded = store.fold(&lease, keep, now).await?;
                 if let Some(folded) = &folded {
                     self.deliver.metrics.folded.inc_by(folded.messages);
+                    self.left_out(folded.digest, crate::engine::picture::FOLDED, folded.pictures);
                     let (messages, digest) = (folded.messages, folded.digest);
                     info!(lane = %drive.lane, messages, digest, "A lane is behind; messages were folded.");
                 }
@@ -321,6 +322,10 @@ impl Lanes {
                 error!(lane = %drive.lane, delivery = message, reason = %Words::of_record(&reason).en, "A message waits for a repair of the configuration.");
                 store.postpone(message, epoch, until, &reason).await?;
                 Event::Postponed
+            }
+            Command::LeaveOut(request) => {
+                self.leave_out(request, now).await?;
+                Event::LeftOut
             }
             Command::Claim(claim) => {
                 drive.asked = Instant::now();

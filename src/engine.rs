@@ -17,6 +17,7 @@ pub mod judge;
 pub mod lapse;
 pub mod outbox;
 pub mod overdue;
+pub mod picture;
 pub mod settle;
 pub mod truth;
 

@@ -400,6 +400,7 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
         starts_at: None,
         ends_at: None,
         values: Vec::new(),
+        asked: None,
         links: Links::default(),
         level: None,
         kin: None,

@@ -58,4 +58,6 @@ pub enum Source {
     Prose,
     /// The only number that differs among the alerts of a group.
     Differing,
+    /// What the upstream says of its own alert ([`Alert::asked`](crate::alert::Alert)).
+    Upstream,
 }

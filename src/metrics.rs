@@ -84,10 +84,10 @@ pub struct Acting {
     pub state: &'static str,
 }
 
-/// What became of a picture. A closed set.
+/// What became of a picture, or of a number that was asked for. A closed set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Pictured {
-    /// `drawn`, or why not.
+    /// `drawn`, `sent` or `told`, or why not.
     pub result: &'static str,
 }
 
@@ -161,6 +161,8 @@ pub struct Metrics {
     pub acts: Family<Acting, Counter>,
     /// Pictures that were asked for.
     pub pictures: Family<Pictured, Counter>,
+    /// Numbers that upstreams were asked for.
+    pub numbers: Family<Pictured, Counter>,
     /// Calls of the apps' callbacks.
     pub callbacks: Family<Called, Counter>,
     /// Steps of escalation that were taken.
@@ -203,6 +205,7 @@ impl Default for Metrics {
             dead_letters: Counter::default(),
             acts: Family::default(),
             pictures: Family::default(),
+            numbers: Family::default(),
             callbacks: Family::default(),
             escalations: Counter::default(),
             folded: Counter::default(),
@@ -227,6 +230,7 @@ impl Default for Metrics {
         for result in ["sent", "refused", "dropped"] {
             drop(metrics.spans.get_or_create(&Exported { result }));
         }
+        drop(metrics.numbers.get_or_create(&Pictured { result: "told" }));
         drop(metrics.callbacks.get_or_create(&Called { outcome: "taken" }));
         drop(metrics.refusals.get_or_create(&Refused { path: "webhook", status: 401, reason: "unknown" }));
         drop(metrics.alerts_repeated.get_or_create(&OfSource { source: "anonymous".to_owned() }));
@@ -278,6 +282,11 @@ impl Metrics {
         );
         r.register("dead_letters", "Messages given up", self.dead_letters.clone());
         r.register("pictures", "Charts that were asked for, by what came of it", self.pictures.clone());
+        r.register(
+            "numbers",
+            "Messages for whose alerts an upstream was asked for the number, by what came of it",
+            self.numbers.clone(),
+        );
         r.register("acts", "What people did, by kind and what came of it", self.acts.clone());
         r.register("callbacks", "Calls of the callbacks of apps, by outcome", self.callbacks.clone());
         r.register("escalations", "Steps of escalation that were taken", self.escalations.clone());

@@ -119,7 +119,7 @@ fn message(
     let occasion = Occasion { thread, now, details_url, offer, notes: &[], chart: None, course: None, short: &[] };
     let short = short_links_as_shown(setup, page, target, &occasion);
     let occasion = Occasion { short: &short, ..occasion };
-    let rendered = page.render(setup, target, &occasion, None);
+    let rendered = page.render(setup, target, &occasion);
     let known = match &target.to {
         To::Members { app, .. } => setup.config.wecom.apps.contains_key(app),
         _ => true,

@@ -137,9 +137,6 @@ pub struct Told<'a> {
 pub struct Picture<'a> {
     /// Its address. Used only if [`public_picture`] agrees, by the faces that refer to a picture.
     pub url: Option<&'a str>,
-    /// The picture itself, uploaded or inline; becomes a message of its own if `target.image` asks for it and the face
-    /// did not show it by its address.
-    pub content: Option<&'a wecom::message::Image>,
 }
 
 /// The result of rendering.
@@ -161,6 +158,13 @@ pub struct Rendered {
     pub leads: Leads,
     /// Faults of the user's template; if there are any, the shipped one was used.
     pub problems: Vec<TemplateProblem>,
+}
+
+impl Rendered {
+    /// Does it show the picture at `url`?
+    pub fn shows_picture(&self, url: Option<&str>) -> bool {
+        self.parts.iter().any(|part| faces::shows_picture(part, url))
+    }
 }
 
 impl Templates {

@@ -97,8 +97,10 @@ impl Sentences {
         let line = LINES.iter().filter_map(|name| annotations.get(name)).map(|text| out.cleaned(text));
         let line = line.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).find(|text| !text.is_empty());
         let mut line = line.unwrap_or_default();
+        same::drop_lists(&mut line, labels);
         let detail = DETAILS.iter().filter_map(|name| annotations.get(name)).map(|text| out.cleaned(text));
         let mut detail = detail.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        same::drop_lists(&mut detail, labels);
         for text in STEPS.iter().filter_map(|name| annotations.get(name)).filter(|text| !is_address(text)) {
             let text = out.cleaned(text);
             let steps = steps::of(&text).map(|(before, steps)| before.into_iter().chain(steps).collect());

@@ -63,6 +63,7 @@ pub use crate::engine::outbox::{
 };
 #[cfg(test)]
 pub use crate::engine::outbox::{LONGEST_WAIT_MS, PROBE_MS};
+pub use crate::engine::picture::LeaveOut;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
 pub use api::{ApiToken, Asked, NewToken};
@@ -567,6 +568,15 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.rotate_links(now).await,
             Self::Postgres(db) => db.rotate_links(now).await,
+        }
+    }
+
+    /// Leaves out a picture that waits: it is settled, and why stands in the record of its message. [`StoreError::Lost`] if
+    /// it does not wait any more, or another process has the lane.
+    pub async fn leave_out(&self, request: LeaveOut, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.leave_out(request, now).await,
+            Self::Postgres(db) => db.leave_out(request, now).await,
         }
     }
 

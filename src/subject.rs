@@ -65,6 +65,9 @@ pub struct Subject {
     pub latent: Vec<Part>,
 }
 
+/// Letters of the shortest kind of trouble that is looked for in a rule's name.
+const SAID: usize = 4;
+
 /// Why a label is shown, or is not: a line of `wegraf preview --why`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
@@ -83,6 +86,21 @@ impl Taught {
 /// The subject of an alert.
 pub fn subject(of: &Sighting<'_>) -> Subject {
     read(of).0
+}
+
+/// The subject beside the name of its rule: a kind of trouble that the name says matters only where alerts differ by it.
+/// `Ready` behind `KubeNodeNotReady` would read as its contrary.
+pub fn beside(rule: &str, of: &Sighting<'_>) -> Subject {
+    let mut subject = subject(of);
+    let bare =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let rule = bare(rule);
+    let says = |part: &mut Part| {
+        let kind = bare(&part.text);
+        kind.chars().count() >= SAID && rule.contains(&kind)
+    };
+    subject.latent.extend(subject.qualifier.extract_if(.., says));
+    subject
 }
 
 /// The subject, and for every label why it is shown or not, in the order of the labels.

@@ -66,11 +66,13 @@ fn places(notification: &Notification, source: &SourceId, alerts: &[&ActAlert]) 
 mod tests {
     use super::*;
     use crate::alert::{Status, ThreadId, Timestamp};
+    use crate::ingest::generic::Payloads;
 
     #[test]
     fn an_alert_that_several_receivers_were_told_of_is_found_for_each() {
         let body = br#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Disk","instance":"db-1"}}]}"#;
-        let notification = ingest::read(body, None, ingest::Door::Webhook, &Default::default(), Timestamp(0)).unwrap();
+        let payloads = Payloads::default();
+        let notification = ingest::read(body, None, ingest::Door::Webhook, &payloads, Timestamp(0)).unwrap();
         let source = SourceId::Anonymous;
         let row = |alert: i64, receiver: &str| ActAlert {
             alert,

@@ -98,6 +98,12 @@ async fn find(record: &Record, id: &str) -> anyhow::Result<Vec<DeliveryRow>> {
 
 /// Why a message exists although another one told the same, or where its news went; `None` for most.
 fn beside(row: &DeliveryRow) -> Option<String> {
+    if let Some(of) = row.picture_of {
+        return Some(match row.state {
+            State::Folded => told!("▣ 消息 {of} 的图，没有发", "▣ picture of message {of}, left out").to_string(),
+            _ => told!("▣ 消息 {of} 的图", "▣ picture of message {of}").to_string(),
+        });
+    }
     if let Some(digest) = row.folded_into {
         return Some(told!("↪ 由摘要 {digest} 代为通知", "↪ folded into digest {digest}").to_string());
     }
@@ -123,6 +129,9 @@ fn beside(row: &DeliveryRow) -> Option<String> {
 fn what(row: &DeliveryRow) -> String {
     if let Some(act) = row.act {
         return told!("{} 操作 {}", "{} act {}", row.name, act.as_str()).to_string();
+    }
+    if row.picture_of.is_some() {
+        return told!("{} 图", "{} picture", row.name).to_string();
     }
     let counts = match (row.firing, row.resolved) {
         (0, 0) if row.notices > 0 => told!("通知 {}", "notices {}", row.notices),

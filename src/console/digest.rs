@@ -137,7 +137,8 @@ fn class(critical: bool, severity: &str) -> &'static str {
 
 /// Alerts of one rule that stand one after the other.
 fn group(f: &Frame<'_>, clock: &Clock<'_>, items: &[DigestItem], taught: &Taught) -> Group {
-    let subjects: Vec<Subject> = items.iter().map(|item| subject::subject(&sighting(item, taught))).collect();
+    let subjects: Vec<Subject> =
+        items.iter().map(|item| subject::beside(&item.name, &sighting(item, taught))).collect();
     let members: Vec<Member<'_>> = items
         .iter()
         .zip(&subjects)

@@ -364,7 +364,8 @@ impl Writer<'_> {
                 taught: self.page.taught(),
             })
             .collect();
-        let subjects: Vec<Subject> = sightings.iter().map(subject::subject).collect();
+        let beside = |(of, (_, alert)): (&Sighting<'_>, &(&Line, &Alert))| subject::beside(&alert.name, of);
+        let subjects: Vec<Subject> = sightings.iter().zip(of).map(beside).collect();
         let members: Vec<Member<'_>> = of
             .iter()
             .enumerate()

@@ -40,6 +40,7 @@ impl Told {
             State::Sent if part => ("part", words::IN_PART),
             State::Sent => ("sent", words::SENT),
             State::Dead => ("dead", words::DEAD),
+            State::Folded if row.picture_of.is_some() => ("folded", words::LEFT_OUT),
             State::Folded => ("folded", words::TOLD_ELSEWHERE),
             State::Sending => ("waits", words::UNDER_WAY),
             State::Queued | State::Unsure => ("waits", words::WAITS),
@@ -48,11 +49,15 @@ impl Told {
         let arrived = row.settled_at.unwrap_or(row.created_at);
         Self {
             class,
-            missed: part || row.state == State::Dead,
+            missed: (part || row.state == State::Dead) && row.picture_of.is_none(),
             state: f.say(state).into_owned(),
             message: row.message,
             thread: row.thread.to_string(),
-            name: if row.name.is_empty() { format!("#{}", row.thread) } else { one_line(&row.name) },
+            name: match row.picture_of {
+                Some(_) => f.say(words::picture_of(&one_line(&row.name))).into_owned(),
+                None if row.name.is_empty() => format!("#{}", row.thread),
+                None => one_line(&row.name),
+            },
             target: row.lane.to_string(),
             when: clock.time(arrived).unwrap_or_default(),
             why: why.map(|why| why.get(f.language).to_owned()).unwrap_or_default(),
@@ -238,7 +243,9 @@ impl<'a> DeliveryPage<'a> {
         facts.extend(row.face.clone().map(|face| fact(words::FACE, face)));
         facts.extend(delivery.picture.clone().map(|why| fact(words::NO_PICTURE, why)));
         facts.extend(row.origin.map(|origin| fact(words::ORIGIN, origin.to_string())));
-        facts.extend(row.folded_into.map(|digest| fact(words::FOLDED_INTO, digest.to_string())));
+        let digest = row.folded_into.filter(|_| row.picture_of.is_none());
+        facts.extend(digest.map(|digest| fact(words::FOLDED_INTO, digest.to_string())));
+        facts.extend(row.picture_of.map(|of| fact(words::PICTURE_OF, of.to_string())));
         let bodies = delivery.frozen.iter().map(|part| Fact {
             name: say(words::body(part.version, part.number + 1)),
             text: part.body[..part.body.floor_char_boundary(BODY)].to_owned(),

@@ -491,6 +491,7 @@ pub(super) const SENT: Words = words("送达", "sent");
 pub(super) const IN_PART: Words = words("部分送达", "in part");
 pub(super) const DEAD: Words = words("没送到", "not sent");
 pub(super) const TOLD_ELSEWHERE: Words = words("并入摘要", "in a digest");
+pub(super) const LEFT_OUT: Words = words("没有发", "left out");
 pub(super) const UNDER_WAY: Words = words("正在发送", "under way");
 pub(super) const WAITS: Words = words("等待", "waits");
 pub(super) const UNSURE: Words = words("不确定", "unsure");
@@ -525,6 +526,12 @@ pub(super) const FACE: Words = words("样式", "face");
 pub(super) const NO_PICTURE: Words = words("没有图", "no picture");
 pub(super) const ORIGIN: Words = words("代替或重发的消息", "in place of message");
 pub(super) const FOLDED_INTO: Words = words("并入的摘要", "told by digest");
+pub(super) const PICTURE_OF: Words = words("是这条消息的图", "picture of message");
+
+/// A picture that follows a message about `name`.
+pub(super) fn picture_of(name: &str) -> Words {
+    Words::from((format!("{name} 的图"), format!("picture of {name}")))
+}
 
 /// How long an attempt took.
 pub(super) fn took(ms: i64) -> Words {

@@ -19,12 +19,17 @@ pub enum Again {
     OnItsWay(State),
     /// It was folded into this other message.
     FoldedInto(i64),
+    /// It is a picture that follows this message.
+    PictureOf(i64),
 }
 
 /// Queues the content of a settled message again, in the same lane and with a note that marks it as a resend.
 pub async fn again(store: &Store, message: i64, now: Timestamp) -> Result<Again, StoreError> {
     let filter = DeliveryFilter { message: Some(message), limit: 1, ..DeliveryFilter::default() };
     let Some(row) = store.deliveries(filter).await?.pop() else { return Ok(Again::Unknown) };
+    if let Some(of) = row.picture_of {
+        return Ok(Again::PictureOf(of));
+    }
     if let Some(digest) = row.folded_into {
         return Ok(Again::FoldedInto(digest));
     }
@@ -63,6 +68,10 @@ impl Again {
                 "消息 {message} 还没有结果（{0}），会自动发送，不必重发",
                 "message {message} is not settled yet ({0}) and will be sent by itself",
                 state.as_str()
+            )),
+            Self::PictureOf(of) => Some(told!(
+                "消息 {message} 是消息 {of} 的图：请重发 {of}",
+                "message {message} is the picture of message {of}: send {of} again instead"
             )),
             Self::FoldedInto(digest) => Some(told!(
                 "消息 {message} 已折叠进摘要 {digest}：请重发 {digest}",

@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 
 use super::bring::{Parcel, bring};
 use super::hook::Try;
-use super::letter::Form;
+use super::letter::{Form, Unready};
 use super::retry::Next;
 use super::verdict::{Blame, Verdict};
 use super::worker::{Attempt, Event, Flight, Letter, Written};
@@ -15,27 +15,68 @@ use super::{Lanes, STORE_PAUSE, locked};
 use crate::alert::Timestamp;
 use crate::config::Target;
 use crate::incidents::{Kind, Subject};
-use crate::metrics::{Attempted, Errcode};
-use crate::store::{BreakerChange, Queued, Settlement, State, StoreError, TargetRow};
+use crate::metrics::{Attempted, Errcode, Pictured};
+use crate::names::LaneKey;
+use crate::store::{BreakerChange, LeaveOut, Queued, Settlement, State, StoreError, TargetRow};
 use crate::words::Words;
 
 /// Deadline of a mail or a call of a hook, answer included; the same as for calls of WeCom.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// While a picture is drawn, its lane is looked at this often.
+const GLANCE: Duration = Duration::from_millis(100);
 
 impl Lanes {
     /// Loads a message and renders it.
     pub(super) async fn write(&self, message: i64, form: Form) -> Result<Written, StoreError> {
         let Some((mut queued, part)) = self.load(message).await? else { return Ok(Written::Gone) };
         let setup = self.deliver.setup.now();
-        let prepared = self.writer.prepare(&self.deliver, &setup, &mut queued, form).await;
+        let prepared = if queued.picture_of.is_some() {
+            let lane = queued.lane.clone();
+            tokio::select! {
+                prepared = self.writer.prepare(&self.deliver, &setup, &mut queued, form) => prepared,
+                // The picture is drawn anew, or found drawn, once nothing else waits.
+                () = self.others_wait(&lane) => return Ok(Written::Gone),
+            }
+        } else {
+            self.writer.prepare(&self.deliver, &setup, &mut queued, form).await
+        };
         // The message is rendered: what it was read from is not needed while it is sent, and frees memory for others.
         queued.notification.raw = Bytes::new();
         queued.transitions = Vec::new();
         drop(part);
         Ok(match prepared {
             Ok(prepared) => Written::Letter(Box::new(Letter { queued, prepared })),
-            Err(reason) => Written::NeedsRepair { message, epoch: queued.epoch, reason },
+            Err(Unready::Repair(reason)) => Written::NeedsRepair { message, epoch: queued.epoch, reason },
+            Err(Unready::LeftOut(why)) => Written::LeftOut { picture: message, why },
         })
+    }
+
+    /// Returns when a message that is no picture can be sent in a lane, or the process stops: then a picture is in the way.
+    async fn others_wait(&self, lane: &LaneKey) {
+        while !self.stop.is_cancelled() {
+            tokio::time::sleep(GLANCE).await;
+            let now = self.deliver.clock.now();
+            let waiting = self.deliver.store.waiting(lane, now).await;
+            if waiting.is_ok_and(|all| all.messages.iter().any(|other| !other.picture && other.due_at <= now)) {
+                return;
+            }
+        }
+    }
+
+    /// Leaves out a picture that waits.
+    pub(super) async fn leave_out(&self, request: LeaveOut, now: Timestamp) -> Result<(), StoreError> {
+        let (picture, why) = (request.picture, request.why);
+        self.deliver.store.leave_out(request, now).await?;
+        self.left_out(picture, why, 1);
+        Ok(())
+    }
+
+    /// Tells of pictures that were left out.
+    pub(super) fn left_out(&self, of: i64, why: &'static str, pictures: u64) {
+        if pictures > 0 {
+            warn!(delivery = of, reason = why, pictures, "A message goes without its picture.");
+            self.deliver.metrics.pictures.get_or_create(&Pictured { result: why }).inc_by(pictures);
+        }
     }
 
     /// Sends the bytes, unless the claim that was asked for at `asked` took so long that another replica may hold the
@@ -96,6 +137,14 @@ impl Lanes {
         let metrics = &self.deliver.metrics;
         let Attempt { flight: Flight { queued, .. }, verdict, decided, .. } = attempt;
         let told_instead = decided.settlement.fallback.is_some();
+        if queued.picture_of.is_some() {
+            if let Next::LeftOut(why) = decided.next {
+                self.left_out(queued.message, why, 1);
+            } else if state == State::Sent {
+                metrics.pictures.get_or_create(&Pictured { result: "sent" }).inc();
+            }
+            return;
+        }
         if state == State::Sent {
             metrics.last_accepted.set(now.0 / 1000);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a delivery are far below 2^52")]
@@ -189,6 +238,8 @@ fn report(queued: &Queued, verdict: &Verdict, next: &Next, adornment: bool) {
         Next::Plainer => {
             warn!(%lane, delivery = message, %thread, error, "A message was refused; it is tried once more as plain text.");
         }
+        // Told with its reason.
+        Next::LeftOut(_) => {}
         Next::Done | Next::Dead if adornment => {
             warn!(%lane, delivery = message, %thread, error, "The alert arrived, but a later part of its message was refused.");
         }

@@ -1,12 +1,14 @@
 //! Which message of a lane goes next, and when a lane is so far behind that it must fold. Pure.
 //!
-//! Critical alerts first, then in order of admission. A message is *fresh* if it can still be folded, *urgent* if it may
+//! Critical alerts first, then in order of admission; pictures that follow a message last, where nothing else waits. A
+//! message is *fresh* if it can still be folded, *urgent* if it may
 //! use the reserve of a budget (`WaitingMessage`). The order is a preference: `engine::claim` refuses what must not
 //! overtake (an end its beginning).
 
 use std::collections::HashSet;
 
 use crate::alert::Timestamp;
+use crate::engine::picture::{LATE, OLD_MS, UNSURE, is_late};
 use crate::names::Scope;
 use crate::store::{State, Waiting, WaitingMessage};
 
@@ -65,6 +67,13 @@ pub enum Step {
         /// The critical one.
         keep: Option<i64>,
     },
+    /// Leave out this picture.
+    LeaveOut {
+        /// Which.
+        picture: i64,
+        /// Why, from a closed set.
+        why: &'static str,
+    },
     /// Look again at this time.
     Wait(Timestamp),
     /// Nothing is waiting.
@@ -84,12 +93,31 @@ pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vai
     }
     let allowed = |message: &&WaitingMessage| message.state != State::Sending && !behind.contains(&message.message);
     let may_go = |message: &WaitingMessage| message.due_at.max(pace.from(message.urgent, now));
-    let ready = waiting.messages.iter().filter(allowed).filter(|message| may_go(message) <= now);
+    let told = || waiting.messages.iter().filter(|message| !message.picture);
+    let ready = told().filter(allowed).filter(|message| may_go(message) <= now);
     if let Some(chosen) = ready.min_by_key(|message| (!message.critical || message.digest, message.message)) {
         return Step::Send(chosen.message);
     }
-    let soonest = waiting.messages.iter().filter(allowed).map(may_go).min();
+    let pictures = || waiting.messages.iter().filter(|message| message.picture && message.state != State::Sending);
+    if let Some((picture, why)) = pictures().find_map(|picture| Some((picture.message, left_out(picture, now)?))) {
+        return Step::LeaveOut { picture, why };
+    }
+    // Whatever else waits, for its retry or for room, goes before: a picture would take the room.
+    let lowest = pictures().filter(|_| told().next().is_none());
+    if let Some(picture) = lowest.clone().find(|picture| may_go(picture) <= now) {
+        return Step::Send(picture.message);
+    }
+    let ends = pictures().map(|picture| picture.created_at.plus_millis(OLD_MS + 1));
+    let soonest = told().filter(allowed).chain(lowest).map(may_go).chain(ends).min();
     soonest.map_or(Step::Nothing, Step::Wait)
+}
+
+/// Why a picture that waits is not sent any more.
+fn left_out(picture: &WaitingMessage, now: Timestamp) -> Option<&'static str> {
+    if picture.state == State::Unsure {
+        return Some(UNSURE);
+    }
+    is_late(picture.created_at, now).then_some(LATE)
 }
 
 /// The critical message that a folding lane sends on its own first.
@@ -112,6 +140,7 @@ mod tests {
             message: id,
             state: State::Queued,
             fresh: true,
+            picture: false,
             digest: false,
             critical: false,
             urgent: false,
@@ -188,6 +217,29 @@ mod tests {
     fn messages_that_must_not_overtake_are_left_for_later() {
         let step = next(&waiting(vec![message(1), critical(2)]), &Pace::default(), &HashSet::from([2]), false, NOW);
         assert_eq!(step, Step::Send(1));
+    }
+
+    #[test]
+    fn a_picture_is_sent_where_nothing_else_waits_and_left_out_when_it_is_old_or_may_have_arrived() {
+        let picture = |id| WaitingMessage { picture: true, fresh: false, ..message(id) };
+        let ago = |millis: i64| NOW.plus_millis(-millis);
+        assert_eq!(choose(vec![picture(1), message(2)], &Pace::default()), Step::Send(2));
+        assert_eq!(choose(vec![picture(1), picture(2)], &Pace::default()), Step::Send(1));
+        // What waits for its retry goes before it; so does what waits for room.
+        let retried = WaitingMessage { fresh: false, due_at: NOW.plus_millis(9_000), ..message(2) };
+        assert_eq!(choose(vec![picture(1), retried], &Pace::default()), Step::Wait(NOW.plus_millis(9_000)));
+        let mut pace = Pace::default();
+        pace.wait(false, NOW.plus_millis(600_000), None, NOW);
+        let end = NOW.plus_millis(OLD_MS + 1);
+        assert_eq!(choose(vec![picture(1), message(2)], &pace), Step::Wait(end), "then the picture is old");
+        assert_eq!(choose(vec![picture(1)], &pace), Step::Wait(end));
+        let old = |id| WaitingMessage { created_at: ago(OLD_MS + 1), ..picture(id) };
+        assert_eq!(choose(vec![old(1)], &pace), Step::LeaveOut { picture: 1, why: "late" });
+        assert_eq!(choose(vec![old(1), message(2)], &Pace::default()), Step::Send(2), "messages first");
+        let unsure = WaitingMessage { state: State::Unsure, ..picture(1) };
+        assert_eq!(choose(vec![unsure], &Pace::default()), Step::LeaveOut { picture: 1, why: "unsure" });
+        let sending = WaitingMessage { state: State::Sending, ..old(1) };
+        assert_eq!(choose(vec![sending], &pace), Step::Nothing);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
 use super::picture::Pictures;
-use super::scene::{Scene, Second};
+use super::scene::{self, Scene};
 use super::setup::Setup;
 use super::short;
 use super::verbatim;
@@ -85,6 +85,9 @@ impl Shape {
     }
 }
 
+/// The face recorded for a picture that follows a message.
+pub const PICTURE: &str = "picture";
+
 /// The face recorded for a message that was reduced to short plain text.
 pub const PLAIN: &str = "plain";
 
@@ -103,6 +106,21 @@ pub struct Prepared {
     pub changes: Option<Spent>,
 }
 
+/// Why there is nothing to send now.
+#[derive(Debug)]
+pub enum Unready {
+    /// What must be repaired first, for the operator.
+    Repair(String),
+    /// It is a picture that cannot be had, for this reason.
+    LeftOut(&'static str),
+}
+
+impl From<String> for Unready {
+    fn from(reason: String) -> Self {
+        Self::Repair(reason)
+    }
+}
+
 impl Writer {
     /// Fails only if the TLS library cannot start.
     pub fn new() -> anyhow::Result<Self> {
@@ -114,15 +132,14 @@ impl Writer {
         })
     }
 
-    /// The ways of `queued` and, unless it is frozen, its bytes. The error is for the operator: what must be repaired
-    /// before the message can be sent.
+    /// The ways of `queued` and, unless it is frozen, its bytes.
     pub async fn prepare(
         &self,
         deliver: &Deliver,
         setup: &Setup,
         queued: &mut Queued,
         form: Form,
-    ) -> Result<Prepared, String> {
+    ) -> Result<Prepared, Unready> {
         let target: Target = serde_json::from_str(&queued.target_json)
             .map_err(|error| format!("the target of the message cannot be read (an older version's?): {error}"))?;
         // Bytes that cannot be marked are sent again unchanged.
@@ -131,12 +148,13 @@ impl Writer {
         let outdated = queued.frozen.as_ref().is_some_and(|frozen| is_outdated(frozen, deliver.clock.now()));
         let freeze = match &queued.frozen {
             Some(_) if form == Form::AsMeant && !repeated && !outdated => None,
+            _ if queued.picture_of.is_some() => Some(self.picture(deliver, setup, queued, &target).await?),
             _ => Some(self.write(deliver, setup, queued, &target, form, repeated).await?),
         };
         let (bodies, part) = match (&freeze, &queued.frozen) {
             (Some(freeze), _) => (&freeze.parts, freeze.next_part),
             (None, Some(frozen)) => (&frozen.parts, frozen.next_part),
-            (None, None) => return Err("a message has no bytes".to_owned()),
+            (None, None) => return Err(Unready::Repair("a message has no bytes".to_owned())),
         };
         let face = freeze.as_ref().map(|freeze| &freeze.face).or(queued.frozen.as_ref().map(|frozen| &frozen.face));
         let body = bodies.get(part as usize).map_or(&[][..], |body| &body[..]);
@@ -172,6 +190,24 @@ impl Writer {
             }
             To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => Reach::default(),
         })
+    }
+
+    /// The picture that follows a message.
+    async fn picture(
+        &self,
+        deliver: &Deliver,
+        setup: &Setup,
+        queued: &Queued,
+        target: &Target,
+    ) -> Result<Freeze, Unready> {
+        let (now, until) = (deliver.clock.now(), scene::patience());
+        let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
+        let scene = Scene { deliver, setup, queued, page: &page, target, now, until };
+        let image = scene.picture(&self.pictures).await.map_err(Unready::LeftOut)?;
+        let parts =
+            self.bodies(&setup.config, target, &[Content::Image(image)], &envelope(&setup.config, queued, now))?;
+        let (face, naming) = (PICTURE.to_owned(), Naming::AllBut(Vec::new()));
+        Ok(Freeze { face, parts, next_part: 0, naming, pictured: false })
     }
 
     /// Writes `queued` anew. Its raw body is empty afterwards.
@@ -213,14 +249,18 @@ impl Writer {
             course: None,
             short: &[],
         };
-        let page = (!queued.digest && !queued.act).then(|| {
+        let until = scene::patience();
+        let mut page = (!queued.digest && !queued.act).then(|| {
             let page = Page::of(&setup.config, &queued.notification, &queued.transitions, &queued.receiver);
             // A large body and what was read from it are not held at the same time.
             queued.notification.raw = Bytes::new();
             page
         });
+        if let Some(page) = &mut page {
+            scene::ask_numbers(deliver, setup, page, until).await;
+        }
         let queued = &*queued;
-        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now });
+        let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now, until });
         let written = if let Some(scene) = scene {
             self.letter(scene, &occasion, shape).await.map_err(|error| error.to_string())?
         } else if queued.digest {
@@ -241,14 +281,15 @@ impl Writer {
             let notice = Box::pin(self.letter(scene, &occasion, Shape::Notice));
             let written = notice.await.map_err(|error| error.to_string())?;
             let parts = self.bodies(&setup.config, &aimed, &written.contents, &envelope)?;
-            return Ok(Freeze { face: written.face, parts, next_part: 0, naming: written.naming });
+            let Written { face, naming, pictured, .. } = written;
+            return Ok(Freeze { face, parts, next_part: 0, naming, pictured });
         }
         // A copy or a reduced form of a message whose first parts have arrived continues with the next part, if it has
         // the same number of parts.
         let before = queued.frozen.as_ref().filter(|frozen| frozen.parts.len() == parts.len());
         let next_part = before.map_or(0, |frozen| frozen.next_part);
         let face = if shape == Shape::Plain { PLAIN.to_owned() } else { written.face };
-        Ok(Freeze { face, parts, next_part, naming: written.naming })
+        Ok(Freeze { face, parts, next_part, naming: written.naming, pictured: written.pictured })
     }
 
     /// The target in the form that `shape` allows. Where a bot may not send cards with buttons it may send no cards at
@@ -270,15 +311,10 @@ impl Writer {
         let pressed =
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
         let scene = Scene { target, ..scene };
-        let shows = !pressed && scene.shows(occasion.chart);
-        // What gives no picture in time tells no course, either.
-        let (image, course) = match scene.picture(&self.pictures, shows).await {
-            Second::Picture(image) => (Some(image), None),
-            Second::Unasked if !shows => (None, scene.course().await),
-            Second::Unasked | Second::Failed => (None, None),
-        };
+        let followed = scene.is_followed();
+        let course = if followed || (!pressed && scene.shows(occasion.chart)) { None } else { scene.course().await };
         let occasion = &Occasion { course: course.as_deref(), ..*occasion };
-        // A card with buttons has no place for a picture; the picture is sent beside it where the target wants one.
+        // A card with buttons has no place for a picture.
         let mut rendered = if pressed {
             page.render_pictureless(setup, target, occasion)
         } else {
@@ -286,7 +322,7 @@ impl Writer {
             let offer = card::offer(&setup.config, page, &queued.receiver);
             let occasion = Occasion { offer, chart: occasion.chart.filter(|_| charted), ..*occasion };
             let short = short::links(deliver, setup, page, target, &occasion).await;
-            page.render(setup, target, &Occasion { short: &short, ..occasion }, image.as_ref())
+            page.render(setup, target, &Occasion { short: &short, ..occasion })
         };
         for problem in &rendered.problems {
             deliver.metrics.template_failures.inc();
@@ -301,6 +337,7 @@ impl Writer {
             face: rendered.face.as_str().to_owned(),
             contents: Vec::new(),
             update: None,
+            pictured: followed && !rendered.shows_picture(page.shown_url(occasion.chart)),
         };
         if pressed && !card::asks(page) {
             written.update = card::after_end(deliver, queued, target, page, &rendered.parts).await?;
@@ -308,7 +345,6 @@ impl Writer {
             && card::add_buttons(deliver, setup, queued, page, target, occasion.now, &mut rendered).await?
         {
             card::BUTTONS.clone_into(&mut written.face);
-            rendered.parts.extend(image.filter(|_| target.image).map(Content::Image));
         }
         written.contents = rendered.parts;
         if written.update.is_some() {
@@ -461,6 +497,7 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
         face: rendered.face.as_str().to_owned(),
         contents: rendered.parts,
         update: None,
+        pictured: false,
     }
 }
 
@@ -478,6 +515,7 @@ fn bare_digest(digest: &Digest, thread: ThreadId, language: Language) -> Written
         face: Face::Text.as_str().to_owned(),
         contents: vec![Content::Text(text)],
         update: None,
+        pictured: false,
     }
 }
 
@@ -488,6 +526,8 @@ struct Written {
     naming: Naming,
     /// Sent instead of the contents.
     update: Option<CardUpdate>,
+    /// A picture is to follow.
+    pictured: bool,
 }
 
 /// The message about an act: an update of the card that shows the same alerts, or a message.
@@ -506,13 +546,15 @@ async fn about_act(
         && !own
         && let Some(update) = card::after_act(deliver, setup, queued, target).await?
     {
-        return Ok(Written { contents: Vec::new(), face: card::UPDATE.to_owned(), naming, update: Some(update) });
+        let (contents, face) = (Vec::new(), card::UPDATE.to_owned());
+        return Ok(Written { contents, face, naming, update: Some(update), pictured: false });
     }
     let content = match news {
         Some(news) => card::told(deliver, &news, setup, queued, target).await,
         None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
     };
-    Ok(Written { contents: vec![content], face: Face::Text.as_str().to_owned(), naming, update: None })
+    let face = Face::Text.as_str().to_owned();
+    Ok(Written { contents: vec![content], face, naming, update: None, pictured: false })
 }
 
 fn update_body(config: &Config, target: &Target, update: &CardUpdate) -> Result<Bytes, String> {
@@ -547,9 +589,10 @@ fn plainer(target: &Target) -> Target {
 }
 
 /// Must bytes that certainly were not sent be written anew, because the times in them are of another minute? Uploaded
-/// files and updates of cards stay as they are: they show no time.
+/// files, pictures and updates of cards stay as they are: they show no time.
 fn is_outdated(frozen: &Frozen, now: Timestamp) -> bool {
-    let stays = frozen.face == verbatim::FILE || frozen.face == card::UPDATE || frozen.next_part > 0;
+    let timeless = [verbatim::FILE, card::UPDATE, PICTURE].contains(&frozen.face.as_str());
+    let stays = timeless || frozen.next_part > 0;
     frozen.unsent_since.is_some_and(|tried| !stays && now.millis_since(tried) >= OUTDATED_MS)
 }
 

@@ -14,6 +14,9 @@
 //! * L9: the bytes that were sent are the recorded ones;
 //! * L10: the sums of a digest are those of what was folded into it;
 //! * L11: a fallback is told the content of a message once;
+//! * P1: a picture that follows a message is claimed only where nothing else of its lane waits, and never when it is old;
+//! * P2: it arrives after its message, which brought news, and once at most;
+//! * P3: it ends in one way: it arrived, or it is left out with a reason;
 //! * A1: one press makes one act, however often it comes;
 //! * A3: a card shows what the record says once all is at rest, unless a newer message tells it; a code is used once;
 //! * A4: no step of an escalation is taken for an alert that a person has or that is over;
@@ -120,6 +123,12 @@ pub enum Mutant {
     ActsFirst,
     /// A worker that lost its lane goes on with the old lease.
     LostKeepsLease,
+    /// A picture waits its turn like any message.
+    PicturesAreMessages,
+    /// A picture that may have arrived is sent again.
+    PicturesComeAgain,
+    /// Every message has a picture.
+    PicturesOfAll,
 }
 
 /// The counters of a run.

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::error;
 use wecom::Content;
-use wecom::message::Image;
 
 use super::letter::Occasion;
 use super::setup::Setup;
@@ -174,9 +173,13 @@ impl Page {
     }
 
     /// Renders it for `target`. A panic in a template loses the layout, never the alert.
-    pub fn render(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, image: Option<&Image>) -> Rendered {
-        // The sender's own picture wins.
-        self.written(setup, target, occasion, Picture { url: self.picture_url().or(occasion.chart), content: image })
+    pub fn render(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>) -> Rendered {
+        self.written(setup, target, occasion, Picture { url: self.shown_url(occasion.chart) })
+    }
+
+    /// The address of the picture that it shows where its face can: the sender's own wins.
+    pub(super) fn shown_url<'a>(&'a self, chart: Option<&'a str>) -> Option<&'a str> {
+        self.picture_url().or(chart)
     }
 
     fn written(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>, picture: Picture<'_>) -> Rendered {
@@ -192,7 +195,7 @@ impl Page {
 
     /// The addresses that it would print in full although they are long.
     pub(super) fn long_links(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>) -> Vec<String> {
-        let nothing = Picture { url: None, content: None };
+        let nothing = Picture { url: None };
         let long = |letter: &Letter<'_>| catch_unwind(AssertUnwindSafe(|| long_links(letter)));
         self.as_letter(setup, target, occasion, nothing, long).unwrap_or_default()
     }
@@ -248,7 +251,7 @@ impl Page {
 
     /// The same without a picture.
     pub(super) fn render_pictureless(&self, setup: &Setup, target: &Target, occasion: &Occasion<'_>) -> Rendered {
-        self.written(setup, target, occasion, Picture { url: None, content: None })
+        self.written(setup, target, occasion, Picture { url: None })
     }
 
     /// The fallback if rendering itself is broken: names, as plain text.

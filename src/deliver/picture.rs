@@ -12,7 +12,7 @@ use wecom::{Account, MediaKind};
 
 use super::setup::Setup;
 use super::way::Sender;
-use crate::config::Target;
+use crate::config::Config;
 use crate::sockets::Sockets;
 
 /// WeCom's limit for inline pictures of a webhook (page 99110).
@@ -37,36 +37,18 @@ impl Pictures {
         Ok(Self(client))
     }
 
-    /// The picture at `url`, uploaded for `sender`, if `target` wants one and the host of `url` is named in the
-    /// configuration. Otherwise, or if it is not ready in time, `None`: the alert is sent without.
-    pub async fn upload(
-        &self,
-        sockets: &Sockets,
-        setup: &Setup,
-        sender: &Sender,
-        target: &Target,
-        url: Option<&str>,
-    ) -> Option<Image> {
-        let url = reqwest::Url::parse(url.filter(|_| target.image)?).ok()?;
-        let host = url.host_str()?.to_ascii_lowercase();
-        if !matches!(url.scheme(), "http" | "https") || !setup.config.image_hosts.contains(&host) {
-            return None;
-        }
-        let image = match self.download(url).await {
-            Ok(bytes) => {
-                let late = |_| Err("WeCom took too long over it".to_owned());
-                tokio::time::timeout(UPLOAD, upload(sockets, setup, sender, bytes)).await.unwrap_or_else(late)
-            }
-            Err(reason) => Err(reason),
-        };
-        image.inspect_err(|reason| warn!(host, reason, "A picture could not be had; the alert goes without it.")).ok()
+    /// The picture at `url`, which [`fetched`] allowed.
+    pub async fn fetch(&self, url: reqwest::Url) -> Option<Bytes> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let picture = self.download(url).await;
+        picture.inspect_err(|reason| warn!(host, reason, "A picture could not be had; the alert goes without it.")).ok()
     }
 
-    /// A picture that was drawn here, uploaded for `sender`; `None` if WeCom does not take it in time.
-    pub async fn send(&self, sockets: &Sockets, setup: &Setup, sender: &Sender, png: Bytes) -> Option<Image> {
+    /// A picture, uploaded for `sender`; `None` if WeCom does not take it in time.
+    pub async fn upload(&self, sockets: &Sockets, setup: &Setup, sender: &Sender, bytes: Bytes) -> Option<Image> {
         let late = |_| Err("WeCom took too long over it".to_owned());
-        let image = tokio::time::timeout(UPLOAD, upload(sockets, setup, sender, png)).await.unwrap_or_else(late);
-        image.inspect_err(|reason| warn!(reason, "A chart could not be uploaded.")).ok()
+        let image = tokio::time::timeout(UPLOAD, upload(sockets, setup, sender, bytes)).await.unwrap_or_else(late);
+        image.inspect_err(|reason| warn!(reason, "A picture could not be uploaded.")).ok()
     }
 
     async fn download(&self, url: reqwest::Url) -> Result<Bytes, String> {
@@ -83,6 +65,13 @@ impl Pictures {
         }
         if is_picture(&bytes) { Ok(bytes.freeze()) } else { Err("neither PNG nor JPEG (a login page?)".into()) }
     }
+}
+
+/// The address of a sender's picture, if the configuration names its host.
+pub fn fetched(config: &Config, url: &str) -> Option<reqwest::Url> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let host = url.host_str()?.to_ascii_lowercase();
+    (matches!(url.scheme(), "http" | "https") && config.image_hosts.contains(&host)).then_some(url)
 }
 
 async fn upload(sockets: &Sockets, setup: &Setup, sender: &Sender, bytes: Bytes) -> Result<Image, String> {

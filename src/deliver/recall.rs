@@ -61,6 +61,12 @@ pub fn can_be_recalled(config: &Config, delivery: &Delivery) -> bool {
 
 fn judge(config: &Config, delivery: &Delivery) -> Result<Recallable, NotRecalled> {
     let row = &delivery.row;
+    if let Some(of) = row.picture_of.filter(|_| row.folded_into.is_some()) {
+        return Err(NotRecalled::new(
+            format!("它是消息 {of} 的图，没有发出。"),
+            format!("It is the picture of message {of} and was left out."),
+        ));
+    }
     if let Some(digest) = row.folded_into {
         return Err(NotRecalled::new(
             format!("它没有单独发出，已并入摘要 {digest}：请撤回 {digest}。"),

@@ -1,6 +1,7 @@
 //! What follows the result of an attempt. Pure: a retry is a time in the store, not a loop.
 
 use super::verdict::{Blame, Fix, Verdict};
+use crate::engine::picture;
 
 /// Age at which retries stop. A fallback was told long before, by age (`engine::overdue`).
 const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
@@ -39,6 +40,18 @@ pub enum Next {
     Plainer,
     /// Rejected permanently; the lane continues.
     Dead,
+    /// A picture is left out, for this reason; the lane continues.
+    LeftOut(&'static str),
+}
+
+/// The same for a picture that follows a message: it is sent once at most, and nothing is told in its place.
+pub fn of_picture(next: Next, unsure: bool) -> Next {
+    match next {
+        Next::Done => Next::Done,
+        _ if unsure => Next::LeftOut(picture::UNSURE),
+        Next::Plainer | Next::Dead => Next::LeftOut(picture::REJECTED),
+        waits => waits,
+    }
 }
 
 /// Decides by the cause of the failure and the age of the message. `jitter` is uniform in [0, 1).
@@ -101,6 +114,23 @@ mod tests {
     use proptest::prelude::*;
 
     const FIRST: Tries = Tries { attempts: 1, age_ms: 0, plain: false, elsewhere: false };
+
+    #[test]
+    fn a_picture_is_sent_once_at_most() {
+        let again = || Next::Again { after_ms: 7 };
+        for (next, unsure, follows) in [
+            (Next::Done, false, Next::Done),
+            (again(), false, again()),
+            (Next::Held, false, Next::Held),
+            (again(), true, Next::LeftOut("unsure")),
+            (Next::Held, true, Next::LeftOut("unsure")),
+            (Next::Dead, true, Next::LeftOut("unsure")),
+            (Next::Plainer, false, Next::LeftOut("rejected")),
+            (Next::Dead, false, Next::LeftOut("rejected")),
+        ] {
+            assert_eq!(of_picture(next.clone(), unsure), follows, "{next:?} {unsure}");
+        }
+    }
 
     #[test]
     fn a_card_that_is_refused_is_tried_once_more_as_plain_text_and_then_dies() {

@@ -1,46 +1,36 @@
-//! What a message without a picture of its own is given instead: the picture as a second message, or the course in words.
+//! What a message is given besides the words of its sender: numbers that its body lacks, the course in words, and a picture
+//! that follows it.
 //!
-//! Neither may make it late: a second message costs a place in the budget and goes only where nothing else waits, and what is
-//! drawn or asked for has a short time, after which the message goes without.
+//! None of these may make it late: what is asked for words has a short time, after which the message goes without, and a
+//! picture is a message of its own (`engine::picture`), for which nothing waits.
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::warn;
 use wecom::message::Image;
 
 use super::Deliver;
 use super::audience::Reach;
 use super::page::{Page, contents};
-use super::picture::Pictures;
+use super::picture::{self, Pictures};
 use super::setup::Setup;
 use super::way;
-use crate::alert::{Alert, Timestamp, TransitionKind};
+use crate::alert::{Alert, Status, Timestamp, TransitionKind};
 use crate::charts::{About, Undrawn};
-use crate::config::{Face, Language, Target};
+use crate::config::{Channel, Face, Language, Target};
 use crate::metrics::Pictured;
 use crate::render::{Clock, measured, public_picture};
 use crate::store::{DeliveryFilter, Queued};
 
 /// A debug build draws that many times slower.
 const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
-/// How long a message waits for the picture that follows it: of a critical alert, of others.
-const DRAWN: [Duration; 2] = [Duration::from_secs(PATIENCE), Duration::from_secs(2 * PATIENCE)];
-/// How long it waits for the course in words.
+/// How long a picture that follows a message may take to be drawn: as long as a visitor waits for one.
+const DRAWN: Duration = Duration::from_secs(4 * PATIENCE);
+/// How long it waits for numbers that its body lacks and for the course in words, together.
 const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
 /// Messages among which the one before a reminder is looked for.
 const BEFORE: usize = 10;
-/// A message that is older gets no picture: what it would show is past.
-const OLD_MS: i64 = 5 * 60_000;
-
-/// What became of the second message.
-pub(super) enum Second {
-    /// It is this picture.
-    Picture(Image),
-    /// There is none, because the picture could not be had.
-    Failed,
-    /// None was wanted, or it would be in the way.
-    Unasked,
-}
 
 /// A message that is being written.
 #[derive(Clone, Copy)]
@@ -51,6 +41,37 @@ pub(super) struct Scene<'a> {
     pub page: &'a Page,
     pub target: &'a Target,
     pub now: Timestamp,
+    /// Until when it waits for words of an upstream.
+    pub until: Instant,
+}
+
+/// Until when a message that is written from now on waits for words of an upstream.
+pub(super) fn patience() -> Instant {
+    Instant::now() + TOLD
+}
+
+/// Asks upstreams for the numbers of firing alerts whose body gives none. What is not known in time is not shown.
+pub(super) async fn ask_numbers(deliver: &Deliver, setup: &Setup, page: &mut Page, until: Instant) {
+    let on = page.told.iter().filter(|line| line.kind.is_on() && line.index < page.notification.alerts.len());
+    let mut places: Vec<usize> = on.map(|line| line.index).collect();
+    places.sort_by_key(|at| !page.notification.alerts[*at].is_critical());
+    let alerts: Vec<&Alert> = places.iter().map(|at| &page.notification.alerts[*at]).collect();
+    let asked = setup.charts.numbers(&alerts, page.notification.format, &page.source);
+    let result = match tokio::time::timeout_at(until, asked).await {
+        Ok(Ok(numbers)) => {
+            for (at, number) in numbers {
+                page.notification.alerts[places[at]].asked = Some(number);
+            }
+            "told"
+        }
+        Ok(Err(Undrawn::Nothing)) => return,
+        Ok(Err(why)) => why.as_str(),
+        Err(_) => {
+            setup.charts.missed(&page.charted(Timestamp(0)));
+            "slow"
+        }
+    };
+    deliver.metrics.numbers.get_or_create(&Pictured { result }).inc();
 }
 
 impl Scene<'_> {
@@ -65,46 +86,40 @@ impl Scene<'_> {
         self.setup.charts.wants(&self.page.charted(self.queued.notification.received_at))
     }
 
-    /// The picture for a second message, if the target wants one: the sender's, or a chart. Only of what is news, and where
-    /// nothing else waits in the lane.
-    pub async fn picture(&self, pictures: &Pictures, shows: bool) -> Second {
-        let url = self.page.picture_url();
+    /// Is a picture to follow the message, unless it shows one: the sender's, or a chart? Only of what begins.
+    pub fn is_followed(&self) -> bool {
+        let channel = self.target.channel();
         let begins = self.page.told.iter().any(|line| line.kind == TransitionKind::Firing);
-        let drawn = url.is_none() && !shows && self.wants_chart();
-        if !self.target.image || !begins || (url.is_none() && !drawn) {
-            return Second::Unasked;
-        }
-        if self.now.millis_since(self.queued.created_at) > OLD_MS {
-            return self.without("late", Second::Unasked).await;
-        }
-        let waiting = self.deliver.store.waiting(&self.queued.lane, self.now).await;
-        if waiting.is_ok_and(|waiting| waiting.messages.len() > 1) {
-            return self.without("crowded", Second::Unasked).await;
-        }
-        let ways = way::ways(&self.setup.config, self.target, &Reach::default()).unwrap_or_default();
-        let Some(sender) = ways.first().map(|way| &way.sender) else { return Second::Unasked };
-        let sockets = &self.deliver.sockets;
-        if !drawn {
-            let image = pictures.upload(sockets, self.setup, sender, self.target, url).await;
-            return image.map_or(Second::Unasked, Second::Picture);
-        }
-        let about = self.page.charted(self.queued.notification.received_at);
-        let critical = about.alerts.iter().any(|(alert, _)| alert.is_critical());
-        let image = async {
-            let png = self.setup.charts.picture(&about).await.map_err(Undrawn::as_str)?;
-            pictures.send(sockets, self.setup, sender, png).await.ok_or("not_uploaded")
+        let has = || match self.page.picture_url() {
+            Some(url) => picture::fetched(&self.setup.config, url).is_some(),
+            None => self.wants_chart(),
         };
-        match tokio::time::timeout(DRAWN[usize::from(!critical)], image).await {
-            Ok(Ok(image)) => {
-                self.count("sent");
-                Second::Picture(image)
-            }
-            Ok(Err(reason)) => self.without(reason, Second::Failed).await,
-            Err(_) => {
-                self.setup.charts.missed(&about);
-                self.without("slow", Second::Failed).await
-            }
+        self.target.image && (channel.wecom().is_some() || channel == Channel::Bot) && begins && has()
+    }
+
+    /// The picture that follows the message; why there is none.
+    pub async fn picture(&self, pictures: &Pictures) -> Result<Image, &'static str> {
+        let Self { deliver, setup, page, .. } = *self;
+        if !self.is_on().await {
+            return Err("over");
         }
+        let ways = way::ways(&setup.config, self.target, &Reach::default()).unwrap_or_default();
+        let sender = ways.first().map(|way| &way.sender).ok_or(Undrawn::Nothing.as_str())?;
+        let png = if let Some(url) = page.picture_url().map(|url| picture::fetched(&setup.config, url)) {
+            pictures.fetch(url.ok_or("foreign")?).await.ok_or("unreachable")?
+        } else {
+            let about = page.charted(self.queued.notification.received_at);
+            let drawn = tokio::time::timeout(DRAWN, setup.charts.picture(&about)).await;
+            drawn.map_err(|_| "slow")?.map_err(Undrawn::as_str)?
+        };
+        pictures.upload(&deliver.sockets, setup, sender, png).await.ok_or("not_uploaded")
+    }
+
+    /// Does any of its alerts go on?
+    async fn is_on(&self) -> bool {
+        let alerts = self.deliver.store.alerts_of(self.queued.thread).await.unwrap_or_default();
+        let told = |alert: i64| self.page.told.iter().any(|line| line.alert == alert);
+        alerts.iter().any(|alert| alert.status == Status::Firing && told(alert.alert))
     }
 
     /// The course of the value, for a message without a picture: out of its series, else what it was told last.
@@ -150,7 +165,8 @@ impl Scene<'_> {
 
     async fn charted(&self, about: &About<'_>) -> Option<String> {
         let barred = matches!(self.target.face, Face::Text | Face::Markdown | Face::Card);
-        let (result, course) = match tokio::time::timeout(TOLD, self.setup.charts.course(about, barred)).await {
+        let (result, course) = match tokio::time::timeout_at(self.until, self.setup.charts.course(about, barred)).await
+        {
             Ok(Ok(course)) => ("told", Some(course)),
             Ok(Err(undrawn)) => (undrawn.as_str(), None),
             Err(_) => {
@@ -163,13 +179,6 @@ impl Scene<'_> {
             self.record(result).await;
         }
         course
-    }
-
-    async fn without(&self, reason: &'static str, second: Second) -> Second {
-        warn!(delivery = self.queued.message, reason, "A message goes without its picture.");
-        self.count(reason);
-        self.record(reason).await;
-        second
     }
 
     /// Notes in the record why there is no picture. The message does not depend on that.

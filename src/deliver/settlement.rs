@@ -53,14 +53,18 @@ pub fn decide(
     let mut next = retry::decide(verdict, tries, at.dice);
     // Later parts only supplement the first (a picture, a mention) or are for further people: the alert arrived.
     let adornment = claimed.part > 0 && matches!(next, Next::Plainer | Next::Dead);
+    let is_picture = queued.picture_of.is_some();
     let missed = match verdict {
         Verdict::AcceptedInPart { missed, .. } => names(missed),
-        _ if adornment => further(flight),
+        _ if adornment && !is_picture => further(flight),
         _ => Vec::new(),
     };
-    let fallback = fallback(flight, verdict, &next, &missed, instead);
+    let fallback = if is_picture { None } else { fallback(flight, verdict, &next, &missed, instead) };
     if adornment {
         next = Next::Done;
+    }
+    if is_picture {
+        next = retry::of_picture(next, matches!(verdict, Verdict::Unsure(_)));
     }
     let silent = verdict.failed().is_some_and(|failed| failed.blame == Blame::Silence);
     let silent = health.heard(flight.scopes(), silent);
@@ -74,6 +78,7 @@ pub fn decide(
         fallback,
         breakers,
         spends: flight.changes.clone(),
+        pictured: flight.pictured,
     };
     Decided { settlement, next, adornment, missed }
 }
@@ -121,6 +126,7 @@ fn follows(next: &Next, verdict: &Verdict, now: Timestamp) -> store::Next {
         Next::Held if unsure => store::Next::UnsureAt(now),
         Next::Plainer | Next::Held => store::Next::RetryAt(now),
         Next::Dead => store::Next::Dead { reason: reason(verdict) },
+        Next::LeftOut(why) => store::Next::LeftOut { why },
     }
 }
 

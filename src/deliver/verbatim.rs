@@ -62,7 +62,8 @@ pub fn names_media(body: &[u8]) -> bool {
 
 fn freeze(said: &Said, body: Bytes) -> Freeze {
     let face = if said.is_file() { FILE } else { FACE };
-    Freeze { face: face.to_owned(), parts: vec![body], next_part: 0, naming: Naming::AllBut(Vec::new()) }
+    let naming = Naming::AllBut(Vec::new());
+    Freeze { face: face.to_owned(), parts: vec![body], next_part: 0, naming, pictured: false }
 }
 
 /// A webhook gets what was written for a webhook; members only what was addressed to exactly them.

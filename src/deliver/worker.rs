@@ -19,8 +19,11 @@ use super::way::{Sender, Way};
 use super::{card, verbatim};
 use crate::alert::Timestamp;
 use crate::config::{Channel, Face, Target};
+use crate::engine::picture::CROWDED;
 use crate::names::LaneKey;
-use crate::store::{Claim, Claimed, Folded, Lease, Queued, Settlement, Spent, Taken, Waiting, WaitingMessage};
+use crate::store::{
+    Claim, Claimed, Folded, Lease, LeaveOut, Queued, Settlement, Spent, Taken, Waiting, WaitingMessage,
+};
 
 /// Simpler forms that are tried for a rejected message, at most: a card loses its buttons first, then everything but
 /// its text.
@@ -54,6 +57,8 @@ pub enum Event {
     Written(Written),
     /// To [`Command::Postpone`].
     Postponed,
+    /// To [`Command::LeaveOut`].
+    LeftOut,
     /// To [`Command::Claim`].
     Claimed(Taken),
     /// To [`Command::Send`]. `instead`: the fallback of the message's receiver.
@@ -75,8 +80,10 @@ pub enum Written {
     Letter(Box<Letter>),
     /// The configuration must be repaired first, for this reason.
     NeedsRepair { message: i64, epoch: i64, reason: String },
-    /// The message does not wait any more.
+    /// The message does not wait any more, or another one goes first.
     Gone,
+    /// It is a picture that cannot be had, for this reason.
+    LeftOut { picture: i64, why: &'static str },
 }
 
 /// A message ready to be claimed.
@@ -101,6 +108,8 @@ pub enum Command {
     Write { message: i64, form: Form },
     /// Record that a message waits for a repair.
     Postpone { message: i64, epoch: i64, until: Timestamp, reason: String },
+    /// Leave out a picture that waits.
+    LeaveOut(LeaveOut),
     /// Claim.
     Claim(Box<Claim>),
     /// Send the bytes of [`Worker::flight`].
@@ -139,6 +148,7 @@ enum Phase {
     Folding,
     Writing(Choice),
     Postponing,
+    LeavingOut,
     Claiming(Choice, Box<Letter>),
     Sending(Choice, Box<Flight>),
     Settling(Choice, Box<Attempt>),
@@ -150,16 +160,19 @@ enum Phase {
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Fold { keep: Option<i64> },
+    LeaveOut { picture: i64, why: &'static str },
     Send(Choice),
 }
 
 /// The message that was chosen.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 struct Choice {
     message: i64,
     critical: bool,
     digest: bool,
     urgent: bool,
+    picture: bool,
     /// Simpler forms that may still be tried.
     simpler_left: u8,
 }
@@ -177,6 +190,8 @@ pub struct Flight {
     pub ways: Vec<Way>,
     /// The card that the bytes update, and the code that they use.
     pub changes: Option<Spent>,
+    /// The bytes want a picture to follow.
+    pub pictured: bool,
     bodies: Vec<Bytes>,
     face: String,
 }
@@ -292,7 +307,8 @@ impl Worker {
             (Phase::Idle, Event::Started { abandoned: false })
             | (Phase::Pausing, Event::Done)
             | (Phase::Writing(_), Event::Written(Written::Gone))
-            | (Phase::Postponing, Event::Postponed) => self.look(),
+            | (Phase::Postponing, Event::Postponed)
+            | (Phase::LeavingOut, Event::LeftOut) => self.look(),
             (Phase::Looking, Event::Looked(waiting)) => self.choose(health, &waiting, at.now),
             (Phase::Leasing(then), Event::Leased(Some(lease))) => {
                 self.lease = Some(lease);
@@ -309,6 +325,7 @@ impl Worker {
                 self.phase = Phase::Postponing;
                 Command::Postpone { message, epoch, until: at.now.plus_millis(REPAIR_MS), reason }
             }
+            (Phase::Writing(_), Event::Written(Written::LeftOut { picture, why })) => self.leave_out(picture, why),
             (Phase::Writing(choice), Event::Written(Written::Letter(letter))) => self.claim(choice, letter),
             (Phase::Claiming(choice, letter), Event::Claimed(taken)) => self.taken(health, choice, *letter, taken, at),
             (Phase::Sending(choice, flight), Event::Answered { verdict, took, instead }) => {
@@ -362,11 +379,12 @@ impl Worker {
                 return self.end();
             }
             Step::Fold { keep } => Then::Fold { keep },
+            Step::LeaveOut { picture, why } => Then::LeaveOut { picture, why },
             Step::Send(message) => {
                 let chosen = waiting.messages.iter().find(|waiting| waiting.message == message);
                 let chosen = chosen.expect("what is chosen is among what waits");
-                let &WaitingMessage { critical, digest, urgent, .. } = chosen;
-                Then::Send(Choice { message, critical, digest, urgent, simpler_left: SIMPLER })
+                let &WaitingMessage { critical, digest, urgent, picture, .. } = chosen;
+                Then::Send(Choice { message, critical, digest, urgent, picture, simpler_left: SIMPLER })
             }
         };
         if self.lease.is_none() { self.lease(Some(then)) } else { self.go(then) }
@@ -379,8 +397,14 @@ impl Worker {
                 self.phase = Phase::Folding;
                 Command::Fold { lease: self.held(), keep }
             }
+            Then::LeaveOut { picture, why } => self.leave_out(picture, why),
             Then::Send(choice) => self.write(choice, Form::AsMeant),
         }
+    }
+
+    fn leave_out(&mut self, picture: i64, why: &'static str) -> Command {
+        self.phase = Phase::LeavingOut;
+        Command::LeaveOut(LeaveOut { lease: self.held(), picture, why })
     }
 
     fn write(&mut self, choice: Choice, form: Form) -> Command {
@@ -412,10 +436,14 @@ impl Worker {
                 let Letter { queued, prepared: Prepared { target, ways, freeze, bodies, changes } } = letter;
                 let frozen = queued.frozen.as_ref().map(|frozen| &frozen.face);
                 let face = freeze.as_ref().map(|freeze| &freeze.face).or(frozen).cloned().unwrap_or_default();
-                let flight = Flight { queued, claimed, target, ways, changes, bodies, face };
+                let frozen = queued.frozen.as_ref().is_some_and(|frozen| frozen.pictured);
+                let pictured = freeze.as_ref().map_or(frozen, |freeze| freeze.pictured);
+                let flight = Flight { queued, claimed, target, ways, changes, pictured, bodies, face };
                 self.phase = Phase::Sending(choice, Box::new(flight));
                 Command::Send
             }
+            // Others of the lane have room before the picture has.
+            Taken::Wait { breaker: None, .. } if choice.picture => self.leave_out(choice.message, CROWDED),
             Taken::Wait { until, breaker } => {
                 health.pace(&self.lane).wait(choice.urgent, until, breaker, at.now);
                 self.look()

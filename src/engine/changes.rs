@@ -59,6 +59,10 @@ pub struct Changes<'a> {
     pub revised: Vec<i64>,
     /// Messages that another one tells.
     pub folded: Vec<Fold>,
+    /// Pictures to queue.
+    pub pictures: Vec<NewPicture>,
+    /// Pictures that are left out.
+    pub left_out: Vec<LeftOut>,
     /// Transitions to record.
     pub transitions: Vec<NewTransition<'a>>,
     /// Messages whose content a fallback tells, and since when.
@@ -118,6 +122,8 @@ impl Changes<'_> {
             digest_states,
             revised,
             folded,
+            pictures,
+            left_out,
             transitions,
             fell_back,
             windows,
@@ -154,6 +160,8 @@ impl Changes<'_> {
             && digest_states.is_empty()
             && revised.is_empty()
             && folded.is_empty()
+            && pictures.is_empty()
+            && left_out.is_empty()
             && transitions.is_empty()
             && fell_back.is_empty()
             && windows.is_empty()
@@ -177,7 +185,7 @@ impl Changes<'_> {
 
     /// Will there be more to send?
     pub const fn queues(&self) -> bool {
-        !(self.messages.is_empty() && self.copies.is_empty() && self.digests.is_empty())
+        !(self.messages.is_empty() && self.copies.is_empty() && self.digests.is_empty() && self.pictures.is_empty())
     }
 }
 
@@ -284,6 +292,26 @@ pub struct Fold {
     pub message: i64,
     /// The message that tells its content.
     pub into: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A picture that follows a message: in its lane, about its content, not critical, and as old as its news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewPicture {
+    /// The message that it follows.
+    pub of: i64,
+}
+
+/// A picture that is left out: its message tells all. Final. Why stands in the record of that message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which picture.
+    pub picture: i64,
+    /// The message that it was to follow.
+    pub of: i64,
+    /// Why, from a closed set.
+    pub why: &'static str,
     /// When.
     pub at: Timestamp,
 }

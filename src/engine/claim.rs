@@ -44,6 +44,8 @@ pub struct Head {
     pub next_part: u32,
     /// May use the reserve of a budget.
     pub urgent: bool,
+    /// A picture that follows a message: it gets only what others will hardly miss.
+    pub picture: bool,
 }
 
 /// The scopes of all ways, each once, in the order in which stores lock them.
@@ -76,7 +78,7 @@ pub fn claim(request: &Claim, facts: ClaimFacts, now: Timestamp) -> Result<(Take
             changed.insert(account.clone());
         }
     }
-    let chosen = choose(&request.ways, &breakers, &windows, head.urgent, now)?;
+    let chosen = choose(&request.ways, &breakers, &windows, &head, now)?;
     let mut changes = Changes::default();
     let taken = match chosen {
         Err((until, breaker)) => Taken::Wait { until, breaker },
@@ -129,7 +131,7 @@ fn choose(
     ways: &[Way],
     breakers: &BTreeMap<Scope, Breaker>,
     windows: &BTreeMap<Account, Window>,
-    urgent: bool,
+    head: &Head,
     now: Timestamp,
 ) -> Result<Result<usize, Wait>, Denied> {
     let mut best: Option<Wait> = None;
@@ -138,7 +140,7 @@ fn choose(
         // Of several breakers open for equally long, the first.
         let blocked = match shut.rev().max_by_key(|(until, _)| *until) {
             Some((until, scope)) => Some((until, Some(scope.clone()))),
-            None => spent(&way.charges, windows, urgent, now).map(|until| (until, None)),
+            None => spent(&way.charges, windows, head, now).map(|until| (until, None)),
         };
         match blocked {
             None => return Ok(Ok(index)),
@@ -150,11 +152,13 @@ fn choose(
 }
 
 /// When all accounts have room again; `None`: now.
-fn spent(charges: &[Charge], windows: &BTreeMap<Account, Window>, urgent: bool, now: Timestamp) -> Option<Timestamp> {
+fn spent(charges: &[Charge], windows: &BTreeMap<Account, Window>, head: &Head, now: Timestamp) -> Option<Timestamp> {
     let free_at = |charge: &Charge| {
         let names = std::iter::once(&charge.account).chain(&charge.with);
         let together: Vec<&Window> = names.filter_map(|name| windows.get(name)).collect();
-        room(&together, charge.limit.as_ref()?, urgent, now).err()
+        let limit = charge.limit?;
+        let limit = if head.picture { limit.for_pictures() } else { limit };
+        room(&together, &limit, head.urgent, now).err()
     };
     charges.iter().filter_map(free_at).max()
 }

@@ -1,8 +1,9 @@
 //! Folding: a lane that is behind tells its waiting messages by one digest.
 
 use super::Denied;
-use super::changes::{Changes, DigestState, Gather, Ids, NewDigest};
+use super::changes::{Changes, DigestState, Gather, Ids, LeftOut, NewDigest};
 use super::outbox::Folded;
+use super::picture::FOLDED;
 use crate::alert::Timestamp;
 
 /// Messages folded by one decision: it bounds how long other writers wait.
@@ -17,6 +18,8 @@ pub struct FoldFacts {
     /// that stays. A digest is newer than its messages, so a message that stays would overtake it. All digests, and of
     /// the others at least the oldest [`FOLDED_AT_ONCE`]; in any order.
     pub foldable: Vec<Foldable>,
+    /// The pictures that wait in the lane, each with the message that it follows.
+    pub pictures: Vec<(i64, i64)>,
     /// The last ids given.
     pub ids: Ids,
 }
@@ -37,9 +40,9 @@ pub struct Foldable {
 
 /// Folds the oldest [`FOLDED_AT_ONCE`] that can be folded, if it is more than one message. An existing digest takes up the
 /// others: O(what the others hold). A new one is created at the time of its first message and is about the notification of
-/// the last.
+/// the last. A lane that folds has no room for pictures.
 pub fn fold(facts: FoldFacts, now: Timestamp) -> Result<Option<(Folded, Changes<'static>)>, Denied> {
-    let FoldFacts { held, mut foldable, mut ids } = facts;
+    let FoldFacts { held, mut foldable, pictures, mut ids } = facts;
     if !held {
         return Err(Denied::Lost);
     }
@@ -56,7 +59,9 @@ pub fn fold(facts: FoldFacts, now: Timestamp) -> Result<Option<(Folded, Changes<
         ids.message
     };
     let messages: Vec<i64> = foldable.iter().map(|row| row.message).filter(|id| *id != digest).collect();
-    let folded = Folded { digest, messages: messages.len() as u64 };
+    let folded = Folded { digest, messages: messages.len() as u64, pictures: pictures.len() as u64 };
+    changes.left_out =
+        pictures.into_iter().map(|(picture, of)| LeftOut { picture, of, why: FOLDED, at: now }).collect();
     changes.gathers.push(Gather { digest, messages, at: now });
     // It is as critical and as urgent as the messages it stands for.
     changes.digest_states.push(DigestState {

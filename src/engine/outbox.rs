@@ -26,7 +26,7 @@ pub enum State {
     Sent,
     /// Rejected permanently. Final.
     Dead,
-    /// Told by another message together with others. Final.
+    /// Told by another message together with others; of a picture: left out, so that its message tells all. Final.
     Folded,
 }
 
@@ -125,13 +125,15 @@ pub struct Lease {
 pub struct Waiting {
     /// The oldest live messages, in order of admission; those of [`VIEW`].
     pub messages: Vec<WaitingMessage>,
-    /// Live messages that were never claimed and are not about an act: they can be folded. Counted to at least 1,000.
+    /// Live messages that were never claimed, are not about an act and no pictures: they can be folded. Counted to at least
+    /// 1,000.
     pub fresh: u64,
 }
 
 /// Of the live messages of a lane, those that are considered when one is chosen: the oldest about alerts, the oldest
-/// about acts, the oldest that hold a critical alert. So a long backlog hides no critical alert.
-pub const VIEW: View = View { alerts: 48, acts: 8, critical: 8 };
+/// about acts, the oldest that hold a critical alert, the oldest pictures. So a long backlog hides no
+/// critical alert.
+pub const VIEW: View = View { alerts: 48, acts: 8, critical: 8, pictures: 4 };
 
 /// How many messages of each kind are considered.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +144,8 @@ pub struct View {
     pub acts: u32,
     /// That hold a critical alert.
     pub critical: u32,
+    /// Pictures that follow a message.
+    pub pictures: u32,
 }
 
 /// A live message, with the facts needed for choosing.
@@ -152,8 +156,11 @@ pub struct WaitingMessage {
     pub message: i64,
     /// Its state.
     pub state: State,
-    /// Never claimed, so that no bytes are frozen, not about an act, and not told by a fallback: it can be folded.
+    /// Never claimed, so that no bytes are frozen, not about an act, no picture, and not told by a fallback: it can be
+    /// folded.
     pub fresh: bool,
+    /// A picture that follows a message: the lowest of its lane.
+    pub picture: bool,
     /// A digest.
     pub digest: bool,
     /// Holds a critical alert.
@@ -183,6 +190,8 @@ pub struct Queued {
     pub digest: bool,
     /// About an act: see `Store::act_news`.
     pub act: bool,
+    /// The message that it follows, if it is a picture: then `transitions` are that message's.
+    pub picture_of: Option<i64>,
     /// The short id people see.
     pub thread: ThreadId,
     /// `Queued` or `Unsure`.
@@ -261,6 +270,8 @@ pub struct Frozen {
     /// When these bytes were first tried, if every attempt at the message was certainly not accepted: only then may
     /// other bytes replace them without being another message.
     pub unsent_since: Option<Timestamp>,
+    /// A picture is to follow.
+    pub pictured: bool,
 }
 
 /// A request to claim.
@@ -319,6 +330,8 @@ pub struct Freeze {
     pub next_part: u32,
     /// Which transitions these bytes name and which they only count.
     pub naming: Naming,
+    /// A picture is to follow once they are accepted.
+    pub pictured: bool,
 }
 
 impl Freeze {
@@ -369,6 +382,8 @@ pub struct Settlement {
     pub breakers: Vec<BreakerChange>,
     /// The code of a card that these bytes use: it is deleted, unless the bytes were certainly not accepted.
     pub spends: Option<Spent>,
+    /// Its bytes want a picture to follow.
+    pub pictured: bool,
 }
 
 /// A code of a card, and the card: its message.
@@ -495,6 +510,8 @@ pub struct Folded {
     pub digest: i64,
     /// Messages newly folded into it.
     pub messages: u64,
+    /// Pictures that waited in the lane and are left out.
+    pub pictures: u64,
 }
 
 /// WeCom's answer, for the record.
@@ -533,6 +550,11 @@ pub enum Next {
         /// Why, from a closed set.
         reason: String,
     },
+    /// A picture that is left out.
+    LeftOut {
+        /// Why, from a closed set.
+        why: &'static str,
+    },
 }
 
 impl Next {
@@ -550,6 +572,7 @@ impl Next {
             Self::RetryAt(at) => (State::Queued, *at, part),
             Self::UnsureAt(at) => (State::Unsure, *at, part),
             Self::Dead { .. } => (State::Dead, now, part),
+            Self::LeftOut { .. } => (State::Folded, now, part),
         };
         (state, due.min(now.plus_millis(LONGEST_WAIT_MS)), next_part)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Denied;
 use super::card::{Code, Codes};
-use super::changes::{AnsweredAttempt, CardState, Changes, Copy, FateOf, MessageState};
+use super::changes::{AnsweredAttempt, CardState, Changes, Copy, FateOf, LeftOut, MessageState, NewPicture};
 use super::outbox::{Breaker, BreakerChange, Fate, Next, Settlement, Spent, State};
 use crate::alert::Timestamp;
 use crate::names::{LaneKey, Scope};
@@ -40,6 +40,8 @@ pub struct Flight {
     pub claimed_at: Timestamp,
     /// Its fallback told its content because it waited for too long.
     pub fell_back: bool,
+    /// The message that it follows, if it is a picture.
+    pub picture_of: Option<i64>,
 }
 
 /// Decides what follows: the message's state, the fates of its transitions, copies for the fallback, breakers and card
@@ -48,7 +50,7 @@ pub fn settle(settlement: &Settlement, mut facts: SettleFacts, now: Timestamp) -
     let claimed = settlement.claimed;
     let message = claimed.message;
     let sending = facts.flight.filter(|flight| (flight.state, flight.epoch) == (State::Sending, claimed.epoch));
-    let Flight { parts, claimed_at, fell_back, .. } = sending.ok_or(Denied::Lost)?;
+    let Flight { parts, claimed_at, fell_back, picture_of, .. } = sending.ok_or(Denied::Lost)?;
     let (state, not_before, next_part) = settlement.next.apply(claimed, parts, now);
     let (outcome, settled) = (&settlement.outcome, matches!(state, State::Sent | State::Dead));
     let mut changes = Changes::default();
@@ -65,8 +67,17 @@ pub fn settle(settlement: &Settlement, mut facts: SettleFacts, now: Timestamp) -
             })
             .collect();
     }
-    let settled_at = settled.then_some(now);
-    changes.message_states.push(MessageState { message, state, not_before, next_part, settled_at, outcome });
+    if let Next::LeftOut { why } = settlement.next {
+        let of = picture_of.ok_or(Denied::Bug("only a picture is left out"))?;
+        changes.left_out.push(LeftOut { picture: message, of, why, at: now });
+    } else {
+        let settled_at = settled.then_some(now);
+        changes.message_states.push(MessageState { message, state, not_before, next_part, settled_at, outcome });
+    }
+    // Only after what was certainly accepted.
+    if settlement.pictured && state == State::Sent && picture_of.is_none() {
+        changes.pictures.push(NewPicture { of: message });
+    }
     changes.answers.push(AnsweredAttempt { message, epoch: claimed.epoch, outcome });
     if settled {
         changes.fates.push(match &settlement.next {

@@ -206,6 +206,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
         fingerprint,
         discriminator,
         values,
+        asked: None,
         links,
         kin: None,
     }

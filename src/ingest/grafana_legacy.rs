@@ -66,6 +66,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
         starts_at: None,
         ends_at: None,
         values: if health == Health::Normal { values(matches) } else { Vec::new() },
+        asked: None,
         links: Links { rule, image: field::link(field::take_text(&mut object, "imageUrl")), ..Links::default() },
         level: None,
         kin: None,

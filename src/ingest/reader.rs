@@ -259,6 +259,7 @@ impl Reader<'_> {
             fingerprint: field::fingerprint(&labels),
             discriminator,
             values: if health == Health::Normal { given.values } else { Vec::new() },
+            asked: None,
             links,
             annotations,
             level: said.level,

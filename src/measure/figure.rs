@@ -73,6 +73,12 @@ impl Reading {
         readings
     }
 
+    /// Is it known what the rule compares, and is the number the only thing that is missing?
+    pub fn lacks_number(&self) -> bool {
+        let bounded = |rule: &Rule| matches!(rule.condition, Condition::Bounds(_) | Condition::Series { .. });
+        self.figures.is_empty() && self.rule.as_deref().is_some_and(bounded)
+    }
+
     /// The threshold in words, as `> 90 %`, in the unit of the values; `None` where there is none or it says nothing.
     pub fn threshold(&self, language: Language) -> Option<String> {
         let rule = self.rule.as_deref()?;
@@ -120,10 +126,14 @@ impl Reading {
             let unit = self.unit(alert, &printed);
             return self.unless_flag(vec![printed.figure(unit, Source::Dump)]);
         }
-        let printed = text::in_prose(alert, self.rule.as_deref());
-        printed.map_or_else(Vec::new, |printed| {
+        if let Some(printed) = text::in_prose(alert, self.rule.as_deref()) {
             let unit = printed.unit.clone().or_else(|| self.unit(alert, &printed));
-            self.unless_flag(vec![printed.figure(unit, Source::Prose)])
+            return self.unless_flag(vec![printed.figure(unit, Source::Prose)]);
+        }
+        let asked = alert.asked.as_deref().map(Printed::of);
+        asked.map_or_else(Vec::new, |printed| {
+            let unit = self.unit(alert, &printed);
+            self.unless_flag(vec![printed.figure(unit, Source::Upstream)])
         })
     }
 

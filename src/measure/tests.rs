@@ -239,6 +239,7 @@ fn alert(expression: &str, annotations: &[(&str, &str)], values: &[(&str, &str)]
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: values.iter().map(value).collect(),
+        asked: None,
         links: Links::default(),
         level: None,
         kin: None,

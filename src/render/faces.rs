@@ -350,8 +350,8 @@ pub(super) fn shown_picture(url: &str) -> Option<String> {
     public_picture(url).and_then(safe_url)
 }
 
-/// Does `content` show the picture already?
-fn shows_picture(content: &Content, url: Option<&str>) -> bool {
+/// Does `content` show the picture at `url`?
+pub(super) fn shows_picture(content: &Content, url: Option<&str>) -> bool {
     match content {
         Content::News(news) => news.articles.iter().any(|article| !article.picurl.is_empty()),
         Content::TemplateCard(card) => card.card_image.is_some(),
@@ -425,7 +425,7 @@ impl<'a> Called<'a> {
     }
 }
 
-/// Appends mentions that the face cannot contain, and the picture, to `parts`.
+/// Appends mentions that the face cannot contain to `parts`.
 pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, parts: &mut Vec<Content>) {
     let called = Called::by(letter, facts).rest(face);
     if !called.is_empty() {
@@ -436,14 +436,6 @@ pub(super) fn add_companions(letter: &Letter<'_>, facts: &Facts, face: Face, par
             parts.push(Content::Text(Text { content, ..Text::default() }));
         }
         called.call(parts);
-    }
-    let channel = letter.target.channel();
-    if letter.target.image
-        && (channel.wecom().is_some() || channel == Channel::Bot)
-        && !parts.iter().any(|part| shows_picture(part, letter.picture.url))
-        && let Some(image) = letter.picture.content
-    {
-        parts.push(Content::Image(image.clone()));
     }
 }
 

@@ -13,6 +13,8 @@ use crate::subject::{Kind, Part, columns, places};
 
 /// Columns that a rule's name keeps: eight Han characters.
 const NAME: usize = 16;
+/// Letters of a rule's name that the title of a card keeps beside an object.
+const CARD_NAME: usize = 10;
 /// Columns that an object keeps.
 const OBJECT: usize = 12;
 
@@ -184,12 +186,15 @@ impl Facts {
         let separator = if objects.is_empty() { 0 } else { 3 };
         let fits = |name: &str, object: &str| width.of(name) + separator + width.of(object) <= room;
         let whole = objects.first().cloned().unwrap_or_default();
+        // A card is so narrow that the object would leave nothing of the name.
+        let leaves = |object: &str| match width {
+            Width::Columns(_) => width.of(object) <= OBJECT.max(room.saturating_sub(NAME + separator)),
+            Width::Chars(_) => width.of(object) + separator + width.of(&name).min(CARD_NAME) <= room,
+        };
         let shown = objects
             .iter()
             .find(|object| fits(&name, object))
-            .or_else(|| {
-                objects.iter().find(|object| width.of(object) <= OBJECT.max(room.saturating_sub(NAME + separator)))
-            })
+            .or_else(|| objects.iter().find(|object| leaves(object)))
             .or(objects.last())
             .cloned()
             .unwrap_or_default();

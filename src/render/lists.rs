@@ -50,7 +50,8 @@ impl Telling<'_> {
                 taught: self.taught,
             })
             .collect();
-        let subjects: Vec<Subject> = sightings.iter().map(|of| cleaned(&subject::subject(of))).collect();
+        let beside = |(of, one): (&Sighting<'_>, &Seen<'_>)| cleaned(&subject::beside(&one.alert.name, of));
+        let subjects: Vec<Subject> = sightings.iter().zip(seen).map(beside).collect();
         let members: Vec<Member<'_>> = (0..seen.len())
             .map(|at| Member {
                 of: sightings[at],

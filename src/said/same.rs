@@ -50,6 +50,27 @@ pub(super) fn drop_doubles(line: &mut String, detail: &mut String, name: &str, l
     }
 }
 
+/// Drops the lines of `text` that only list labels of the alert: `tags: Hostname=gpu-03, gpu=5`.
+pub(super) fn drop_lists(text: &mut String, labels: &Labels) {
+    if text.lines().any(|line| lists_labels(line, labels)) {
+        *text = text.lines().filter(|line| !lists_labels(line, labels)).collect::<Vec<_>>().join("\n");
+    }
+}
+
+fn lists_labels(line: &str, labels: &Labels) -> bool {
+    // A word before them, which names the list.
+    let behind = line.split_once([':', '：']).filter(|(lead, _)| !lead.contains(['=', ' ', ',']));
+    let is_label = |pair: &str| {
+        let Some((name, value)) = pair.split_once('=') else { return false };
+        labels.get(name.trim()).is_some_and(|known| known == value.trim().trim_matches('"'))
+    };
+    let lists = |text: &str| {
+        let mut pairs = text.trim().trim_matches(['[', ']', '{', '}']).split([',', ';', '，', '；']).peekable();
+        pairs.peek().is_some() && pairs.all(&is_label)
+    };
+    lists(line) || behind.is_some_and(|(_, rest)| lists(rest))
+}
+
 fn is_han(text: &str) -> bool {
     text.chars().any(|c| matches!(c, '\u{3400}'..='\u{9fff}'))
 }

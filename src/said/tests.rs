@@ -150,3 +150,24 @@ fn what_is_cut_for_search_holds_no_dump() {
         assert_eq!(cut(text), left);
     }
 }
+
+#[test]
+fn a_line_that_only_lists_labels_is_no_sentence() {
+    let labels = [("Hostname", "gpu-03"), ("gpu", "5"), ("alertname", "GpuHot")];
+    for (text, left) in [
+        ("tags_json: Hostname=gpu-03, gpu=5", ""),
+        ("The card is throttled.\ntags: [gpu=5;Hostname=\"gpu-03\"]", "The card is throttled."),
+        ("Hostname=gpu-03,gpu=5", ""),
+        // It says more than the labels.
+        ("tags: Hostname=gpu-03, limit=85", "tags: Hostname=gpu-03, limit=85"),
+        ("Hostname=gpu-04", "Hostname=gpu-04"),
+        ("Hostname is gpu-03, gpu=5", "Hostname is gpu-03, gpu=5"),
+    ] {
+        let said = read("GPU 温度过高", &labels, &[("description", text)]);
+        let told = [said.line, said.detail].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+        assert_eq!(told, left, "{text}");
+        if left.is_empty() {
+            assert_eq!(read("GPU 温度过高", &labels, &[("summary", text)]).line, "", "{text}");
+        }
+    }
+}

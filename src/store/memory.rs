@@ -64,6 +64,8 @@ struct Tables {
     breakers: BTreeMap<Scope, Breaker>,
     /// By lane: how often it was taken. As in SQLite, there is no fence where this is not checked.
     leases: HashMap<LaneKey, i64>,
+    /// By message: why it has no picture.
+    unpictured: HashMap<i64, &'static str>,
     /// A mistake: each target that fails tells the fallback.
     fallback_for_each: bool,
 }
@@ -108,6 +110,7 @@ struct Made {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one row")]
 struct Message {
     notification: i64,
     receiver: String,
@@ -132,6 +135,8 @@ struct Message {
     act: Option<i64>,
     note_json: Option<String>,
     fell_back_at: Option<Timestamp>,
+    picture_of: Option<i64>,
+    pictured: bool,
     attempts: Vec<Attempt>,
     transitions: Vec<i64>,
 }
@@ -177,7 +182,7 @@ impl Message {
 
     /// Can it be folded?
     fn fresh(&self) -> bool {
-        self.unclaimed() && self.act.is_none()
+        self.unclaimed() && self.act.is_none() && self.picture_of.is_none()
     }
 }
 
@@ -290,6 +295,7 @@ impl Memory {
             silences,
             truths,
             cards,
+            unpictured,
             ..
         } = &mut *tables;
         transitions.retain(|_, transition| match transition.message {
@@ -316,6 +322,7 @@ impl Memory {
         });
         events.retain(|_, act| acts.get(*act).is_some());
         silences.retain(|act, _| acts.get(*act).is_some());
+        unpictured.retain(|message, _| messages.get(*message).is_some());
         truths.retain(|alert, _| alerts.get(*alert).is_some());
         cards.retain(|message, card| {
             card.alerts.retain(|alert| alerts.get(*alert).is_some());

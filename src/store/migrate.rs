@@ -33,6 +33,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0015.sql"),
     include_str!("schema/sqlite/0016.sql"),
     include_str!("schema/sqlite/0017.sql"),
+    include_str!("schema/sqlite/0018.sql"),
     include_str!("schema/sqlite/0019.sql"),
 ];
 
@@ -53,6 +54,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0013.sql"),
     include_str!("schema/postgres/0014.sql"),
     include_str!("schema/postgres/0015.sql"),
+    include_str!("schema/postgres/0016.sql"),
     include_str!("schema/postgres/0017.sql"),
 ];
 

@@ -25,6 +25,7 @@ mod named;
 mod needless;
 mod outline;
 mod overdue;
+mod pictures;
 mod pool;
 mod prune;
 mod record;

@@ -78,7 +78,9 @@ pub struct DeliveryRow {
     /// Whether it is a fallback or a resend and why, as JSON in the form of the module that queued it.
     #[serde(rename = "note", serialize_with = "as_json")]
     pub note_json: Option<String>,
-    /// Name of its first alert.
+    /// The message that it follows, if it is a picture.
+    pub picture_of: Option<i64>,
+    /// Name of its first alert; of a picture, of the message that it follows.
     pub name: String,
     /// Its transitions that report firing: new or repeated.
     pub firing: i64,
@@ -124,7 +126,8 @@ pub struct Delivery {
     pub format: Format,
     /// When the notification came.
     pub received_at: Timestamp,
-    /// Why it has no picture, in the word of `wegraf_pictures_total`; `None`: none was wanted, or it has one.
+    /// Why it has no picture, or why it was left out if it is one, in the word of `wegraf_pictures_total`; `None`: none was
+    /// wanted, or it has one.
     pub picture: Option<String>,
     /// Its transitions.
     pub transitions: Vec<TransitionRow>,

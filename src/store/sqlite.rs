@@ -22,6 +22,7 @@ mod marks;
 mod needless;
 mod outline;
 mod overdue;
+mod pictures;
 mod prune;
 mod record;
 mod seen;

@@ -41,6 +41,7 @@ mod contract;
 mod escalations;
 mod fixtures;
 mod groups;
+mod pictures;
 mod pooler;
 pub(crate) mod postgres;
 mod retention;
@@ -154,12 +155,12 @@ fn notification(minute: i64, lane: &str, alerts: Vec<Arrival>) -> Admission {
 
 fn bytes(texts: &[&str]) -> Freeze {
     let parts = texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
-    Freeze { face: "text".to_owned(), parts, next_part: 0, naming: Naming::AllBut(Vec::new()) }
+    Freeze { face: "text".to_owned(), parts, next_part: 0, naming: Naming::AllBut(Vec::new()), pictured: false }
 }
 
 fn settlement(claimed: Claimed, class: &'static str, next: Next) -> Settlement {
     let outcome = Outcome { class, duration_ms: 12, ..Outcome::default() };
-    Settlement { claimed, outcome, next, fallback: None, breakers: Vec::new(), spends: None }
+    Settlement { claimed, outcome, next, fallback: None, breakers: Vec::new(), spends: None, pictured: false }
 }
 
 /// The oldest message of a lane, if nothing of the lane is being sent and it is due.

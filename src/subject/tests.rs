@@ -225,3 +225,21 @@ fn odd_labels_break_nothing() {
     assert!(began.elapsed() < Duration::from_secs(2));
     assert!(seen(&Labels::new(), "").object.iter().all(|part| part.kind != Kind::Place));
 }
+
+#[test]
+fn a_kind_of_trouble_that_the_rules_name_says_is_not_said_again() {
+    for (rule, written, shown, latent) in [
+        ("KubeNodeNotReady", "node=node-07 condition=Ready status=true", "", "Ready"),
+        ("KubeNodePressure", "node=node-07 condition=DiskPressure status=true", "DiskPressure", ""),
+        ("NodeDiskPressure", "node=node-07 condition=DiskPressure status=true", "", "DiskPressure"),
+        ("节点磁盘压力 disk_pressure", "node=node-07 condition=DiskPressure", "", "DiskPressure"),
+        ("KubePodCrashLooping", "namespace=pay pod=api-0 reason=CrashLoopBackOff", "CrashLoopBackOff", ""),
+        // Too short to be looked for.
+        ("ContainerRoom", "namespace=pay pod=api-0 reason=OOM", "OOM", ""),
+    ] {
+        let labels = labels(written);
+        let of = Sighting { labels: &labels, said: "", expression: "", taught: Taught::NOTHING };
+        let subject = super::beside(rule, &of);
+        assert_eq!((text(&subject.qualifier), text(&subject.latent)), (shown.into(), latent.into()), "{rule}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Queries a Prometheus, or a program with the same API, for its rules and for series.
+//! Queries a Prometheus, or a program with the same API, for its rules, for what fires by one, and for series.
 //!
 //! Every answer is bounded in time and size; after five consecutive failures there are no requests for a minute. Answers are
 //! never logged.
@@ -26,6 +26,8 @@ const DEADLINE: Duration = Duration::from_millis(3500);
 const EVALUATION: &str = "3s";
 /// Bytes of a list of rules, whose firing alerts stand in it as well.
 const RULES_BYTES: usize = 16 << 20;
+/// Bytes of the list with the alerts of one rule; an upstream that knows no `rule_name[]` lists them all.
+const FIRING_BYTES: usize = 2 << 20;
 /// How long a list of rules is used.
 const RULES_KNOWN: Duration = Duration::from_mins(5);
 /// Series of one answer.
@@ -102,6 +104,18 @@ struct Listed {
     labels: Labels,
 }
 
+/// An alert of a rule as the upstream lists it: without the labels that it adds when it sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FiringThere {
+    #[serde(default)]
+    pub labels: Labels,
+    #[serde(default)]
+    state: String,
+    /// As the upstream writes numbers: `7.091666667e-02`.
+    #[serde(default)]
+    pub value: String,
+}
+
 type Rules = HashMap<String, Vec<Listed>>;
 
 /// A client for one upstream. Keep it: it holds connections, the list of rules, and recent failures.
@@ -133,6 +147,26 @@ impl Sampler {
         found.map(|rule| rule.labels.clone()).ok_or(Trouble::UnknownRule)
     }
 
+    /// What fires now by the rule `name`, if the upstream lists it with this expression.
+    pub async fn firing(&self, name: &str, expression: &str) -> Result<Vec<FiringThere>, Trouble> {
+        #[derive(Deserialize)]
+        struct WithAlerts {
+            #[serde(flatten)]
+            rule: Listed,
+            #[serde(default)]
+            alerts: Vec<FiringThere>,
+        }
+        let named: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let path = format!("/rules?type=alert&rule_name[]={named}");
+        let bytes = self.ask(&path, Question::Get, FIRING_BYTES).await?;
+        let answer: Answer<Groups<WithAlerts>> = self.understood(&bytes)?;
+        let listed = answer.data.groups.into_iter().flat_map(|group| group.rules);
+        let same = |listed: &WithAlerts| listed.rule.name == name && measure::same(&listed.rule.query, expression);
+        let mut found = listed.filter(same).peekable();
+        found.peek().ok_or(Trouble::UnknownRule)?;
+        Ok(found.flat_map(|listed| listed.alerts).filter(|alert| alert.state == "firing").collect())
+    }
+
     /// How many alerting rules it lists.
     pub async fn count_rules(&self) -> Result<usize, Trouble> {
         Ok(self.rules().await?.values().map(Vec::len).sum())
@@ -144,7 +178,7 @@ impl Sampler {
             return Ok(rules.clone());
         }
         let bytes = self.ask("/rules?type=alert", Question::Get, RULES_BYTES).await?;
-        let answer: Answer<Groups> = self.understood(&bytes)?;
+        let answer: Answer<Groups<Listed>> = self.understood(&bytes)?;
         let mut rules = Rules::new();
         for rule in answer.data.groups.into_iter().flat_map(|group| group.rules) {
             rules.entry(rule.name.clone()).or_default().push(rule);
@@ -238,14 +272,14 @@ struct Answer<T> {
 }
 
 #[derive(Deserialize)]
-struct Groups {
-    groups: Vec<Group>,
+struct Groups<T> {
+    groups: Vec<Group<T>>,
 }
 
 #[derive(Deserialize)]
-struct Group {
-    #[serde(default)]
-    rules: Vec<Listed>,
+struct Group<T> {
+    #[serde(default = "Vec::new")]
+    rules: Vec<T>,
 }
 
 #[derive(Deserialize)]

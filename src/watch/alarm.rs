@@ -143,6 +143,7 @@ fn notification(labels: Labels, annotations: Labels, ends_at: Option<Timestamp>)
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: Vec::new(),
+        asked: None,
         links: Links::default(),
         level: Some(Level::Critical),
         lapses_at: None,

@@ -56,7 +56,7 @@ impl Events {
                 }
             }
             let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("an event comes").unwrap();
-            self.text.push_str(&String::from_utf8(chunk.expect("the stream goes on").to_vec()).unwrap());
+            self.text.push_str(str::from_utf8(&chunk.expect("the stream goes on")).unwrap());
         }
     }
 
@@ -74,7 +74,7 @@ impl Events {
     async fn begin(&mut self) -> String {
         while !self.text.contains("\n\n") {
             let chunk = self.answer.chunk().await.unwrap().unwrap();
-            self.text.push_str(&String::from_utf8(chunk.to_vec()).unwrap());
+            self.text.push_str(str::from_utf8(&chunk).unwrap());
         }
         let id = self.text.split_once("id: ").unwrap().1.lines().next().unwrap().to_owned();
         self.id.clone_from(&id);

@@ -66,7 +66,6 @@ fn all_faces(notification: &Notification, language: Language) -> String {
             offer: Offer::Silence,
             picture: Picture {
                 url: notification.alerts.iter().map(|alert| alert.links.image.as_str()).find(|url| !url.is_empty()),
-                content: None,
             },
             course: None,
             notes: &[],

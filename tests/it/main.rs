@@ -59,6 +59,7 @@ mod matrix;
 mod migrate_store;
 mod mistakes;
 mod names;
+mod numbers;
 mod pictures;
 mod refusals;
 mod replicas;

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wegraf::internals::time::Clock;
 
+use crate::api::Program;
 use crate::harness::{World, payload};
 use crate::process::run;
-use crate::programs::{Exporter, Server, ago, find};
+use crate::programs::{Exporter, Server, ago, find, until};
 
 const RECEIVERS: &str = r"
 external_url: https://wegraf.example.com
@@ -157,6 +158,12 @@ async fn results(world: &World) -> Vec<String> {
     text.lines().filter(|line| line.contains("pictures_total{")).map(str::to_owned).collect()
 }
 
+/// Nothing waits any more, no picture either.
+async fn quiet(world: &World) {
+    world.settled().await;
+    until("nothing waits", async || (world.app().store().backlog().await.unwrap().messages == 0).then_some(())).await;
+}
+
 async fn world(upstream: &str, charts: &str) -> World {
     let rest = format!("{RECEIVERS}upstreams: {{ prom: {{ kind: prometheus, url: {upstream} }} }}\ncharts: {charts}\n");
     World::new(&rest).await
@@ -260,14 +267,23 @@ async fn a_message_that_shows_no_picture_is_followed_by_one_or_tells_the_course_
         let messages = world.arrived("user=daixuan", member).await;
         let content = messages[member - 1]["content"]["content"].as_str().unwrap();
         assert_eq!(content.contains("近 3 小时 0 → 180，仍在升"), drawn, "{manner:?}: {content}");
-        world.settled().await;
+        quiet(&world).await;
         // The same reason for both, or one is sent and the other told.
         assert_eq!(count(result).await - before, if drawn { 1 } else { 2 }, "{manner:?}");
         assert_eq!(count("told").await - told, i64::from(drawn), "{manner:?}");
         if manner == Manner::Huge {
             let newest = run(&world, &["deliveries", "list", "--json"]).await.exits(0).json();
-            let number = newest["deliveries"][0]["message"].to_string();
-            run(&world, &["deliveries", "show", &number]).await.exits(0).says(&["没有图  large"]);
+            let picture = &newest["deliveries"][0];
+            assert_eq!((&picture["state"], &picture["folded_into"]), (&json!("folded"), &picture["picture_of"]));
+            for number in [&picture["message"], &picture["picture_of"]] {
+                run(&world, &["deliveries", "show", &number.to_string()]).await.exits(0).says(&["没有图  large"]);
+            }
+            let program = Program::new(&world, "reader", "read", &[]).await;
+            let shown = program.found(&format!("/deliveries/{}", picture["message"])).await;
+            assert_eq!((&shown["picture"], &shown["delivery"]["state"]), (&json!("large"), &json!("folded")));
+            assert_eq!(shown["delivery"]["picture_of"], json!(picture["picture_of"].to_string()));
+            let of = program.found(&format!("/deliveries/{}", picture["picture_of"])).await;
+            assert_eq!((&of["picture"], &of["delivery"]["picture_of"]), (&json!("large"), &Value::Null));
         }
         world.pass(Duration::from_secs(61));
     }
@@ -277,6 +293,80 @@ async fn a_message_that_shows_no_picture_is_followed_by_one_or_tells_the_course_
     world.accept("/webhook", over).await;
     let messages = world.arrived("webhook=sim-ops-group", group + 1).await;
     assert_ne!(messages[group]["msgtype"], "image");
+    assert_eq!(stand_in.questions(), 0);
+}
+
+/// One target that a picture follows.
+const FOLLOWED: &str = r"
+receivers: { ops: { targets: [ { webhook: ops-group, face: text, image: true } ] } }
+route: { receiver: ops }
+charts: { for: critical }
+";
+
+async fn followed(upstream: &str) -> World {
+    World::at_a_standstill(&format!("{FOLLOWED}upstreams: {{ prom: {{ kind: prometheus, url: {upstream} }} }}\n")).await
+}
+
+async fn result(world: &World, result: &str) -> i64 {
+    let count = world.metric(&format!("wegraf_pictures_total{{result=\"{result}\"}}")).await;
+    format!("{count:.0}").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_picture_that_is_being_drawn_gives_way_to_messages_and_ends_with_its_alert() {
+    let stand_in = StandIn::start().await;
+    let world = followed(&stand_in.url).await;
+    stand_in.behaves(Manner::Silent);
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "h1", &json!({}))).await;
+    world.arrived("webhook=sim-ops-group", 1).await;
+    while stand_in.questions() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // It hangs for seconds; what comes now does not.
+    let over = body("QueueLong", EXPRESSION, "h1", &json!({})).replace("\"firing\"", "\"resolved\"");
+    let begun = std::time::Instant::now();
+    world.accept("/webhook", over).await;
+    let messages = world.arrived("webhook=sim-ops-group", 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(messages[1]["msgtype"], "text");
+    quiet(&world).await;
+    assert_eq!(result(&world, "over").await, 1, "{:?}", results(&world).await);
+    assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_picture_leaves_half_of_the_minute_to_messages() {
+    let stand_in = StandIn::start().await;
+    let world = followed(&stand_in.url).await;
+    for number in 0..9 {
+        let warning = body("QueueLong", EXPRESSION, &format!("h{number}"), &json!({})).replace("critical", "warning");
+        world.accept("/webhook", warning).await;
+        world.arrived("webhook=sim-ops-group", number + 1).await;
+    }
+    // Ten of eighteen were sent with it.
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "i", &json!({}))).await;
+    world.arrived("webhook=sim-ops-group", 10).await;
+    quiet(&world).await;
+    assert_eq!((result(&world, "crowded").await, result(&world, "sent").await), (1, 0));
+    world.pass(Duration::from_secs(75));
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "j", &json!({}))).await;
+    let messages = world.arrived("webhook=sim-ops-group", 12).await;
+    assert_eq!(messages[11]["msgtype"], "image");
+    quiet(&world).await;
+    assert_eq!((result(&world, "crowded").await, result(&world, "sent").await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_picture_of_what_is_told_late_is_left_out() {
+    let stand_in = StandIn::start().await;
+    let world = followed(&stand_in.url).await;
+    world.fault(json!([{ "match": { "path": "webhook/send" }, "action": { "errcode": -1 } }])).await;
+    world.accept("/webhook", body("QueueLong", EXPRESSION, "h", &json!({}))).await;
+    until("it was tried", async || (!world.requests("webhook/send").await.is_empty()).then_some(())).await;
+    world.pass(Duration::from_mins(6));
+    world.arrived("webhook=sim-ops-group", 1).await;
+    quiet(&world).await;
+    assert_eq!((result(&world, "late").await, result(&world, "sent").await), (1, 0));
     assert_eq!(stand_in.questions(), 0);
 }
 

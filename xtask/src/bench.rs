@@ -2,6 +2,7 @@
 //! noisy, so ratios of neighbours are quoted before absolute figures.
 
 mod aims;
+mod charts;
 mod console;
 mod floor;
 mod growth;
@@ -77,6 +78,8 @@ enum Section {
     Memory,
     /// What it takes to compose messages and to draw charts.
     Reading,
+    /// What charts add to the memory of the program.
+    Charts,
     /// The console's pages over as many messages as the largest of `--rows`.
     Console,
 }
@@ -162,6 +165,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     if options.measures(Section::Reading) {
         reading::run(&mut aims)?;
+    }
+    if options.measures(Section::Charts) {
+        charts::run(&binary, folder.path(), &mut aims).await?;
     }
     if options.measures(Section::Console) {
         let rows = options.rows.iter().copied().max().unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::words::{Words, told};
 
 /// Messages read at a time: it bounds the memory.
 const PAGE: usize = 500;
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "message",
     "id",
     "queued",
@@ -43,6 +43,7 @@ const COLUMNS: [&str; 25] = [
     "last_try",
     "note",
     "act",
+    "picture_of",
 ];
 
 /// Writes the messages that match `filter` to `output` or standard output, and their number to standard error.
@@ -128,7 +129,7 @@ async fn write(
 }
 
 /// In the order of [`COLUMNS`].
-fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
+fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 26] {
     let at = |time| clock(time, zone, "%Y-%m-%d %H:%M:%S");
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     let words = |value: &Option<String>| value.as_deref().map(harmless).unwrap_or_default();
@@ -158,5 +159,6 @@ fn cells(row: &DeliveryRow, zone: &TimeZone) -> [String; 25] {
         row.claimed_at.map(at).unwrap_or_default(),
         words(&beside(row)),
         row.act.map(ActKind::as_str).unwrap_or_default().to_owned(),
+        number(row.picture_of),
     ]
 }

@@ -12,7 +12,7 @@ use crate::cli::screen::Screen;
 use crate::config::{Config, ListenAt};
 use crate::deliver::{Again, again, is_resend};
 use crate::links::LinkKey;
-use crate::store::{Store, StoreError, Unopened};
+use crate::store::{DeliveryRow, Store, StoreError, Unopened};
 use crate::time::Clock;
 use crate::words::{told, words};
 
@@ -52,7 +52,8 @@ async fn meant(record: &Record, ids: &[String]) -> anyhow::Result<Vec<i64>> {
     for id in ids {
         let rows = find(record, id).await?;
         let by_number = rows.iter().any(|row| row.message.to_string() == *id);
-        let first = rows.iter().filter(|row| by_number || !is_resend(row) && row.folded_into.is_none());
+        let own = |row: &&DeliveryRow| !is_resend(row) && row.folded_into.is_none() && row.picture_of.is_none();
+        let first = rows.iter().filter(|row| by_number || own(row));
         let before = messages.len();
         messages.extend(first.map(|row| row.message));
         if messages.len() == before {

@@ -74,6 +74,7 @@ pub(super) fn delivery(row: Row<'_>) -> Option<DeliveryRow> {
         critical: row.text("severity")? == "critical",
         digest: row.0["digest"].as_bool()?,
         act: row.text("act").and_then(ActKind::from_name),
+        picture_of: row.number("picture_of"),
         folded_into: row.number("folded_into"),
         origin: row.number("origin"),
         note_json: row.json("note"),

@@ -46,7 +46,7 @@ fn an_abandoned_message_without_recovery_is_found() {
 
 #[test]
 fn overtaking_is_found() {
-    finds(Mutant::IgnoreBehind, &["L4:"]);
+    finds(Mutant::IgnoreBehind, &["L4:", "L6:"]);
 }
 
 #[test]
@@ -132,4 +132,19 @@ fn acts_that_hide_a_critical_alert_are_found() {
 #[test]
 fn a_lost_lane_that_keeps_its_lease_is_found() {
     finds(Mutant::LostKeepsLease, &["rest:", "L2:"]);
+}
+
+#[test]
+fn a_picture_that_does_not_wait_for_messages_is_found() {
+    finds(Mutant::PicturesAreMessages, &["P1:"]);
+}
+
+#[test]
+fn a_picture_that_comes_again_is_found() {
+    finds(Mutant::PicturesComeAgain, &["P2:"]);
+}
+
+#[test]
+fn a_picture_of_what_is_no_news_is_found() {
+    finds(Mutant::PicturesOfAll, &["P2:"]);
 }

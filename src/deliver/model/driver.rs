@@ -19,6 +19,7 @@ use crate::deliver::verdict::Verdict;
 use crate::deliver::verdict::tests::{failed_with, refused};
 use crate::deliver::way;
 use crate::deliver::worker::{Command, Event, Letter, Moment, Worker, Written};
+use crate::engine::picture::OLD_MS;
 use crate::names::LaneKey;
 use crate::store::{Claimed, Lease, State, StoreError, Taken, TargetRow};
 
@@ -44,6 +45,9 @@ pub struct Lane {
     /// At the last look: the messages that are not critical, and the critical ones that could have been claimed.
     normal: Vec<i64>,
     critical: Vec<i64>,
+    /// At the last look: all that are no pictures, and when it was.
+    told: Vec<i64>,
+    looked_at: Timestamp,
     /// Messages that had to wait for older news when they were last tried, since something was sent.
     refused: Vec<i64>,
     /// The lease that a mistaken worker keeps.
@@ -158,6 +162,11 @@ impl World {
                 let waiting = self.store.waiting(&key, now).await?;
                 let unsure = waiting.messages.iter().find(|other| other.state == State::Unsure);
                 self.lanes[lane].unsure = unsure.map(|other| other.message);
+                let pictures =
+                    |message: &i64| self.ledger.messages.get(message).is_some_and(|of| of.picture_of.is_some());
+                let all = waiting.messages.iter().map(|other| other.message);
+                let told = all.filter(|message| !pictures(message)).collect();
+                (self.lanes[lane].told, self.lanes[lane].looked_at) = (told, now);
                 let normal = waiting.messages.iter().filter(|other| !other.critical);
                 self.lanes[lane].normal = normal.map(|other| other.message).collect();
                 let mut critical = self.store.critical_ready(&key, now);
@@ -180,8 +189,15 @@ impl World {
             }
             Command::Write { message, form } => Event::Written(self.letter(lane, message, form).await?),
             Command::Postpone { .. } => return Err("the configuration of the model needs no repair".into()),
+            Command::LeaveOut(request) => {
+                let picture = request.picture;
+                self.store.leave_out(request, now).await?;
+                self.ledger.ended(&self.store, picture).await?;
+                Event::LeftOut
+            }
             Command::Claim(claim) => {
                 let message = claim.message;
+                self.may_be_claimed(lane, message).await?;
                 let taken = self.store.claim(*claim, now).await?;
                 match &taken {
                     Taken::Claimed(claimed) => {
@@ -208,10 +224,9 @@ impl World {
                 let state = self.store.settle(*settlement, now).await?;
                 self.spent.extend(spent.map(|spent| (spent.code, message)));
                 self.lanes[lane].refused.clear();
-                if copied {
-                    self.note_copies(1).await?;
-                }
-                if matches!(state, State::Sent | State::Dead) {
+                // A copy, and the picture that follows.
+                self.note_copies(usize::from(copied) + usize::from(state == State::Sent)).await?;
+                if !state.is_live() {
                     self.ledger.ended(&self.store, message).await?;
                 }
                 Event::Settled
@@ -228,6 +243,9 @@ impl World {
     async fn letter(&mut self, lane: usize, message: i64, form: Form) -> Result<Written, Trouble> {
         let Some(queued) = self.store.queued(message).await? else { return Ok(Written::Gone) };
         let target: Target = serde_json::from_str(&queued.target_json).map_err(|error| error.to_string())?;
+        if queued.picture_of.is_some() && queued.frozen.is_none() && message % 7 == 0 {
+            return Ok(Written::LeftOut { picture: message, why: "empty" });
+        }
         let with = self.lanes[lane].unsure.filter(|_| self.mutant == Mutant::FoldClaimed);
         let letter = self.write(&queued, &target, form, with).await?;
         let mut ways = way::ways(&self.config, &target, &self.reach(lane))?;
@@ -252,6 +270,20 @@ impl World {
         }
     }
 
+    /// By the last look, a picture is claimed where nothing else waits, and only while it is news (P1).
+    async fn may_be_claimed(&self, lane: usize, message: i64) -> Result<(), Trouble> {
+        if self.ledger.messages.get(&message).is_none_or(|known| known.picture_of.is_none()) {
+            return Ok(());
+        }
+        let told = &self.lanes[lane].told;
+        let created_at = self.store.queued(message).await?.map_or(Timestamp(0), |queued| queued.created_at);
+        let age = self.lanes[lane].looked_at.millis_since(created_at);
+        if !told.is_empty() || age > OLD_MS {
+            return Err(format!("P1: picture {message} of {age} ms is claimed while {told:?} waits").into());
+        }
+        Ok(())
+    }
+
     /// WeCom accepts the request.
     fn deliver(&mut self, lane: usize, message: i64, part: u32, body: &Bytes) -> Check {
         let lines = self.ledger.lines(&self.lanes[lane].tells)?;
@@ -261,7 +293,17 @@ impl World {
             }
             self.phone.show(&card, &lines);
         }
-        let unsure = self.ledger.messages.get(&message).map_or(0, |known| known.unsure);
+        let known = self.ledger.messages.get(&message).cloned().unwrap_or_default();
+        if let Some(of) = known.picture_of {
+            if part == 0 && self.phone.has(message) {
+                return Err(format!("P2: picture {message} of {of} comes again"));
+            }
+            // Of what was pruned nothing is known.
+            if self.ledger.messages.contains_key(&of) && !self.phone.has(of) {
+                return Err(format!("P2: picture {message} comes before message {of}"));
+            }
+        }
+        let unsure = known.unsure;
         self.phone.take(&Arrival { lane, message, part, body, lines: &lines, unsure }, self.real)
     }
 

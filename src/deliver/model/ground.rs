@@ -5,12 +5,13 @@ use std::fmt::Debug;
 use super::Mutant;
 use crate::alert::{Identity, Timestamp};
 use crate::config::Database;
+use crate::engine::picture::UNSURE;
 use crate::names::LaneKey;
 use crate::store::memory::Memory;
 use crate::store::{
     ActAlert, Acted, Admission, Admitted, Audit, Breaker, BreakerChange, Card, Claim, Contents, Delivery,
-    DeliveryFilter, DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, NewAct, Next,
-    Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
+    DeliveryFilter, DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, LeaveOut, NewAct,
+    Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
 };
 
 /// The store of a world.
@@ -149,6 +150,13 @@ impl Ground {
             waiting.messages.truncate(2);
             waiting.messages.sort_by_key(|other| other.message);
         }
+        for picture in waiting.messages.iter_mut().filter(|other| other.picture) {
+            match self.mutant {
+                Mutant::PicturesAreMessages => picture.picture = false,
+                Mutant::PicturesComeAgain if picture.state == State::Unsure => picture.state = State::Queued,
+                _ => {}
+            }
+        }
         Ok(waiting)
     }
 
@@ -186,10 +194,17 @@ impl Ground {
             (Mutant::SettleIsLost, Next::Accepted) if self.settled.get().is_multiple_of(5) => return Ok(State::Sent),
             (Mutant::RefusedIsSent, Next::Dead { .. }) => settlement.next = Next::Accepted,
             (Mutant::CodeUsedTwice, _) => settlement.spends = None,
+            (Mutant::PicturesOfAll, _) => settlement.pictured = true,
+            // It is tried again.
+            (Mutant::PicturesComeAgain, Next::LeftOut { why: UNSURE }) => settlement.next = Next::UnsureAt(now),
             _ => {}
         }
         let settled = ask!(self, "settle", store => store.settle(settlement.clone(), now).await, memory => memory.settle(&settlement, now));
         if self.mutant == Mutant::NoFence && settled.is_err() { Ok(State::Sent) } else { settled }
+    }
+
+    pub async fn leave_out(&self, request: LeaveOut, now: Timestamp) -> Result<(), StoreError> {
+        ask!(self, "leave_out", store => store.leave_out(request.clone(), now).await, memory => memory.leave_out(&request, now))
     }
 
     pub async fn resend(&self, message: i64, note: &str, now: Timestamp) -> Result<Option<i64>, StoreError> {
@@ -282,8 +297,9 @@ impl Ground {
     /// Both have the same record, as far as the one in memory keeps it.
     pub async fn delivery(&self, message: i64) -> Result<Option<Delivery>, StoreError> {
         let told = |delivery: Delivery| {
-            let Delivery { row, transitions, frozen, .. } = delivery;
-            (row.state, row.lane, row.folded_into, row.settled_at, row.attempts, row.next_part, transitions, frozen)
+            let Delivery { row, picture, transitions, frozen, .. } = delivery;
+            let ended = (row.state, row.folded_into, row.settled_at, row.picture_of, picture);
+            (row.lane, ended, row.attempts, row.next_part, transitions, frozen)
         };
         match (&self.real, &self.memory) {
             (Some((store, _)), Some(memory)) => {

@@ -11,7 +11,7 @@ use super::world::{ALERTS, World, said};
 use super::{Check, Mutant};
 use crate::alert::{Format, Identity, TransitionKind};
 use crate::names::{LaneKey, SourceId};
-use crate::store::{Admission, Arrival, Recipient};
+use crate::store::{Admission, Arrival, Delivery, Recipient, State};
 
 /// A receiver, as the sources know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,16 +165,28 @@ impl World {
             let of = row.origin.and_then(|origin| self.ledger.messages.get(&origin));
             let source = of.map_or_else(|| row.lane.clone(), |of| of.source.clone());
             let again = of.is_some_and(|of| of.again || of.lane == row.lane);
-            let own = row.digest || row.act.is_some();
+            if let Some(of) = row.picture_of {
+                self.is_news(of).await?;
+            }
+            let own = row.digest || row.act.is_some() || row.picture_of.is_some();
             let content = if own { (row.message, String::new()) } else { (row.notification, row.receiver) };
             let instead = of.filter(|of| of.lane != row.lane).and(row.origin);
-            let message = Message { lane: row.lane, source, again, unsure: 0, content, instead };
+            let picture_of = row.picture_of;
+            let message = Message { lane: row.lane, source, again, unsure: 0, content, instead, picture_of };
             self.ledger.once(&message)?;
             self.ledger.messages.insert(row.message, message.clone());
             found.push((row.message, message));
         }
         self.newest = found.last().map_or(self.newest, |(message, _)| *message);
         Ok(found)
+    }
+
+    /// A picture follows what brought news (P2).
+    async fn is_news(&self, of: i64) -> Result<(), String> {
+        let found = self.store.delivery(of).await.map_err(|error| said(&error))?;
+        let news = |of: &Delivery| of.transitions.iter().any(|told| told.kind == TransitionKind::Firing);
+        let fits = |of: &Delivery| of.row.state == State::Sent && !of.row.digest && of.row.act.is_none() && news(of);
+        if found.as_ref().is_some_and(fits) { Ok(()) } else { Err(format!("P2: a picture follows {found:?}")) }
     }
 
     /// Records the newest messages that no notification brought, at most `most`: copies, and those about acts. Returns

@@ -54,6 +54,8 @@ pub struct Message {
     pub content: (i64, String),
     /// The message that it tells instead, in another lane.
     pub instead: Option<i64>,
+    /// The message that it follows, if it is a picture.
+    pub picture_of: Option<i64>,
 }
 
 impl Ledger {
@@ -171,6 +173,7 @@ impl Ledger {
                 return Err(format!("L7: message {message} changed: {:?}, {delivery:?}", self.finals[&message]));
             }
             self.bytes(&delivery)?;
+            self.picture(&delivery, phone)?;
             for row in &delivery.transitions {
                 if fates.insert(row.id, row.fate).is_some() {
                     return Err(format!("L2: transition {} is in two messages", row.id));
@@ -186,6 +189,20 @@ impl Ledger {
             }
         }
         self.last(&fates, phone)
+    }
+
+    /// A picture arrived, or it is left out for a reason that stands in the record of its message (P3).
+    fn picture(&self, delivery: &Delivery, phone: &Phone) -> Check {
+        let row = &delivery.row;
+        let Some(of) = row.picture_of else { return Ok(()) };
+        let ended = match row.state {
+            State::Sent => phone.has(row.message),
+            State::Folded => {
+                row.folded_into == Some(of) && (delivery.picture.is_some() || !self.messages.contains_key(&of))
+            }
+            _ => false,
+        };
+        if ended { Ok(()) } else { Err(format!("P3: {row:?}, {:?}", delivery.picture)) }
     }
 
     /// The bytes that were sent are the recorded ones (L9).
@@ -225,8 +242,10 @@ const fn is_of_act(kind: TransitionKind) -> bool {
     matches!(kind, TransitionKind::Acknowledged | TransitionKind::Released)
 }
 
-/// The parts that may no longer change: the notification's repeats after it was told are not among them.
+/// The parts that may no longer change: the notification's repeats after it was told are not among them, nor what becomes of
+/// the picture that follows it.
 fn settled(mut delivery: Delivery) -> Delivery {
     delivery.row.repeated = 0;
+    delivery.picture = delivery.picture.filter(|_| delivery.row.picture_of.is_some());
     delivery
 }

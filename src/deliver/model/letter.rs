@@ -50,6 +50,12 @@ pub fn shows(card: &Card) -> String {
     standing::owner(&card.alerts).map_or_else(|| "free".to_owned(), |owner| owner.by.clone())
 }
 
+/// Does a picture follow the message? Of some that tell what begins.
+fn pictured(queued: &Queued) -> bool {
+    let begins = queued.transitions.iter().any(|moved| moved.kind == TransitionKind::Firing);
+    begins && !queued.digest && !queued.act && queued.picture_of.is_none() && queued.message % 3 != 0
+}
+
 /// The model's renderer.
 pub struct Letter {
     pub freeze: Option<Freeze>,
@@ -66,7 +72,9 @@ impl World {
         form: Form,
         with: Option<i64>,
     ) -> Result<Letter, Trouble> {
-        let (mut tells, naming) = if queued.digest {
+        let (mut tells, naming) = if queued.picture_of.is_some() {
+            (Vec::new(), Naming::AllBut(Vec::new()))
+        } else if queued.digest {
             let (tells, naming) = self.digest(queued.message).await?;
             (tells, naming)
         } else {
@@ -91,7 +99,8 @@ impl World {
         let before = queued.frozen.as_ref();
         let shape = Shape::of(form, before.map(|frozen| frozen.face.as_str()), false);
         if let Some((face, body)) = self.card(queued, shape).await? {
-            let freeze = Freeze { face: face.to_owned(), parts: vec![body.clone()], next_part: 0, naming };
+            let face = face.to_owned();
+            let freeze = Freeze { face, parts: vec![body.clone()], next_part: 0, naming, pictured: pictured(queued) };
             return Ok(Letter { freeze: Some(freeze), bodies: vec![body], tells });
         }
         let plain = shape == Shape::Plain;
@@ -101,13 +110,15 @@ impl World {
         let bodies: Vec<Bytes> = (0..parts).map(text).collect();
         let next_part = before.filter(|frozen| frozen.parts.len() == bodies.len()).map_or(0, |frozen| frozen.next_part);
         let face = if plain { PLAIN } else { "text" }.to_owned();
-        let freeze = Freeze { face, parts: bodies.clone(), next_part, naming };
+        let pictured = !plain && pictured(queued);
+        let freeze = Freeze { face, parts: bodies.clone(), next_part, naming, pictured };
         Ok(Letter { freeze: Some(freeze), bodies, tells })
     }
 
     /// The face and the bytes of a card, or of the update of one, if the message is that.
     async fn card(&self, queued: &Queued, shape: Shape) -> Result<Option<(&'static str, Bytes)>, Trouble> {
-        if shape != Shape::Whole || queued.digest || queued.lane.as_str() != LANES[CARDS] {
+        if shape != Shape::Whole || queued.digest || queued.picture_of.is_some() || queued.lane.as_str() != LANES[CARDS]
+        {
             return Ok(None);
         }
         let ends = queued.transitions.iter().all(|moved| moved.kind == TransitionKind::Resolved);

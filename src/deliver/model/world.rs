@@ -213,12 +213,16 @@ impl World {
         }
         let message = *self.ledger.messages.keys().nth(usize::from(which) % known).expect("one of them");
         let of = self.store.delivery(message).await.map_err(|error| said(&error))?;
-        let DeliveryRow { settled_at, folded_into, firing, resolved, .. } =
+        let DeliveryRow { settled_at, folded_into, firing, resolved, picture_of, .. } =
             of.as_ref().map(|of| of.row.clone()).ok_or_else(|| format!("L1: message {message} is gone"))?;
         let told = of.map_or(0, |of| of.transitions.len());
         // As `deliver::again`. Nothing is left of a message whose alerts were deleted because the clock was set
         // forward.
-        if settled_at.is_none() || folded_into.is_some() || i64::try_from(told) != Ok(firing + resolved) {
+        if settled_at.is_none()
+            || folded_into.is_some()
+            || picture_of.is_some()
+            || i64::try_from(told) != Ok(firing + resolved)
+        {
             return Ok(());
         }
         let again = self.store.resend(message, "{}", self.now()).await.map_err(|error| said(&error))?;

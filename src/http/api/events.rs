@@ -157,12 +157,16 @@ impl Stream {
                 }
                 Some(Resumed::Gap(since)) => {
                     let since = serde_json::json!({ "since": caller.say().time(since) });
-                    greeting.push_str(&format!("event: gap\ndata: {since}\n"));
+                    greeting += "event: gap\ndata: ";
+                    greeting += &since.to_string();
+                    greeting += "\n";
                     end(&gate.server.store.for_people(), &marks).await?
                 }
             },
         };
-        greeting.push_str(&format!("id: {}\n\n", position.id(now)));
+        greeting += "id: ";
+        greeting += &position.id(now);
+        greeting += "\n\n";
         let begun = Instant::now();
         Ok(Self {
             gate,

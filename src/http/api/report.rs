@@ -66,12 +66,11 @@ async fn counted(gate: &Gate, caller: &Caller) -> Result<NoiseReport, Wrong> {
     if week.is_some() && (params.text("since").is_some() || params.text("until").is_some()) {
         return Err(Bad::Value { key: "week", form: words::WEEK_ALONE }.into());
     }
-    let (since, until) = match week {
-        Some(week) => (week.start(&caller.zone), week.after().start(&caller.zone)),
-        None => {
-            let until = params.time("until", now)?.unwrap_or(now);
-            (params.time("since", now)?.unwrap_or_else(|| until.plus_millis(-WEEK_MS)), until)
-        }
+    let (since, until) = if let Some(week) = week {
+        (week.start(&caller.zone), week.after().start(&caller.zone))
+    } else {
+        let until = params.time("until", now)?.unwrap_or(now);
+        (params.time("since", now)?.unwrap_or_else(|| until.plus_millis(-WEEK_MS)), until)
     };
     if !(1..=LONGEST_MS).contains(&until.millis_since(since)) {
         return Err(Bad::Value { key: "since", form: words::SPAN }.into());

@@ -156,7 +156,8 @@ fn page(gate: &Gate, guest: &Guest, found: &Delivery, said: Option<(bool, Words)
     let setup = gate.server.setup.now();
     let f = guest.frame(gate);
     let clock = clock(gate, &setup.config.timezone, f.language);
-    let again = found.row.settled_at.is_some() && found.row.folded_into.is_none() && found.row.act.is_none();
+    let own = found.row.folded_into.is_none() && found.row.act.is_none() && found.row.picture_of.is_none();
+    let again = found.row.settled_at.is_some() && own;
     let offers = Offers { resend: again, recall: again && can_be_recalled(&setup.config, found) };
     guest.page(&DeliveryPage::new(f, guest.desk(gate, "m"), &clock, found, offers, said), &[])
 }

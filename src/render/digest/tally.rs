@@ -134,7 +134,8 @@ impl Tally {
             .iter()
             .map(|item| Sighting { labels: &item.labels, said: "", expression: "", taught })
             .collect();
-        let subjects: Vec<Subject> = sightings.iter().map(|of| cleaned(&subject::subject(of))).collect();
+        let beside = |(of, name): (&Sighting<'_>, &String)| cleaned(&subject::beside(name, of));
+        let subjects: Vec<Subject> = sightings.iter().zip(&names).map(beside).collect();
         let member = |at: usize| Member {
             of: sightings[at],
             subject: &subjects[at],

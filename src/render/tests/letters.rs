@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wecom::Content;
-use wecom::message::{Image, TEXT_BYTES};
+use wecom::message::TEXT_BYTES;
 
 use super::super::samples::{Sample, samples, target};
 use super::super::{Letter, Note, Picture, Rendered, TemplateProblem, Templates};
@@ -119,22 +119,23 @@ fn a_resolved_alert_mentions_no_one() {
 }
 
 #[test]
-fn a_picture_is_pointed_at_or_sent_behind() {
-    static IMAGE: std::sync::LazyLock<Image> = std::sync::LazyLock::new(|| Image::Media { media_id: "m1".to_owned() });
-    let image: &'static Image = &IMAGE;
-    let both = Picture { url: Some("https://pictures.example.com/a.png"), content: Some(image) };
-    let wants = |face| Target { image: true, ..target(face) };
-    let news = send(&shipped(), &sample("payment"), &wants(Face::News), |letter| letter.picture = both);
-    assert_eq!(news.parts.len(), 1, "the face shows it already");
-    assert!(readable(&news.parts[0]).contains("https://pictures.example.com/a.png"));
-    let text = send(&shipped(), &sample("payment"), &wants(Face::Text), |letter| letter.picture = both);
-    assert_eq!(text.parts[1], Content::Image(image.clone()));
-    let inside = Picture { url: Some("http://10.0.0.1/a.png"), content: Some(image) };
-    let news = send(&shipped(), &sample("payment"), &wants(Face::News), |letter| letter.picture = inside);
-    assert!(!readable(&news.parts[0]).contains("10.0.0.1"), "an address inside the network is never passed on");
-    assert_eq!(news.parts.len(), 2);
-    let unasked = send(&shipped(), &sample("payment"), &target(Face::Text), |letter| letter.picture = both);
-    assert_eq!(unasked.parts.len(), 1);
+fn a_message_says_whether_it_shows_a_picture() {
+    let url = "https://pictures.example.com/a.png";
+    for (face, address, shows) in [
+        (Face::News, url, true),
+        (Face::MarkdownV2, url, true),
+        (Face::Text, url, false),
+        (Face::Markdown, url, false),
+        // An address inside the network is never passed on.
+        (Face::News, "http://10.0.0.1/a.png", false),
+        (Face::MarkdownV2, "http://10.0.0.1/a.png", false),
+    ] {
+        let picture = Picture { url: Some(address) };
+        let rendered = send(&shipped(), &sample("payment"), &target(face), |letter| letter.picture = picture);
+        assert_eq!(rendered.shows_picture(Some(address)), shows, "{face:?} {address}");
+        assert_eq!(readable(&rendered.parts[0]).contains(address), shows);
+        assert_eq!(rendered.parts.len(), 1);
+    }
 }
 
 #[test]

@@ -66,6 +66,13 @@ impl Tables {
             self.message(fold.message).folded_into = Some(fold.into);
             self.end(fold.message, State::Folded, fold.at);
         }
+        for row in &changes.left_out {
+            self.message(row.picture).folded_into = Some(row.of);
+            self.end(row.picture, State::Folded, row.at);
+            if self.messages.get(row.of).is_some() {
+                self.unpictured.insert(row.of, row.why);
+            }
+        }
         for row in &changes.transitions {
             self.tell(transition(row));
         }
@@ -108,6 +115,9 @@ impl Tables {
                 Some(at) => self.end(row.message, row.state, at),
                 None => message.state = row.state,
             }
+        }
+        for row in &changes.pictures {
+            self.picture(row.of);
         }
         for row in &changes.answers {
             let mut attempts = self.message(row.message).attempts.iter_mut();
@@ -227,6 +237,14 @@ impl Tables {
         assert_eq!(id, row.id, "ids are given in order");
     }
 
+    /// Queues the picture that follows a message.
+    fn picture(&mut self, of: i64) {
+        let message = &self.messages[&of];
+        let target = TargetRow::new(message.lane.clone(), message.target_json.clone());
+        let picture = blank(message.notification, &message.receiver, &target, message.thread, message.created_at);
+        self.queue(Message { picture_of: Some(of), ..picture });
+    }
+
     fn gather(&mut self, row: &Gather) {
         for id in &row.messages {
             for transition in self.messages[id].transitions.clone() {
@@ -244,7 +262,7 @@ impl Tables {
         let of = self.message(message);
         of.versions.push(bytes.parts.clone());
         assert_eq!(of.version(), version, "versions are counted");
-        (of.next_part, of.face) = (bytes.next_part, Some(bytes.face.clone()));
+        (of.next_part, of.face, of.pictured) = (bytes.next_part, Some(bytes.face.clone()), bytes.pictured);
         for id in of.transitions.clone() {
             let transition = self.transitions.get_mut(id).expect("it is told of");
             transition.counted = match &bytes.naming {
@@ -328,6 +346,8 @@ fn blank(notification: i64, receiver: &str, target: &TargetRow, thread: i64, now
         act: None,
         note_json: None,
         fell_back_at: None,
+        picture_of: None,
+        pictured: false,
         attempts: Vec::new(),
         transitions: Vec::new(),
     }

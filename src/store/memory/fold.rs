@@ -7,14 +7,15 @@ use crate::alert::Timestamp;
 use crate::engine::fold::{FoldFacts, Foldable, fold};
 use crate::names::LaneKey;
 use crate::store::digest::{Gathering, labels};
-use crate::store::{Digest, DigestItem, Folded, Lease, StoreError};
+use crate::store::{Digest, DigestItem, Folded, Lease, State, StoreError};
 
 impl Memory {
     /// Folds what was never claimed into one digest.
     pub fn fold(&self, lease: &Lease, keep: Option<i64>, now: Timestamp) -> Result<Option<Folded>, StoreError> {
         let mut tables = self.0.borrow_mut();
         let foldable = tables.foldable(&lease.lane, keep);
-        let facts = FoldFacts { held: tables.holds(lease), foldable, ids: tables.last_ids() };
+        let pictures = tables.pictures(&lease.lane);
+        let facts = FoldFacts { held: tables.holds(lease), foldable, pictures, ids: tables.last_ids() };
         let decided = fold(facts, now).map_err(|denied| denied.error(keep.unwrap_or_default()))?;
         let Some((folded, changes)) = decided else { return Ok(None) };
         tables.write(&changes);
@@ -52,6 +53,15 @@ impl Memory {
 }
 
 impl Tables {
+    /// The pictures that wait in a lane, each with the message that it follows.
+    fn pictures(&self, lane: &LaneKey) -> Vec<(i64, i64)> {
+        let waits = |id: &i64| {
+            let row = &self.messages[id];
+            row.picture_of.filter(|_| row.state != State::Sending).map(|of| (*id, of))
+        };
+        self.live.get(lane).into_iter().flatten().filter_map(waits).collect()
+    }
+
     /// The messages of a lane that can be folded.
     fn foldable(&self, lane: &LaneKey, keep: Option<i64>) -> Vec<Foldable> {
         let live: Vec<(i64, &Message)> =

@@ -14,6 +14,7 @@ impl Memory {
                 && row.state != State::Sending
                 && row.fell_back_at.is_none()
                 && row.act.is_none()
+                && row.picture_of.is_none()
                 && row.created_at <= since
                 && receivers.contains(&row.receiver)
         };

@@ -6,6 +6,7 @@ use super::{Memory, Message, Tables};
 use crate::alert::Timestamp;
 use crate::engine::changes::{Changes, Copy};
 use crate::engine::claim::{ClaimFacts, Head, accounts, claim, scopes};
+use crate::engine::picture::{LeaveFacts, LeaveOut, Waits, leave_out};
 use crate::engine::settle::{Flight, SettleFacts, cards, settle};
 use crate::names::LaneKey;
 use crate::store::{BreakerChange, Claim, Fallback, Settlement, State, StoreError, Taken, TargetRow};
@@ -28,6 +29,20 @@ impl Memory {
         let (state, changes) = settle(settlement, facts, now).map_err(|denied| denied.error(message))?;
         tables.write(&changes);
         Ok(state)
+    }
+
+    /// Leaves out a picture that waits.
+    pub fn leave_out(&self, request: &LeaveOut, now: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.0.borrow_mut();
+        let picture = tables.messages.get(request.picture).map(|row| Waits {
+            lane: row.lane.clone(),
+            state: row.state,
+            of: row.picture_of,
+        });
+        let facts = LeaveFacts { held: tables.holds(&request.lease), picture };
+        let changes = leave_out(request, facts, now).map_err(|denied| denied.error(request.picture))?;
+        tables.write(&changes);
+        Ok(())
     }
 
     /// Queues the content of a message again.
@@ -59,6 +74,7 @@ impl Tables {
             parts: message.parts(),
             next_part: message.next_part,
             urgent: message.urgent,
+            picture: message.picture_of.is_some(),
         });
         let mut live = self.live.get(&request.lease.lane).into_iter().flatten();
         let scopes = scopes(&request.ways).into_iter();
@@ -93,6 +109,7 @@ impl Tables {
             epoch: row.epoch,
             parts: row.parts(),
             fell_back: row.fell_back_at.is_some(),
+            picture_of: row.picture_of,
             claimed_at: row.attempts.last().map_or(Timestamp(0), |attempt| attempt.at),
         });
         let fallback = settlement.fallback.as_ref();

@@ -16,8 +16,13 @@ fn view(live: &[(i64, &Message)]) -> BTreeSet<i64> {
     let of = |wanted: fn(&Message) -> bool, most: u32| {
         live.iter().filter(move |(_, row)| wanted(row)).map(|(id, _)| *id).take(most as usize)
     };
-    let alerts = of(|row| row.act.is_none(), VIEW.alerts);
-    alerts.chain(of(|row| row.act.is_some(), VIEW.acts)).chain(of(|row| row.critical, VIEW.critical)).collect()
+    let alerts = of(|row| row.act.is_none() && row.picture_of.is_none(), VIEW.alerts);
+    let pictures = of(|row| row.picture_of.is_some(), VIEW.pictures);
+    alerts
+        .chain(of(|row| row.act.is_some(), VIEW.acts))
+        .chain(of(|row| row.critical, VIEW.critical))
+        .chain(pictures)
+        .collect()
 }
 
 impl Memory {
@@ -48,6 +53,7 @@ impl Memory {
             urgent: row.urgent,
             created_at: row.created_at,
             due_at: due(row.not_before, now),
+            picture: row.picture_of.is_some(),
         };
         let fresh = rows.iter().filter(|(_, row)| row.fresh()).count() as u64;
         let seen = view(&rows);
@@ -79,6 +85,7 @@ impl Memory {
             next_part: row.next_part,
             first_claimed_at: row.attempts.iter().map(|attempt| attempt.at).min().unwrap_or_default(),
             unsent_since: row.unsent_since(),
+            pictured: row.pictured,
         });
         Some(Queued {
             message,
@@ -88,13 +95,14 @@ impl Memory {
             critical: row.critical,
             digest: row.digest,
             act: row.act.is_some(),
+            picture_of: row.picture_of,
             thread: ThreadId(row.thread),
             state: row.state,
             epoch: row.epoch,
             revision: row.revision,
             created_at: row.created_at,
             notification: tables.notifications[&row.notification].clone(),
-            transitions: if row.digest { Vec::new() } else { tables.moved(row) },
+            transitions: tables.content(row),
             frozen,
             note_json: row.note_json.clone(),
             fell_back_at: row.fell_back_at,
@@ -109,7 +117,7 @@ impl Memory {
             receiver: row.receiver.clone(),
             thread: ThreadId(row.thread),
             notification: tables.notifications[&row.notification].clone(),
-            transitions: if row.digest { Vec::new() } else { tables.moved(row) },
+            transitions: tables.content(row),
             digest: row.digest,
             folded_into: row.folded_into,
         })
@@ -131,7 +139,7 @@ impl Memory {
             target_json: row.target_json.clone(),
             format: about.format,
             received_at: about.received_at,
-            picture: None,
+            picture: tables.unpictured.get(&row.picture_of.unwrap_or(message)).map(|why| (*why).to_owned()),
             transitions: row.transitions.iter().filter_map(|id| tables.told(&tables.transitions[id])).collect(),
             attempts: row.attempts.iter().map(attempt).collect(),
             frozen: (1..).zip(&row.versions).flat_map(|(version, parts)| frozen(version, parts)).collect(),
@@ -159,8 +167,11 @@ impl Memory {
 }
 
 impl Tables {
-    fn moved(&self, row: &Message) -> Vec<Moved> {
-        row.transitions.iter().map(|id| self.transitions[id].moved.clone()).collect()
+    /// What a message tells, of a picture what the message tells that it follows; nothing of a digest.
+    fn content(&self, row: &Message) -> Vec<Moved> {
+        let of = row.picture_of.map_or(Some(row), |of| self.messages.get(of));
+        let Some(of) = of.filter(|of| !of.digest) else { return Vec::new() };
+        of.transitions.iter().map(|id| self.transitions[id].moved.clone()).collect()
     }
 
     /// The transition as the record shows it; `None` if its alert was deleted.
@@ -199,6 +210,7 @@ impl Tables {
             folded_into: row.folded_into,
             origin: row.origin,
             note_json: row.note_json.clone(),
+            picture_of: row.picture_of,
             notices: 0,
             repeated: self.repeated.get(&row.notification).copied().unwrap_or_default(),
             name: String::new(),

@@ -10,14 +10,19 @@ use crate::budget::Window;
 use crate::engine::card::Code;
 use crate::engine::changes::{
     AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
-    Gather, Heard, Ids, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
-    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
+    Gather, Heard, Ids, LeftOut, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
+    NewNotification, NewPicture, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
 use crate::store::related::marks_json;
 use crate::store::text::{json, shortened, text};
 use crate::store::{Admission, Breaker, Fate, Freeze, Naming, Related, State, StoreError};
+
+/// Notes why message $1 has no picture.
+pub(super) const UNPICTURED: &str = "
+    INSERT INTO unpictured (message_id, why) SELECT id, $2 FROM message WHERE id = $1
+    ON CONFLICT (message_id) DO UPDATE SET why = excluded.why";
 
 /// Rows that one statement writes: a notification may bring 20,000 alerts for ten targets, and a statement must stay
 /// below its time limit.
@@ -42,6 +47,7 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         digest_states(tx, &changes.digest_states),
         revised(tx, &changes.revised),
         folded(tx, &changes.folded),
+        left_out(tx, &changes.left_out),
         transitions(tx, &changes.transitions),
         escalations(tx, &changes.escalations),
         keep_ids(tx, changes.ids),
@@ -63,6 +69,7 @@ pub(super) async fn write(tx: &Tx, changes: &Changes<'_>) -> Result<(), Fault> {
         started(tx, &changes.started),
         attempts(tx, &changes.attempts),
         message_states(tx, &changes.message_states),
+        pictures(tx, &changes.pictures),
         answers(tx, &changes.answers),
         fates(tx, &changes.fates),
         cards(tx, &changes.cards),
@@ -307,6 +314,25 @@ async fn folded(tx: &Tx, all: &[Fold]) -> Result<(), Fault> {
     expect(tx.execute_if(!all.is_empty(), sql, values![; messages, into, times]).await?, all.len(), "folded messages")
 }
 
+async fn left_out(tx: &Tx, all: &[LeftOut]) -> Result<(), Fault> {
+    let settle = "UPDATE message SET state = 'folded', folded_into = $2, settled_at = $3 WHERE id = $1";
+    for LeftOut { picture, of, why, at } in all {
+        expect(tx.execute(settle, values![*picture, *of, at.0]).await?, 1, "a picture that is left out")?;
+        tx.execute(UNPICTURED, values![*of, *why]).await?;
+    }
+    Ok(())
+}
+
+async fn pictures(tx: &Tx, all: &[NewPicture]) -> Result<(), Fault> {
+    let sql = "INSERT INTO message (notification_id, receiver, lane, target, critical, urgent, thread, created_at, picture_of)
+               SELECT notification_id, receiver, lane, target, false, false, thread, created_at, id
+               FROM message WHERE id = $1";
+    for NewPicture { of } in all {
+        expect(tx.execute(sql, values![*of]).await?, 1, "a picture")?;
+    }
+    Ok(())
+}
+
 async fn escalations(tx: &Tx, all: &[EscalationChange]) -> Result<(), Fault> {
     let (mut begun, mut fired, mut due) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ended, mut times) = (Vec::new(), Vec::new());
@@ -469,7 +495,7 @@ async fn breakers(tx: &Tx, all: &[Breaker]) -> Result<(), Fault> {
 async fn bytes(tx: &Tx, all: &[NewBytes<'_>]) -> Result<(), Fault> {
     let insert = "INSERT INTO part (message_id, version, number, body)
                   SELECT $1, $2, number, body FROM unnest($3, $4) AS p (number, body)";
-    let update = "UPDATE message SET version = $2, parts = $3, next_part = $4, face = $5 WHERE id = $1";
+    let update = "UPDATE message SET version = $2, parts = $3, next_part = $4, face = $5, pictured = $6 WHERE id = $1";
     for NewBytes { message, version, bytes } in all {
         let numbers: Vec<i64> = (0..).take(bytes.parts.len()).collect();
         let bodies: Vec<&[u8]> = bytes.parts.iter().map(|body| &body[..]).collect();
@@ -489,7 +515,7 @@ async fn bytes(tx: &Tx, all: &[NewBytes<'_>]) -> Result<(), Fault> {
         };
         try_join3(
             tx.execute(insert, values![*message, version; numbers, bodies]),
-            tx.execute(update, values![*message, version, parts, next_part, bytes.face]),
+            tx.execute(update, values![*message, version, parts, next_part, bytes.face, bytes.pictured]),
             tx.execute(count, values![*message; *ids]),
         )
         .await?;

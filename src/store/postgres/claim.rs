@@ -45,8 +45,8 @@ async fn take(db: &Db, tx: &Tx, request: &Claim, now: Timestamp) -> Result<Taken
 /// Locks the message. Also: is another one of its lane being sent, and does an older live message of its lane tell of
 /// one of its alerts? That keeps "resolved" behind "firing".
 async fn head(tx: &Tx, request: &Claim) -> Result<(Option<Head>, bool, bool), Fault> {
-    let lock = "SELECT lane, state, epoch, revision, version, parts, next_part, urgent FROM message
-                WHERE id = $1 FOR NO KEY UPDATE";
+    let lock = "SELECT lane, state, epoch, revision, version, parts, next_part, urgent, picture_of IS NOT NULL
+                FROM message WHERE id = $1 FOR NO KEY UPDATE";
     let busy = "SELECT EXISTS (SELECT 1 FROM message WHERE settled_at IS NULL AND lane = $1 AND state = 'sending')";
     let older = "SELECT EXISTS (SELECT 1 FROM transition mine CROSS JOIN LATERAL
                      (SELECT 1 FROM transition older
@@ -71,6 +71,7 @@ async fn head(tx: &Tx, request: &Claim) -> Result<(Option<Head>, bool, bool), Fa
             parts: small(row, 5)?,
             next_part: small(row, 6)?,
             urgent: row.try_get(7)?,
+            picture: row.try_get(8)?,
         })
     };
     Ok((row.as_ref().map(head).transpose()?, busy.try_get(0)?, older.try_get(0)?))

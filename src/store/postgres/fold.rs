@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 use tokio_postgres::Row;
 
 use super::Db;
@@ -37,14 +37,20 @@ pub(super) const FOLDABLE: &str = "
     SELECT * FROM (
         SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
         WHERE m.settled_at IS NULL AND m.lane = $1 AND m.digest AND m.version = 0 AND m.state = 'queued'
-          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.picture_of IS NULL AND m.id NOT IN (SELECT id FROM stays)
         ORDER BY m.lane, m.id LIMIT $3 FOR NO KEY UPDATE OF m) AS digests
     UNION ALL
     SELECT * FROM (
         SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m
         WHERE m.settled_at IS NULL AND m.lane = $1 AND NOT m.digest AND m.version = 0 AND m.state = 'queued'
-          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.picture_of IS NULL AND m.id NOT IN (SELECT id FROM stays)
         ORDER BY m.lane, m.id LIMIT $3 FOR NO KEY UPDATE OF m) AS others";
+
+/// The pictures that wait in a lane, each with the message that it follows.
+const PICTURES: &str = "
+    SELECT id, picture_of FROM message
+    WHERE settled_at IS NULL AND lane = $1 AND picture_of IS NOT NULL AND state <> 'sending'
+    ORDER BY lane, id FOR NO KEY UPDATE";
 
 /// The alerts of a message with their last transition and the number of transitions.
 const ALERTS: &str = "
@@ -116,9 +122,10 @@ async fn fold_lane(
     keep: Option<i64>,
     now: Timestamp,
 ) -> Result<Option<Folded>, Fault> {
-    let (held, rows, ids) = try_join3(
+    let (held, rows, waiting, ids) = try_join4(
         renew(tx, lease, &db.0.owner, db.0.lease),
         tx.rows(FOLDABLE, values![lease.lane.as_str(), keep, i64::from(FOLDED_AT_ONCE)]),
+        tx.rows(PICTURES, values![lease.lane.as_str()]),
         last_ids(tx),
     )
     .await?;
@@ -131,7 +138,13 @@ async fn fold_lane(
             created_at: moment(row, 4)?,
         })
     };
-    let facts = FoldFacts { held, foldable: rows.iter().map(foldable).collect::<Result<_, _>>()?, ids };
+    let picture = |row: &Row| -> Result<(i64, i64), Fault> { Ok((row.try_get(0)?, row.try_get(1)?)) };
+    let facts = FoldFacts {
+        held,
+        foldable: rows.iter().map(foldable).collect::<Result<_, _>>()?,
+        pictures: waiting.iter().map(picture).collect::<Result<_, _>>()?,
+        ids,
+    };
     let Some((folded, changes)) = fold(facts, now).map_err(|denied| denied.error(keep.unwrap_or_default()))? else {
         tx.undo();
         return Ok(None);

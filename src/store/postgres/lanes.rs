@@ -27,33 +27,42 @@ pub(super) const LANES: &str = "
     SELECT heads.lane,
         (SELECT min(CASE state WHEN 'sending' THEN -1 ELSE not_before END) FROM (
             (SELECT state, not_before FROM message
-             WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL ORDER BY lane, id LIMIT $2)
+             WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL AND picture_of IS NULL
+             ORDER BY lane, id LIMIT $2)
             UNION ALL
             (SELECT state, not_before FROM message
              WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NOT NULL ORDER BY lane, id LIMIT $3)
             UNION ALL
             (SELECT state, not_before FROM message
-             WHERE settled_at IS NULL AND lane = heads.lane AND critical ORDER BY lane, id LIMIT $4)) AS seen)
+             WHERE settled_at IS NULL AND lane = heads.lane AND critical ORDER BY lane, id LIMIT $4)
+            UNION ALL
+            (SELECT state, not_before FROM message
+             WHERE settled_at IS NULL AND lane = heads.lane AND picture_of IS NOT NULL ORDER BY lane, id LIMIT $5)) AS seen)
     FROM heads LEFT JOIN lane ON lane.name = heads.lane
     WHERE heads.lane IS NOT NULL
       AND (lane.name IS NULL OR lane.owner = $1 OR lane.lease_until <= clock_timestamp())
     ORDER BY heads.lane";
 
-/// The live messages of one lane that are in its [`VIEW`]. Acts and critical alerts have indexes of their own; the query
-/// for alerts skips messages about acts, which are few, because a newer one takes over what an older one waits to tell.
+/// The live messages of one lane that are in its [`VIEW`]. Acts, critical alerts and pictures have indexes of their own; the
+/// query for alerts skips messages about acts, which are few, because a newer one takes over what an
+/// older one waits to tell, and pictures, which are gone after some minutes.
 pub(super) const WAITING: &str = "
-    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
-           urgent, created_at, not_before
+    SELECT id, state,
+           version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL AND picture_of IS NULL, digest,
+           critical, urgent, created_at, not_before, picture_of IS NOT NULL
     FROM message
     WHERE id IN (
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND act_id IS NULL
-                        ORDER BY lane, id LIMIT $2) AS part
+                        AND picture_of IS NULL ORDER BY lane, id LIMIT $2) AS part
         UNION
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND act_id IS NOT NULL
                         ORDER BY lane, id LIMIT $3) AS part
         UNION
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND critical
-                        ORDER BY lane, id LIMIT $4) AS part)
+                        ORDER BY lane, id LIMIT $4) AS part
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = $1 AND picture_of IS NOT NULL
+                        ORDER BY lane, id LIMIT $5) AS part)
     ORDER BY id";
 
 /// Number of foldable messages of a lane, at most 1,000: more decide nothing.
@@ -61,7 +70,7 @@ pub(super) const FRESH: &str = "
     SELECT count(*) FROM (
         SELECT 1 FROM message
         WHERE settled_at IS NULL AND lane = $1 AND version = 0 AND state = 'queued' AND act_id IS NULL
-          AND fell_back_at IS NULL
+          AND fell_back_at IS NULL AND picture_of IS NULL
         LIMIT 1000) AS fresh";
 
 const QUEUED: &str = "
@@ -70,15 +79,17 @@ const QUEUED: &str = "
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
            n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, n.codec,
            m.act_id IS NOT NULL, m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
-           EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent'))
+           EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent')),
+           m.picture_of, m.pictured
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = $1 AND m.state IN ('queued', 'unsure')";
 
 impl Db {
     pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let [alerts, acts, critical] = [VIEW.alerts, VIEW.acts, VIEW.critical].map(i64::from);
-            let rows = tx.rows(LANES, values![self.0.owner, alerts, acts, critical]).await?;
+            let [alerts, acts, critical, pictures] =
+                [VIEW.alerts, VIEW.acts, VIEW.critical, VIEW.pictures].map(i64::from);
+            let rows = tx.rows(LANES, values![self.0.owner, alerts, acts, critical, pictures]).await?;
             let head = |row: Row| {
                 Ok(LaneHead::of_view(LaneKey::stored(row.try_get::<_, String>(0)?), row.try_get(1)?, now))
             };
@@ -88,9 +99,9 @@ impl Db {
 
     pub(in crate::store) async fn waiting(&self, lane: &LaneKey, now: Timestamp) -> Result<Waiting, StoreError> {
         let lane = lane.as_str();
-        let [alerts, acts, critical] = [VIEW.alerts, VIEW.acts, VIEW.critical].map(i64::from);
+        let [alerts, acts, critical, pictures] = [VIEW.alerts, VIEW.acts, VIEW.critical, VIEW.pictures].map(i64::from);
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let rows = tx.rows(WAITING, values![lane, alerts, acts, critical]).await?;
+            let rows = tx.rows(WAITING, values![lane, alerts, acts, critical, pictures]).await?;
             let messages = rows.iter().map(|row| waiting(row, now)).collect::<Result<Vec<_>, Fault>>()?;
             let seen = messages.iter().filter(|message| message.fresh).count() as u64;
             // Only a lane that is longer than the view is counted.
@@ -150,6 +161,7 @@ fn waiting(row: &Row, now: Timestamp) -> Result<WaitingMessage, Fault> {
         urgent: row.try_get(5)?,
         created_at: moment(row, 6)?,
         due_at: due(moment(row, 7)?, now),
+        picture: row.try_get(8)?,
     })
 }
 
@@ -164,6 +176,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
             next_part: small(row, 13)?,
             first_claimed_at: time(row, 15)?.unwrap_or_default(),
             unsent_since: time(row, 26)?.filter(|_| !perhaps_sent),
+            pictured: row.try_get(29)?,
         }),
     };
     Ok(Queued {
@@ -174,6 +187,7 @@ fn queued(row: &Row) -> Result<Queued, Fault> {
         critical: row.try_get(4)?,
         digest: row.try_get(5)?,
         act: row.try_get(24)?,
+        picture_of: row.try_get(28)?,
         thread: ThreadId(row.try_get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.try_get(8)?,
@@ -201,10 +215,10 @@ pub(super) fn kept(row: &Row, first: usize) -> Result<Kept, Fault> {
     })
 }
 
-/// The transitions of a message; none for a digest.
+/// The transitions of a message; none for a digest; of a picture, those of the message that it follows.
 pub(super) async fn transitions(tx: &Tx, message: i64) -> Result<Vec<Moved>, Fault> {
     let sql = "SELECT id, alert_id, notification_id, alert_index, kind, at, starts_at, ends_at FROM transition
-               WHERE message_id = $1 AND NOT (SELECT digest FROM message WHERE id = $1) ORDER BY id";
+               WHERE message_id = (SELECT coalesce(picture_of, id) FROM message WHERE id = $1 AND NOT digest) ORDER BY id";
     let moved = |row: &Row| {
         Ok(Moved {
             id: row.try_get(0)?,

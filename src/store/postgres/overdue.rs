@@ -22,6 +22,7 @@ impl Db {
     ) -> Result<Vec<LateMessage>, StoreError> {
         let sql = "SELECT id, receiver, lane, state, epoch, revision, critical, created_at, error FROM message
                    WHERE settled_at IS NULL AND state <> 'sending' AND fell_back_at IS NULL AND act_id IS NULL
+                     AND picture_of IS NULL
                      AND created_at <= $1 AND receiver = ANY ($3)
                    ORDER BY critical DESC, id LIMIT $2";
         transaction!(&self.0.pool, Kind::Read, tx => async {

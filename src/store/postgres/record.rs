@@ -6,6 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Db;
 use super::admit::candidates;
+use super::changes::UNPICTURED;
 use super::lanes::{self, kept};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, small, time, values};
@@ -23,7 +24,7 @@ use crate::store::{
 const SELECT: &str = "
     SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
            (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
-            WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
+            WHERE t.message_id = coalesce(m.picture_of, m.id) ORDER BY t.id LIMIT 1),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind IN ('firing', 'reminder')),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
@@ -32,7 +33,8 @@ const SELECT: &str = "
            (SELECT act.kind FROM act WHERE act.id = m.act_id),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
            (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id),
-           (SELECT u.why FROM unpictured u WHERE u.message_id = m.id)
+           (SELECT u.why FROM unpictured u WHERE u.message_id = coalesce(m.picture_of, m.id)),
+           m.picture_of
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -68,10 +70,8 @@ impl Db {
     }
 
     pub(in crate::store) async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
-        let sql = "INSERT INTO unpictured (message_id, why) SELECT id, $2 FROM message WHERE id = $1
-                   ON CONFLICT (message_id) DO UPDATE SET why = excluded.why";
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(sql, values![message, why]).await?;
+            tx.execute(UNPICTURED, values![message, why]).await?;
             Ok(())
         })
     }
@@ -98,7 +98,8 @@ impl Db {
     }
 
     pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE epoch > 0 AND state <> 'sending'), min(created_at),
+        let sql = "SELECT count(*), count(*) FILTER (WHERE epoch > 0 AND state <> 'sending'),
+                          min(created_at) FILTER (WHERE picture_of IS NULL),
                           min(created_at) FILTER (WHERE critical), count(*) FILTER (WHERE critical)
                    FROM message WHERE settled_at IS NULL";
         transaction!(&self.0.pool, Kind::Read, tx => async {
@@ -122,7 +123,7 @@ impl Db {
                           coalesce((SELECT o.error FROM message o
                                     WHERE o.lane = m.lane AND o.settled_at IS NULL AND o.error IS NOT NULL
                                     ORDER BY o.id LIMIT 1), '')
-                   FROM message m WHERE settled_at IS NULL GROUP BY lane
+                   FROM message m WHERE settled_at IS NULL AND picture_of IS NULL GROUP BY lane
                    HAVING min(created_at) < $1 OR min(created_at) FILTER (WHERE critical) < $2
                    ORDER BY lane LIMIT $3";
         transaction!(&self.0.pool, Kind::Read, tx => async {
@@ -237,6 +238,7 @@ fn row(row: &Row) -> Result<DeliveryRow, Fault> {
         folded_into: row.try_get(23)?,
         origin: row.try_get(24)?,
         note_json: row.try_get(25)?,
+        picture_of: row.try_get(33)?,
     })
 }
 

@@ -18,8 +18,8 @@ use crate::store::{BreakerChange, Fallback, Settlement, State, StoreError, Targe
 
 impl Db {
     pub(in crate::store) async fn settle(&self, settlement: Settlement, now: Timestamp) -> Result<State, StoreError> {
-        // Only a fallback creates messages.
-        let kind = if settlement.fallback.is_some() { Kind::Ordered } else { Kind::Write };
+        // Only a fallback and a picture create messages.
+        let kind = if settlement.fallback.is_some() || settlement.pictured { Kind::Ordered } else { Kind::Write };
         let message = settlement.claimed.message;
         transaction!(self.writing()?, kind, tx => async {
             let facts = facts(&tx, &settlement).await?;
@@ -51,8 +51,7 @@ impl Db {
 /// Locks the message, then the cards, then the breakers.
 async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
     let message = settlement.claimed.message;
-    let lock =
-        "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL FROM message WHERE id = $1 FOR NO KEY UPDATE";
+    let lock = "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL, picture_of FROM message WHERE id = $1 FOR NO KEY UPDATE";
     let scopes: BTreeSet<_> = settlement.breakers.iter().map(BreakerChange::scope).collect();
     let cards: Vec<i64> = settle::cards(settlement).into_iter().collect();
     let codes = async { if cards.is_empty() { Ok(BTreeMap::new()) } else { codes(tx, &cards).await } };
@@ -70,6 +69,7 @@ async fn facts(tx: &Tx, settlement: &Settlement) -> Result<SettleFacts, Fault> {
             parts: small(row, 2)?,
             claimed_at: time(row, 3)?.unwrap_or_default(),
             fell_back: row.try_get(4)?,
+            picture_of: row.try_get(5)?,
         })
     };
     Ok(SettleFacts { flight: row.as_ref().map(flight).transpose()?, told_instead, breakers, cards })

@@ -11,8 +11,8 @@ use crate::budget::Window;
 use crate::engine::card::Code;
 use crate::engine::changes::{
     AlertState, AnsweredAttempt, CardState, Changes, Copy, DigestState, EndedAct, EscalationChange, FateOf, Fold,
-    Gather, Heard, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
-    NewNotification, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
+    Gather, Heard, LeftOut, MessageState, Move, NewActRow, NewAlert, NewAttempt, NewBytes, NewDigest, NewMessage,
+    NewNotification, NewPicture, NewTransition, Owner, Repeated, SilenceChange, StartedMessage, Touched,
 };
 use crate::engine::dedup::Suppression;
 use crate::names::{Account, Scope};
@@ -28,6 +28,11 @@ pub(super) const RELINK: &str =
 pub(super) const SETTLE: &str = "
     UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3
     WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// Notes why message ?1 has no picture.
+pub(super) const UNPICTURED: &str = "
+    INSERT INTO unpictured (message_id, why) SELECT id, ?2 FROM message WHERE id = ?1
+    ON CONFLICT (message_id) DO UPDATE SET why = excluded.why";
 
 /// From this size on a body is written into its row, which is made with room for it: as a parameter it would be copied
 /// twice on the way.
@@ -51,6 +56,7 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     digest_states(connection, &changes.digest_states)?;
     revised(connection, &changes.revised)?;
     folded(connection, &changes.folded)?;
+    left_out(connection, &changes.left_out)?;
     transitions(connection, &changes.transitions)?;
     windows(connection, &changes.windows)?;
     closed(connection, &changes.closed)?;
@@ -59,6 +65,7 @@ pub(super) fn write(connection: &Connection, changes: &Changes<'_>) -> Result<()
     started(connection, &changes.started)?;
     attempts(connection, &changes.attempts)?;
     message_states(connection, &changes.message_states)?;
+    pictures(connection, &changes.pictures)?;
     answers(connection, &changes.answers)?;
     fates(connection, &changes.fates)?;
     cards(connection, &changes.cards)?;
@@ -291,6 +298,32 @@ fn folded(connection: &Connection, rows: &[Fold]) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn left_out(connection: &Connection, rows: &[LeftOut]) -> Result<(), StoreError> {
+    for LeftOut { picture, of, why, at } in rows {
+        let written = connection
+            .held("UPDATE message SET state = 'folded', folded_into = ?2, settled_at = ?3 WHERE id = ?1")?
+            .execute([*picture, *of, at.0])?;
+        expect(written, 1, "a picture that is left out")?;
+        connection.held(UNPICTURED)?.execute(params![of, why])?;
+    }
+    Ok(())
+}
+
+fn pictures(connection: &Connection, rows: &[NewPicture]) -> Result<(), StoreError> {
+    for NewPicture { of } in rows {
+        let written = connection
+            .held(
+                "INSERT INTO message (id, notification_id, receiver, lane, target, critical, urgent, thread, created_at,
+                                      picture_of)
+                 SELECT (SELECT message FROM next_id), notification_id, receiver, lane, target, 0, 0, thread, created_at, id
+                 FROM message WHERE id = ?1",
+            )?
+            .execute([of])?;
+        expect(written, 1, "a picture")?;
+    }
+    Ok(())
+}
+
 fn transitions(connection: &Connection, rows: &[NewTransition<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
@@ -475,8 +508,8 @@ fn bytes_of(connection: &Connection, row: &NewBytes<'_>) -> Result<(), StoreErro
     }
     let parts = u32::try_from(bytes.parts.len()).unwrap_or(u32::MAX);
     connection
-        .held("UPDATE message SET version = ?2, parts = ?3, next_part = ?4, face = ?5 WHERE id = ?1")?
-        .execute(params![message, version, parts, bytes.next_part, bytes.face])?;
+        .held("UPDATE message SET version = ?2, parts = ?3, next_part = ?4, face = ?5, pictured = ?6 WHERE id = ?1")?
+        .execute(params![message, version, parts, bytes.next_part, bytes.face, bytes.pictured])?;
     let (ids, others, sql) = match &bytes.naming {
         Naming::AllBut(transitions) => {
             (transitions, 0, "UPDATE transition SET counted = 1 WHERE id = ?1 AND message_id = ?2")

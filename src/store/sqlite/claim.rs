@@ -29,8 +29,10 @@ impl Db {
 
 /// The process holds all lanes.
 fn facts(connection: &Connection, request: &Claim) -> Result<ClaimFacts, StoreError> {
-    let mut select = connection
-        .held("SELECT lane, state, epoch, revision, version, parts, next_part, urgent FROM message WHERE id = ?1")?;
+    let mut select = connection.held(
+        "SELECT lane, state, epoch, revision, version, parts, next_part, urgent, picture_of IS NOT NULL
+         FROM message WHERE id = ?1",
+    )?;
     let head = select.query_row([request.message], |row| {
         Ok(Head {
             lane: LaneKey::stored(row.get::<_, String>(0)?),
@@ -41,6 +43,7 @@ fn facts(connection: &Connection, request: &Claim) -> Result<ClaimFacts, StoreEr
             parts: row.get(5)?,
             next_part: row.get(6)?,
             urgent: row.get(7)?,
+            picture: row.get(8)?,
         })
     });
     let lane = request.lease.lane.as_str();

@@ -31,13 +31,13 @@ const FOLDABLE: &str = "
     SELECT * FROM (
         SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m INDEXED BY message_live_digests
         WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.digest = 1 AND m.version = 0 AND m.state = 'queued'
-          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.picture_of IS NULL AND m.id NOT IN (SELECT id FROM stays)
         ORDER BY m.id LIMIT ?3)
     UNION ALL
     SELECT * FROM (
         SELECT m.id, m.digest, m.critical, m.urgent, m.created_at FROM message m INDEXED BY message_live
         WHERE m.settled_at IS NULL AND m.lane = ?1 AND m.digest = 0 AND m.version = 0 AND m.state = 'queued'
-          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.id NOT IN (SELECT id FROM stays)
+          AND m.act_id IS NULL AND m.fell_back_at IS NULL AND m.picture_of IS NULL AND m.id NOT IN (SELECT id FROM stays)
         ORDER BY m.id LIMIT ?3)";
 
 /// The alerts of a message with their last transition and the number of transitions.
@@ -126,7 +126,18 @@ fn facts(connection: &Connection, lane: &LaneKey, keep: Option<i64>) -> Result<F
     };
     let mut select = connection.held(FOLDABLE)?;
     let foldable = select.query_map(params![lane.as_str(), keep, FOLDED_AT_ONCE], row)?;
-    Ok(FoldFacts { held: true, foldable: foldable.collect::<Result<_, _>>()?, ids: last_ids(connection)? })
+    let foldable = foldable.collect::<Result<_, _>>()?;
+    Ok(FoldFacts { held: true, foldable, pictures: pictures(connection, lane)?, ids: last_ids(connection)? })
+}
+
+/// The pictures that wait in a lane, each with the message that it follows.
+fn pictures(connection: &Connection, lane: &LaneKey) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut select = connection.held(
+        "SELECT id, picture_of FROM message
+         WHERE settled_at IS NULL AND lane = ?1 AND picture_of IS NOT NULL AND state <> 'sending' ORDER BY id",
+    )?;
+    let rows = select.query_map([lane.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn item(row: &Row<'_>) -> rusqlite::Result<DigestItem> {

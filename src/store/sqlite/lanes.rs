@@ -25,30 +25,40 @@ pub(super) const LANES: &str = "
     SELECT heads.lane,
         (SELECT min(CASE state WHEN 'sending' THEN -1 ELSE not_before END) FROM (
             SELECT * FROM (SELECT state, not_before FROM message
-                           WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL ORDER BY id LIMIT ?1)
+                           WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NULL AND picture_of IS NULL
+                           ORDER BY id LIMIT ?1)
             UNION ALL
             SELECT * FROM (SELECT state, not_before FROM message
                            WHERE settled_at IS NULL AND lane = heads.lane AND act_id IS NOT NULL ORDER BY id LIMIT ?2)
             UNION ALL
             SELECT * FROM (SELECT state, not_before FROM message
-                           WHERE settled_at IS NULL AND lane = heads.lane AND critical = 1 ORDER BY id LIMIT ?3)))
+                           WHERE settled_at IS NULL AND lane = heads.lane AND critical = 1 ORDER BY id LIMIT ?3)
+            UNION ALL
+            SELECT * FROM (SELECT state, not_before FROM message
+                           WHERE settled_at IS NULL AND lane = heads.lane AND picture_of IS NOT NULL
+                           ORDER BY id LIMIT ?4)))
     FROM heads WHERE heads.lane IS NOT NULL";
 
-/// The live messages of one lane that are in its [`VIEW`]. Acts and critical alerts have indexes of their own; the query
-/// for alerts skips messages about acts, which are few, because a newer one takes over what an older one waits to tell.
+/// The live messages of one lane that are in its [`VIEW`]. Acts, critical alerts and pictures have indexes of their own; the
+/// query for alerts skips messages about acts, which are few, because a newer one takes over what an
+/// older one waits to tell, and pictures, which are gone after some minutes.
 pub(super) const WAITING: &str = "
-    SELECT id, state, version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL, digest, critical,
-           urgent, created_at, not_before
+    SELECT id, state,
+           version = 0 AND state = 'queued' AND act_id IS NULL AND fell_back_at IS NULL AND picture_of IS NULL, digest,
+           critical, urgent, created_at, not_before, picture_of IS NOT NULL
     FROM message
     WHERE id IN (
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND act_id IS NULL
-                        ORDER BY id LIMIT ?2)
+                        AND picture_of IS NULL ORDER BY id LIMIT ?2)
         UNION
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND act_id IS NOT NULL
                         ORDER BY id LIMIT ?3)
         UNION
         SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND critical = 1
-                        ORDER BY id LIMIT ?4))
+                        ORDER BY id LIMIT ?4)
+        UNION
+        SELECT id FROM (SELECT id FROM message WHERE settled_at IS NULL AND lane = ?1 AND picture_of IS NOT NULL
+                        ORDER BY id LIMIT ?5))
     ORDER BY id";
 
 /// Number of foldable messages of a lane, at most 1,000: more decide nothing.
@@ -56,7 +66,7 @@ pub(super) const FRESH: &str = "
     SELECT count(*) FROM (
         SELECT 1 FROM message
         WHERE settled_at IS NULL AND lane = ?1 AND version = 0 AND state = 'queued' AND act_id IS NULL
-          AND fell_back_at IS NULL
+          AND fell_back_at IS NULL AND picture_of IS NULL
         LIMIT 1000) AS fresh";
 
 const QUEUED: &str = "
@@ -65,7 +75,8 @@ const QUEUED: &str = "
            (SELECT min(at) FROM attempt WHERE message_id = m.id),
            n.id, n.source, n.format, n.content_type, n.path_receiver, n.received_at, n.raw, n.codec,
            m.act_id IS NOT NULL, m.fell_back_at, (SELECT min(at) FROM attempt WHERE message_id = m.id AND version = m.version),
-           EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent'))
+           EXISTS (SELECT 1 FROM attempt WHERE message_id = m.id AND (outcome IS NULL OR outcome <> 'not_sent')),
+           m.picture_of, m.pictured
     FROM message m JOIN notification n ON n.id = m.notification_id
     WHERE m.id = ?1 AND m.state IN ('queued', 'unsure')";
 
@@ -73,7 +84,7 @@ impl Db {
     pub(in crate::store) async fn lanes(&self, now: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
         self.read(move |connection| {
             let mut select = connection.held(LANES)?;
-            let heads = select.query_map(params![VIEW.alerts, VIEW.acts, VIEW.critical], |row| {
+            let heads = select.query_map(params![VIEW.alerts, VIEW.acts, VIEW.critical, VIEW.pictures], |row| {
                 Ok(LaneHead::of_view(LaneKey::stored(row.get::<_, String>(0)?), row.get(1)?, now))
             })?;
             Ok(heads.collect::<Result<_, _>>()?)
@@ -121,7 +132,8 @@ impl Db {
         let lane = lane.to_string();
         self.read(move |connection| {
             let mut select = connection.held(WAITING)?;
-            let rows = select.query_map(params![lane, VIEW.alerts, VIEW.acts, VIEW.critical], |row| {
+            let view = params![lane, VIEW.alerts, VIEW.acts, VIEW.critical, VIEW.pictures];
+            let rows = select.query_map(view, |row| {
                 Ok(WaitingMessage {
                     message: row.get(0)?,
                     state: named(row, 1, State::from_name)?,
@@ -131,6 +143,7 @@ impl Db {
                     urgent: row.get(5)?,
                     created_at: Timestamp(row.get(6)?),
                     due_at: due(Timestamp(row.get(7)?), now),
+                    picture: row.get(8)?,
                 })
             })?;
             let messages: Vec<WaitingMessage> = rows.collect::<Result<_, _>>()?;
@@ -191,6 +204,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
             next_part: row.get(13)?,
             first_claimed_at: Timestamp(row.get::<_, Option<i64>>(15)?.unwrap_or_default()),
             unsent_since: time(row, 26)?.filter(|_| !perhaps_sent),
+            pictured: row.get(29)?,
         }),
     };
     Ok(Queued {
@@ -201,6 +215,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         critical: row.get(4)?,
         digest: row.get(5)?,
         act: row.get(24)?,
+        picture_of: row.get(28)?,
         thread: ThreadId(row.get(6)?),
         state: named(row, 7, State::from_name)?,
         epoch: row.get(8)?,
@@ -228,10 +243,12 @@ pub(super) fn kept(row: &Row<'_>, first: usize) -> rusqlite::Result<Kept> {
     })
 }
 
+/// What a message tells; of a picture, what the message tells that it follows.
 pub(super) fn transitions(connection: &Connection, message: i64) -> Result<Vec<Moved>, StoreError> {
     let mut select = connection.held(
         "SELECT id, alert_id, notification_id, alert_index, kind, at, starts_at, ends_at
-         FROM transition WHERE message_id = ?1 ORDER BY id",
+         FROM transition
+         WHERE message_id = (SELECT ifnull(picture_of, id) FROM message WHERE id = ?1) ORDER BY id",
     )?;
     let rows = select.query_map([message], |row| {
         Ok(Moved {

@@ -24,6 +24,7 @@ impl Db {
             let mut select = connection.held(
                 "SELECT id, receiver, lane, state, epoch, revision, critical, created_at, error FROM message
                  WHERE settled_at IS NULL AND state <> 'sending' AND fell_back_at IS NULL AND act_id IS NULL
+                   AND picture_of IS NULL
                    AND created_at <= ?2 AND receiver IN (SELECT value FROM json_each(?1))
                  ORDER BY critical DESC, id LIMIT ?3",
             )?;

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::Db;
+use super::changes::UNPICTURED;
 use super::lanes::{self, kept, named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
@@ -20,7 +21,7 @@ use crate::store::{
 const SELECT: &str = "
     SELECT m.id, m.thread, m.notification_id, n.source, m.receiver, m.lane, m.state, m.critical,
            (SELECT a.name FROM transition t JOIN alert a ON a.id = t.alert_id
-            WHERE t.message_id = m.id ORDER BY t.id LIMIT 1),
+            WHERE t.message_id = coalesce(m.picture_of, m.id) ORDER BY t.id LIMIT 1),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind IN ('firing', 'reminder')),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'resolved'),
            m.created_at, m.claimed_at, m.settled_at, m.not_before, m.epoch, m.next_part, m.parts, m.face,
@@ -29,7 +30,8 @@ const SELECT: &str = "
            (SELECT act.kind FROM act WHERE act.id = m.act_id),
            (SELECT count(*) FROM transition t WHERE t.message_id = m.id AND t.kind = 'notice'),
            (SELECT r.times FROM repeated r WHERE r.notification_id = m.notification_id),
-           (SELECT u.why FROM unpictured u WHERE u.message_id = m.id)
+           (SELECT u.why FROM unpictured u WHERE u.message_id = coalesce(m.picture_of, m.id)),
+           m.picture_of
     FROM message m JOIN notification n ON n.id = m.notification_id";
 
 impl Db {
@@ -63,9 +65,7 @@ impl Db {
 
     pub(in crate::store) async fn unpictured(&self, message: i64, why: &'static str) -> Result<(), StoreError> {
         self.write(move |connection| {
-            let sql = "INSERT INTO unpictured (message_id, why) SELECT id, ?2 FROM message WHERE id = ?1
-                       ON CONFLICT (message_id) DO UPDATE SET why = excluded.why";
-            connection.held(sql)?.execute(params![message, why])?;
+            connection.held(UNPICTURED)?.execute(params![message, why])?;
             Ok(())
         })
         .await
@@ -100,8 +100,8 @@ impl Db {
 
     pub(in crate::store) async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0), min(created_at),
-                              min(CASE WHEN critical THEN created_at END), coalesce(sum(critical), 0)
+            let sql = "SELECT count(*), coalesce(sum(epoch > 0 AND state <> 'sending'), 0),
+                              min(CASE WHEN picture_of IS NULL THEN created_at END), min(CASE WHEN critical THEN created_at END), coalesce(sum(critical), 0)
                        FROM message INDEXED BY message_live WHERE settled_at IS NULL";
             Ok(connection.held(sql)?.query_row([], |row| {
                 Ok(Backlog {
@@ -127,7 +127,7 @@ impl Db {
                         coalesce((SELECT o.error FROM message o INDEXED BY message_live
                                   WHERE o.lane = m.lane AND o.settled_at IS NULL AND o.error IS NOT NULL
                                   ORDER BY o.id LIMIT 1), '')
-                 FROM message m INDEXED BY message_live WHERE settled_at IS NULL GROUP BY lane
+                 FROM message m INDEXED BY message_live WHERE settled_at IS NULL AND picture_of IS NULL GROUP BY lane
                  HAVING min(created_at) < ?1 OR min(CASE WHEN critical THEN created_at END) < ?2
                  ORDER BY lane LIMIT ?3",
             )?;
@@ -231,6 +231,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         folded_into: row.get(23)?,
         origin: row.get(24)?,
         note_json: row.get(25)?,
+        picture_of: row.get(33)?,
     })
 }
 

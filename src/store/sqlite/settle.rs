@@ -50,7 +50,7 @@ impl Db {
 
 fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts, StoreError> {
     let message = settlement.claimed.message;
-    let sql = "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL FROM message WHERE id = ?1";
+    let sql = "SELECT state, epoch, parts, claimed_at, fell_back_at IS NOT NULL, picture_of FROM message WHERE id = ?1";
     let mut select = connection.held(sql)?;
     let flight = select.query_row([message], |row| {
         Ok(Flight {
@@ -59,6 +59,7 @@ fn facts(connection: &Connection, settlement: &Settlement) -> Result<SettleFacts
             parts: row.get(2)?,
             claimed_at: time(row, 3)?.unwrap_or(Timestamp(0)),
             fell_back: row.get(4)?,
+            picture_of: row.get(5)?,
         })
     });
     let mut cards = BTreeMap::new();

@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn a_notification_that_may_go_on_is_left_for_the_next_batch() {
         let all = |notifications: &[i64]| {
-            let changes = notifications.iter().enumerate();
-            let row = |(id, of): (usize, &i64)| change(id as i64 + 1, id as i64, *of, TransitionKind::Firing, 0);
+            let changes = (0_i64..).zip(notifications);
+            let row = |(id, of): (i64, &i64)| change(id + 1, id, *of, TransitionKind::Firing, 0);
             Batch { changes: changes.map(row).collect(), ..Batch::default() }
         };
         let cut = all(&[1, 1, 2, 2]).whole().unwrap();

@@ -439,6 +439,7 @@ async fn settle_of_a_rejection_makes_the_message_and_its_transitions_dead(store:
         fallback: None,
         breakers: Vec::new(),
         spends: None,
+        pictured: false,
     };
     assert_eq!(store.settle(refused, at(2)).await.unwrap(), State::Dead);
     let detail = store.delivery(claimed.message).await.unwrap().unwrap();

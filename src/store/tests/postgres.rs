@@ -460,6 +460,7 @@ async fn due_lanes_are_found_by_live_messages_only() {
     schema.hand.batch_execute(fill).await.unwrap();
     for sql in crate::store::postgres::PLANNED {
         let sql = sql.replace("$1", "'lane 0'").replace("$2", "48").replace("$3", "8").replace("$4", "8");
+        let sql = sql.replace("$5", "4");
         let rows = schema.hand.simple_query(&format!("EXPLAIN {sql}")).await.unwrap();
         let plan: Vec<String> = rows
             .iter()

@@ -33,7 +33,9 @@ pub(in crate::http::api) struct Delivery {
     pub digest: bool,
     /// The act that it tells of.
     pub act: Option<&'static str>,
-    /// The digest that tells it instead.
+    /// The message that it follows, if it is a picture.
+    pub picture_of: Option<String>,
+    /// The digest that tells it instead; of a picture that was left out, the message that it was to follow.
     pub folded_into: Option<String>,
     /// The message that it is a resend or a fallback of.
     pub origin: Option<String>,
@@ -90,6 +92,7 @@ impl Delivery {
             severity: severity(row.critical),
             digest: row.digest,
             act: row.act.map(store::ActKind::as_str),
+            picture_of: row.picture_of.map(|id| id.to_string()),
             folded_into: row.folded_into.map(|id| id.to_string()),
             origin: row.origin.map(|id| id.to_string()),
             firing: row.firing,
@@ -304,7 +307,8 @@ pub(in crate::http::api) struct DeliveryDetail {
     pub received_at: String,
     /// What the notification was recognised as.
     pub format: &'static str,
-    /// Why it has no picture; null: none was wanted, or it has one.
+    /// Why it has no picture, or why it was left out if it is one, in the word of `wegraf_pictures_total`; null: none was
+    /// wanted, or nothing is known to be missing.
     pub picture: Option<String>,
     /// What it tells; empty for a digest.
     pub changes: Vec<Change>,

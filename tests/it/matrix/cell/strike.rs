@@ -8,6 +8,7 @@ use super::super::fault::{Answer, Fault};
 use super::super::place::Stranger;
 use super::{Cell, Channel, FIRST, NEXT};
 use crate::harness::{PATIENCE, alertmanager};
+use crate::programs::until;
 use crate::proxy::Plan;
 use wegraf::internals::store::State;
 
@@ -72,7 +73,9 @@ impl Cell {
                 self.world.fault(json!({ "match": matches, "times": times, "action": answer.action() })).await;
             }
             Fault::Uploads(answer) => {
-                assert_eq!(self.world.requests("media/upload").await.len(), 1, "the first one had its picture");
+                // The picture follows its message.
+                let uploaded = async || (self.world.requests("media/upload").await.len() == 1).then_some(());
+                until("the first one had its picture", uploaded).await;
                 let matches = json!({ "path": "media/upload" });
                 self.world.fault(json!({ "match": matches, "times": "forever", "action": answer.action() })).await;
             }

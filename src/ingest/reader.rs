@@ -3,6 +3,7 @@
 //! Every leaf ends in the title, the text, a label, a line `name: value`, or on the list of what is hidden on purpose.
 
 mod level;
+mod marks;
 mod place;
 mod rest;
 mod state;
@@ -12,7 +13,6 @@ pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::generic::ReadSettings;
 use super::lexicon::Word;
 use super::tree::{Leaf, Members};
-use super::{UNNAMED, field, moment, plain};
+use super::{UNNAMED, field, moment, plain, title as line};
 use crate::alert::{Alert, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
 
@@ -233,7 +233,7 @@ impl Reader<'_> {
             labels.insert("severity".to_owned(), said.word.to_lowercase());
         }
         labels.insert_new("alertname", name.as_str());
-        let keys = self.keys(shape, &members, &given, &titled.title.core, &place, &leaves, &text, &mut origins);
+        let keys = self.keys(shape, &members, &given, &titled.title, &place, &leaves, &text, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
         if state == Word::Held {
@@ -299,7 +299,7 @@ impl Reader<'_> {
         shape: &str,
         members: &Members<'_>,
         given: &Given,
-        core: &str,
+        title: &line::Title,
         place: &str,
         leaves: &[Leaf],
         text: &str,
@@ -312,10 +312,11 @@ impl Reader<'_> {
             .find_map(|member| key(member.value))
             .unwrap_or_default();
         let content = self.content(leaves);
-        let mut marks = marks(text);
-        marks.extend(marks_of(&members_title(members, given)));
-        marks.extend(place.split('\n').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_lowercase()));
-        let mut kin = Kin { shape: shape.to_owned(), core: core.to_owned(), event, keyed: false, marks };
+        let mut marks = marks::of_text(text);
+        marks.extend(marks::of_text(&members_title(members, given)));
+        marks.extend(marks::of_place(place));
+        marks.extend(title.numbers.iter().cloned());
+        let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);
         let own = if !speaks || plain::is_missing(&given.key) || plain::has_placeholder(&given.key) {
             problem_key(members).inspect(|(name, key)| origins.push(("key", name.clone(), key.clone())))
@@ -328,7 +329,7 @@ impl Reader<'_> {
             Discriminator::key(shape, &key)
         } else if let Some((name, key)) = rule_key(members) {
             origins.push(("key", name, key.clone()));
-            Discriminator::key(shape, &format!("rule:{}", digest([key.as_str(), place, core])))
+            Discriminator::key(shape, &format!("rule:{}", digest([key.as_str(), place, title.core.as_str()])))
         } else {
             Discriminator::key(shape, &format!("content:{content}"))
         };
@@ -434,44 +435,6 @@ fn members_title(members: &Members<'_>, given: &Given) -> String {
         }
     }
     all
-}
-
-/// Bytes of text in which identifiers are looked for, and how many are kept.
-const MARKED: usize = 8192;
-const MARKS: usize = 60;
-
-fn marks(text: &str) -> BTreeSet<String> {
-    marks_of(&text[..text.floor_char_boundary(MARKED)])
-}
-
-/// The identifiers in a text: words with a letter and a digit or one of `- . _ /` in them that are no number, quantity,
-/// date or address of a page.
-fn marks_of(text: &str) -> BTreeSet<String> {
-    let text = URL.replace_all(text, " ");
-    let mut found = BTreeSet::new();
-    let is_part = |letter: char| letter.is_alphanumeric() || "-._/@".contains(letter);
-    for token in text.split(|letter: char| !is_part(letter)) {
-        let token = token.trim_matches(['-', '.', '_', '@']);
-        found.extend(mark(token));
-        // `主机db-1恢复`: the name stands in the middle of words.
-        for word in token.split(super::lexicon::is_han).filter(|word| word.len() < token.len()) {
-            found.extend(mark(word.trim_matches(['-', '.', '_', '@'])));
-        }
-        if found.len() >= MARKS {
-            break;
-        }
-    }
-    found
-}
-
-fn mark(token: &str) -> Option<String> {
-    static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[\d.,/-]+[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T").expect("constant")
-    });
-    let has_letter = token.chars().any(char::is_alphabetic);
-    let has_sign = token.chars().any(|letter| letter.is_ascii_digit() || "-._/".contains(letter));
-    let sound = token.chars().count() >= 3 && token.len() <= 128 && has_letter && has_sign && !QUANTITY.is_match(token);
-    sound.then(|| token.to_lowercase())
 }
 
 fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str) -> Links {

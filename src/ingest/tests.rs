@@ -6,6 +6,7 @@ mod fixtures;
 mod hostile;
 mod legacy;
 mod mappings;
+mod pairs;
 mod properties;
 mod push;
 mod quick;

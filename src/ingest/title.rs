@@ -18,12 +18,17 @@ pub(super) struct Title {
     pub level: Option<String>,
     /// What two titles of one problem have in common: without predicate and numbers, in lower case.
     pub core: String,
+    /// The numbers that are missing in the core and name a thing (`端口 3306`, `10.0.0.1`), as `#place=digits`; no
+    /// quantities and times.
+    pub numbers: Vec<String>,
 }
 
 /// Characters of a prefix before a colon.
 const PREFIX: usize = 24;
 /// Characters of a prefix in Han that ends with a word for a state.
 const HAN_PREFIX: usize = 6;
+/// Runs of digits in a title that are looked at.
+const NUMBERS: usize = 24;
 /// Words behind an auxiliary among which its predicate is looked for.
 const REACH: usize = 4;
 
@@ -40,6 +45,18 @@ static SPAN: LazyLock<Regex> =
 static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
 static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^on \{[^}]*\}$"));
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
+/// Digits that say how much or when: with a fraction, a unit behind them or a comparison before them.
+static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"(?ix) \d{4} [-/.年] \d{1,2} (?: [-/.月] \d{1,2} 日? )? | \d{1,2} : \d{2} (?: : \d{2} )? ",
+        r"| (?: [<>=≥≤≈] | 大于 | 小于 | 超过 | 超出 | 达到 | 高于 | 低于 | 不足 | 当前值? | 值为? | 阈值 | above | below | over | under | value )",
+        r"   [\s:：=为是到]* -? \d+ (?: \.\d+ )? ",
+        r"| \d+ (?: \.\d+ )? \s* (?: [%％‰℃°] | 秒 | 毫秒 | 分 | 小时 | 时 | 天 | 日 | 周 | 月 | 次 | 个 | 台 | 条 | 笔 | 件 | 项 | 人 | 核 | 度 ",
+        r"   | 倍 | 万 | 千 | 百 | 元 | 字节 | 兆 | (?: ms | s | sec | secs | seconds? | m | min | mins | minutes? | h | hours? | d | days? | x | times?",
+        r"   | b | [kmgtp]i?b? | bytes? | [kmg]?bps | qps | tps | rpm | iops | errors? | failed | passed ) (?-u:\b) )",
+    ))
+});
+static DECIMAL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u:\b)\d+\.\d+(?-u:\b)"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
 const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
@@ -72,6 +89,7 @@ pub(super) fn read(line: &str) -> Title {
     let (subject, predicate) = predicate(&title.text);
     let shown = title.text.to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
+    title.numbers = numbers(core);
     title.core = DIGITS.replace_all(core, "#").split_whitespace().collect::<Vec<_>>().join(" ");
     title.state = state
         .or(predicate)
@@ -80,6 +98,30 @@ pub(super) fn read(line: &str) -> Title {
         .or_else(|| ends_as_alarm(&title.text))
         .or_else(|| words(&title.text));
     title
+}
+
+/// The runs of digits that name a thing, by their place: two titles with one core have the same places.
+fn numbers(core: &str) -> Vec<String> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '/');
+    let is_fraction = |found: regex::Match<'_>| {
+        let before = core[..found.start()].chars().next_back();
+        let after = core[found.end()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    };
+    let amounts: Vec<std::ops::Range<usize>> = AMOUNT
+        .find_iter(core)
+        .filter(|found| {
+            !core[..found.start()].ends_with(is_part) || !found.as_str().starts_with(|c: char| c.is_ascii_digit())
+        })
+        .chain(DECIMAL.find_iter(core).filter(|found| is_fraction(*found)))
+        .map(|found| found.range())
+        .collect();
+    let is_amount = |at: usize| amounts.iter().any(|range| range.contains(&at));
+    let digits = DIGITS.find_iter(core).enumerate().take(NUMBERS);
+    digits
+        .filter(|(_, digits)| !is_amount(digits.start()))
+        .map(|(place, digits)| format!("#{place}={}", digits.as_str()))
+        .collect()
 }
 
 /// Signs and `:codes:` at the beginning and the end, taken off.
@@ -392,6 +434,19 @@ mod tests {
         }
         assert_eq!(read("API is still down.").core, "api");
         assert_eq!(read("✅ 支付网关 is up!").core, "支付网关");
+        for (line, numbers) in [
+            ("10.0.0.1 宕机", "#0=10 #1=0 #2=0 #3=1"),
+            ("磁盘 95% 已满 on db-12", "#1=12"),
+            ("机柜 12 掉电", "#0=12"),
+            ("端口3306不通", "#0=3306"),
+            ("工单 #4711 超时", "#0=4711"),
+            ("订单库主从延迟 312 秒", ""),
+            ("load 12.5 > 10, 2026-11-30 14:02:11", ""),
+            ("延迟 1000ms 超过 500", ""),
+            ("web-9s 离线", "#0=9"),
+        ] {
+            assert_eq!(read(line).numbers.join(" "), numbers, "{line}");
+        }
         assert_eq!(read("Updated problem in 3m: x").state, Some(Word::Notice));
         assert_eq!(read("磁盘 95% 已满 on db-12").core, read("磁盘 97% 已满 on db-13").core);
     }

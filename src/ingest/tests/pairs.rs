@@ -1,0 +1,71 @@
+//! Two bodies of one sender: does the second end the first, is it a repeat, or another alert?
+
+use super::*;
+use crate::alert::ThreadId;
+use crate::engine::{Candidate, Related};
+use crate::store::related::{Meant, meant};
+
+fn told(body: &str) -> Alert {
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    let mut notification = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap();
+    notification.alerts.swap_remove(0)
+}
+
+fn related(alert: &Alert) -> Related {
+    let kin = alert.kin.as_ref().unwrap();
+    let source = source();
+    Related { family: kin.family(&source), event: kin.same_event(&source), keyed: kin.keyed, marks: kin.marks.clone() }
+}
+
+/// Does the end mean the one alert that is firing?
+fn ends(first: &str, second: &str) -> bool {
+    let (on, over) = (told(first), told(second));
+    assert_eq!(on.status, Status::Firing, "{first}");
+    assert_eq!(over.status, Status::Resolved, "{second}");
+    let candidate = Candidate {
+        identity: on.identity(&source()),
+        receivers: vec!["ops".to_owned()],
+        thread: ThreadId(1),
+        kin: Some(related(&on)),
+    };
+    matches!(meant(over.identity(&source()), &related(&over), vec![candidate]), Meant::One(_))
+}
+
+#[test]
+fn an_end_ends_what_it_names_and_nothing_else() {
+    for (first, second, ended) in [
+        (r#"{"title":"10.8.0.1 宕机"}"#, r#"{"title":"恢复：10.8.0.2 宕机"}"#, false),
+        (r#"{"title":"10.8.0.1 宕机"}"#, r#"{"title":"恢复：10.8.0.1 宕机"}"#, true),
+        ("【故障】10.8.0.1:22 ping 不通", "【恢复】10.8.0.1:23 ping 不通", false),
+        ("【故障】10.8.0.1:22 ping 不通", "【恢复】10.8.0.1:22 ping 不通", true),
+        (
+            r#"{"title":"主机宕机","content":"10.8.0.1 无响应"}"#,
+            r#"{"title":"主机宕机","status":"resolved","content":"10.8.0.2 已恢复"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"磁盘将满","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            r#"{"title":"磁盘将满","status":"resolved","content":"实例 10.8.0.2:9100 挂载点 /data"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"磁盘将满","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            r#"{"title":"磁盘将满","status":"resolved","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            true,
+        ),
+        ("【故障】机柜 12 掉电", "【恢复】机柜 13 掉电", false),
+        ("【故障】机柜 12 掉电", "【恢复】机柜 12 掉电", true),
+        ("Problem: ticket 4711 is overdue", "Resolved: ticket 4712 is overdue", false),
+        ("【故障】机房掉电\n机柜 12", "【恢复】机房掉电\n机柜 13", false),
+        (
+            r#"{"title":"磁盘将满","host":"web-a","path":"/data"}"#,
+            r#"{"title":"磁盘将满","host":"web-b","path":"/data","status":"ok"}"#,
+            false,
+        ),
+        // Values differ between a beginning and its end.
+        ("【故障】db-12 磁盘 95% 已满", "【恢复】db-12 磁盘 40% 已满", true),
+        ("【故障】主从延迟 312 秒", "【恢复】主从延迟 0 秒", true),
+    ] {
+        assert_eq!(ends(first, second), ended, "{first} / {second}");
+    }
+}

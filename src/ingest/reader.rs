@@ -86,6 +86,10 @@ const PROBLEM_KEYS: &[&str] = &[
     "eventref",
     "aggregkey",
     "alertcyclekey",
+    "correlationid",
+    "alertcorrelationid",
+    "eventcorrelationid",
+    "incidentcorrelationid",
 ];
 /// Names of the problem where they stand at the root or in an object that is the problem.
 const NEAR_KEYS: &[&str] = &["key", "hash", "alias", "uuid", "groupkey", "fingerprint", "sessionid"];
@@ -98,6 +102,7 @@ const RULE_KEYS: &[&str] = &[
     "checkid",
     "triggerid",
     "policyid",
+    "conditionid",
     "strategyid",
     "eventdefinitionid",
     "watchid",
@@ -327,9 +332,14 @@ impl Reader<'_> {
         let discriminator = if let Some((_, key)) = own {
             kin.keyed = true;
             Discriminator::key(shape, &key)
-        } else if let Some((name, key)) = rule_key(members) {
-            origins.push(("key", name, key.clone()));
-            Discriminator::key(shape, &format!("rule:{}", digest([key.as_str(), place, title.core.as_str()])))
+        } else if let rules @ [(name, first), ..] = &rule_keys(members)[..] {
+            origins.push(("key", (*name).to_owned(), first.clone()));
+            kin.marks.extend(rules.iter().map(|(name, key)| marks::of_rule(name, key)));
+            // The rule alone names no problem: what it is about stands in the words.
+            let words = if place::names_a_thing(place) { String::new() } else { self.words(leaves, title) };
+            let parts = rules.iter().map(|(_, key)| key.as_str());
+            let identity = digest(parts.chain([place, title.core.as_str(), words.as_str()]));
+            Discriminator::key(shape, &format!("rule:{identity}"))
         } else {
             Discriminator::key(shape, &format!("content:{content}"))
         };
@@ -347,6 +357,23 @@ impl Reader<'_> {
             .collect();
         all.sort_unstable();
         digest(all.iter().flat_map(|(name, text)| [name.as_str(), text]))
+    }
+
+    /// A digest of the words and identifiers of a body, without amounts: the same problem with another value is a repeat.
+    fn words(&self, leaves: &[Leaf], title: &line::Title) -> String {
+        let mut all: Vec<String> = title.numbers.clone();
+        for leaf in leaves {
+            let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+            let is_event = EVENT_KEYS.contains(&name.as_str()) || URL.is_match(&leaf.text);
+            if is_event || rest::is_secret(&leaf.path) || self.is_time(leaf) {
+                continue;
+            }
+            let text = format!("{name}: {}", leaf.text.trim());
+            all.push(line::without_digits(&text));
+            all.extend(marks::of_text(&text));
+        }
+        all.sort_unstable();
+        digest(all.iter().map(String::as_str))
     }
 
     fn is_time(&self, leaf: &Leaf) -> bool {
@@ -413,8 +440,10 @@ fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
     named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
 }
 
-fn rule_key(members: &Members<'_>) -> Option<(String, String)> {
-    members.named(RULE_KEYS).into_iter().find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
+/// The rule, and what it is a part of: each under its plain name.
+fn rule_keys<'a>(members: &'a Members<'_>) -> Vec<(&'a str, String)> {
+    let found = members.named(RULE_KEYS).into_iter();
+    found.filter_map(|member| Some((member.plain.as_str(), key(member.value)?))).collect()
 }
 
 /// Is the object with this plain name a problem, or one that says that it is?

@@ -90,7 +90,7 @@ pub(super) fn read(line: &str) -> Title {
     let shown = title.text.to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     title.numbers = numbers(core);
-    title.core = DIGITS.replace_all(core, "#").split_whitespace().collect::<Vec<_>>().join(" ");
+    title.core = without_digits(core);
     title.state = state
         .or(predicate)
         .or_else(|| clauses(&title.text))
@@ -98,6 +98,11 @@ pub(super) fn read(line: &str) -> Title {
         .or_else(|| ends_as_alarm(&title.text))
         .or_else(|| words(&title.text));
     title
+}
+
+/// `text` with `#` for each run of digits, and single blanks.
+pub(super) fn without_digits(text: &str) -> String {
+    DIGITS.replace_all(text, "#").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The runs of digits that name a thing, by their place: two titles with one core have the same places.

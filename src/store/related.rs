@@ -134,7 +134,8 @@ fn kind(mark: &str) -> Option<String> {
     if mark.parse::<SocketAddr>().is_ok() {
         return Some("address and port".to_owned());
     }
-    let begins = mark.chars().next().is_some_and(char::is_alphabetic);
+    // Words with other letters may be dates (上午9).
+    let begins = mark.is_ascii() && mark.starts_with(|letter: char| letter.is_ascii_alphabetic());
     let has_digit = mark.bytes().any(|byte| byte.is_ascii_digit());
     let is_dated = mark.split(|letter: char| !letter.is_ascii_digit()).any(|digits| digits.len() >= DATED);
     if !begins || !has_digit || is_dated || mark.contains(char::is_whitespace) {
@@ -217,9 +218,11 @@ mod tests {
             expect(&related(7, None, false, &[]), &[firing], Some(1));
         }
         // Values, dates and words that are of no kind contradict nothing.
-        for (on_marks, end) in
-            [(&["95", "/data"], &["20", "/data"]), (&["dump-20261129", "/data"], &["dump-20261130", "/data"])]
-        {
+        for (on_marks, end) in [
+            (&["95", "/data"], &["20", "/data"]),
+            (&["dump-20261129", "/data"], &["dump-20261130", "/data"]),
+            (&["上午9", "/data"], &["上午10", "/data"]),
+        ] {
             expect(&related(7, None, false, end), &[on(1, related(7, None, false, on_marks))], Some(1));
         }
     }

@@ -76,6 +76,13 @@ pub(super) fn of_place(place: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// A rule as an identifier: an end of another rule is not meant. What some senders make anew for each message only helps to
+/// tell alerts apart.
+pub(super) fn of_rule(name: &str, key: &str) -> String {
+    let by = if matches!(name, "alertid" | "alarmid" | "identifier") { ' ' } else { '=' };
+    format!("@{name}{by}{key}")
+}
+
 fn mark(token: &str) -> Option<String> {
     let has_letter = token.chars().any(char::is_alphabetic);
     let has_sign = token.chars().any(|letter| letter.is_ascii_digit() || "-._/".contains(letter));

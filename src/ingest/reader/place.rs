@@ -90,6 +90,24 @@ pub(super) const PLACES: &[&str] = &[
 /// Lists of places.
 const LISTS: &[&str] =
     &["resources", "hosts", "hostnames", "instances", "targets", "devices", "nodes", "servers", "objects"];
+/// Places that hold many things.
+const AREAS: &[&str] = &[
+    "namespace",
+    "cluster",
+    "clustername",
+    "region",
+    "environment",
+    "env",
+    "site",
+    "application",
+    "app",
+    "service",
+    "servicename",
+    "集群",
+    "业务",
+    "环境",
+    "服务",
+];
 /// What names an item of such a list.
 const NAMES: [&str; 8] = ["name", "displayname", "hostname", "instancename", "resourcename", "instanceid", "id", "ip"];
 
@@ -203,4 +221,10 @@ pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, St
         .collect();
     places.sort_unstable();
     places.join("\n")
+}
+
+/// Is there a thing in this text of [`place`], not only an area or a label of the rule?
+pub(super) fn names_a_thing(place: &str) -> bool {
+    let names = place.split('\n').filter_map(|pair| Some(pair.split_once('=')?.0));
+    names.into_iter().any(|name| !AREAS.contains(&name) && (PLACES.contains(&name) || LISTS.contains(&name)))
 }

@@ -69,3 +69,55 @@ fn an_end_ends_what_it_names_and_nothing_else() {
         assert_eq!(ends(first, second), ended, "{first} / {second}");
     }
 }
+
+#[test]
+fn a_rule_alone_never_makes_two_outages_one() {
+    for (first, second, same) in [
+        (
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","message":"web-2 98%"}"#,
+            false,
+        ),
+        (
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 99%"}"#,
+            true,
+        ),
+        (
+            r#"{"monitor_id":"m","trigger_id":"t","title":"慢","message":"支付变慢","env":"prod"}"#,
+            r#"{"monitor_id":"m","trigger_id":"t","title":"慢","message":"搜索变慢","env":"prod"}"#,
+            false,
+        ),
+        (
+            r#"{"policy_id":"p","condition_id":"a","title":"失败","host":"db-1"}"#,
+            r#"{"policy_id":"p","condition_id":"b","title":"失败","host":"db-1"}"#,
+            false,
+        ),
+        (
+            r#"{"policy_id":"p","name":"池","text":"pool is unhealthy","data":{"pool":"a"}}"#,
+            r#"{"policy_id":"p","name":"池","text":"pool is unhealthy","data":{"pool":"b"}}"#,
+            false,
+        ),
+        (r#"{"check_id":"p","title":"不通","port":8080}"#, r#"{"check_id":"p","title":"不通","port":8081}"#, false),
+        (r#"{"check_id":"p","title":"机柜 12 掉电"}"#, r#"{"check_id":"p","title":"机柜 13 掉电"}"#, false),
+        (
+            r#"{"rule_id":"7","title":"内存不足","host":"web-1","message":"98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","host":"web-1","message":"忙"}"#,
+            true,
+        ),
+        // What belongs to one problem has one key, whatever else it says.
+        (
+            r#"{"policy_id":"p","title":"池","status":"open","text":"a 1","alert_correlation_id":"c1"}"#,
+            r#"{"policy_id":"p","title":"池","status":"open","text":"b 2","alert_correlation_id":"c1"}"#,
+            true,
+        ),
+    ] {
+        let (one, other) = (told(first).identity(&source()), told(second).identity(&source()));
+        assert_eq!(one == other, same, "{first} / {second}");
+    }
+    let on = |id: &str| format!(r#"{{"alert_id":"{id}","title":"失败","status":"ACTIVE","message":"x"}}"#);
+    let over = |id: &str| format!(r#"{{"alert_id":"{id}","title":"失败","status":"resolved","message":"y"}}"#);
+    assert!(ends(&on("a1"), &over("a1")));
+    let rule = |rule: &str, state: &str| format!(r#"{{"rule_id":"{rule}","title":"失败","status":"{state}"}}"#);
+    assert!(ends(&rule("7", "firing"), &rule("7", "ok")) && !ends(&rule("7", "firing"), &rule("8", "ok")));
+}

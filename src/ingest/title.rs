@@ -43,7 +43,8 @@ static FIRES: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)firing\s*:?\s*0*[1-
 static SPAN: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)^(?:resolved|recovered|ok)\s+(?:in|after|for)\s+[\w\s.]+$"));
 static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
-static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^on \{[^}]*\}$"));
+/// `Triggered on {host:web-1}`: where it is stands in members of its own.
+static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\s+on\s+\{[^}]*\}$"));
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
 /// Digits that say how much or when: with a fraction, a unit behind them or a comparison before them.
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
@@ -232,6 +233,7 @@ enum Content {
 
 fn content(inside: &str) -> Content {
     let inside = inside.trim();
+    let inside = SCOPE.find(inside).map_or(inside, |scope| &inside[..scope.start()]);
     if COUNTS.is_match(inside) {
         return Content::State(if FIRES.is_match(inside) { Word::Firing } else { Word::Resolved });
     }
@@ -255,8 +257,7 @@ fn content(inside: &str) -> Content {
     }
     let (first, rest) = inside.split_once([' ', ':', '：']).unwrap_or((inside, ""));
     match lexicon::exact(first).filter(|word| !matches!(word, Word::Notice)) {
-        // `Triggered on {host:web-1}`: where it is stands in members of its own.
-        Some(word) if rest.trim().is_empty() || SCOPE.is_match(rest.trim()) => Content::State(word),
+        Some(word) if rest.trim().is_empty() => Content::State(word),
         Some(word) => Content::Begins(word, rest.trim().to_owned()),
         None => Content::Other,
     }
@@ -433,6 +434,9 @@ mod tests {
             ("HostOutOfMemory order-web-01 (warning)", "HostOutOfMemory order-web-01", None, Some("warning")),
             ("Backup job completed", "Backup job completed", Some(Resolved), None),
             ("🔥", "🔥", Some(Firing), None),
+            ("[P2] [Recovered on {host:db-3}] Disk usage high", "Disk usage high", Some(Resolved), Some("P2")),
+            ("[P3] [Re-No Data on {host:db-3}] Lag", "Lag", Some(Word::NoData), Some("P3")),
+            ("[Warn on {host:db-3}] Lag", "Lag", Some(Firing), Some("Warn")),
         ] {
             let title = read(line);
             assert_eq!((title.text.as_str(), title.state, title.level.as_deref()), (text, state, level), "{line}");

@@ -13,7 +13,10 @@ use crate::level::Level;
 pub(super) struct Title {
     /// What is left to be shown.
     pub text: String,
+    /// What its sender says of the state: a bracket, a prefix, a sign, the end of a trouble.
     pub state: Option<Word>,
+    /// What words say that may as well be part of a rule's name (`磁盘将满`).
+    pub implied: Option<Word>,
     /// The word for its level, as sent.
     pub level: Option<String>,
     /// What two titles of one problem have in common: without predicate and numbers, in lower case.
@@ -29,6 +32,8 @@ const PREFIX: usize = 24;
 const HAN_PREFIX: usize = 6;
 /// Runs of digits in a title that are looked at.
 const NUMBERS: usize = 24;
+/// Times that brackets and a prefix may follow each other.
+const MARKERS: usize = 3;
 /// Words behind an auxiliary among which its predicate is looked for.
 const REACH: usize = 4;
 
@@ -85,20 +90,50 @@ const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
 pub(super) fn read(line: &str) -> Title {
     let mut title = Title { text: plain::line(line), ..Title::default() };
     let sign = signs(&mut title.text);
-    let mut state = brackets(&mut title);
-    state = state.or_else(|| prefix(&mut title.text));
+    let mut marked = Marked::default();
+    // A prefix may stand before brackets, and behind them.
+    for _ in 0..MARKERS {
+        let before = title.text.len();
+        brackets(&mut title, &mut marked);
+        prefix(&mut title, &mut marked);
+        if title.text.len() == before {
+            break;
+        }
+    }
     let (subject, predicate) = predicate(&title.text);
     let shown = title.text.to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     title.numbers = numbers(core);
     title.core = without_digits(core);
-    title.state = state
-        .or(predicate)
-        .or_else(|| clauses(&title.text))
+    let clause = clauses(&title.text);
+    let is_end = |word: &Word| *word != Word::Firing;
+    title.state = marked
+        .state
+        .or_else(|| predicate.filter(is_end))
+        .or_else(|| sign.filter(is_end))
+        .or_else(|| clause.filter(is_end))
         .or(sign)
-        .or_else(|| ends_as_alarm(&title.text))
-        .or_else(|| words(&title.text));
+        .or(marked.ranked);
+    title.implied =
+        predicate.or(marked.implied).or(clause).or_else(|| ends_as_alarm(&title.text)).or_else(|| words(&title.text));
     title
+}
+
+/// What brackets and prefixes say.
+#[derive(Debug, Default)]
+struct Marked {
+    state: Option<Word>,
+    /// What the word for a level says of the state: less than a word for a state.
+    ranked: Option<Word>,
+    /// What the subject before a colon implies.
+    implied: Option<Word>,
+}
+
+impl Title {
+    /// What it says of the state, in whatever way.
+    pub fn says(&self) -> Option<Word> {
+        self.state.or(self.implied)
+    }
 }
 
 /// `text` with `#` for each run of digits, and single blanks.
@@ -170,20 +205,19 @@ const fn is_sign(letter: char) -> bool {
 }
 
 /// Leading brackets, any number, and one at the end: what is a state or a level goes, the rest stays.
-fn brackets(title: &mut Title) -> Option<Word> {
-    let mut state = None;
+fn brackets(title: &mut Title, marked: &mut Marked) {
     let mut kept = String::new();
     let mut rest = title.text.clone();
     while let Some((inside, after)) = opening(&rest) {
         let (inside, after) = (inside.to_owned(), after.trim_start().to_owned());
         match content(&inside) {
-            Content::State(word) => state = state.or(Some(word)),
+            Content::State(word) => marked.state = marked.state.or(Some(word)),
             Content::Level(said, word) => {
                 title.level.get_or_insert(said);
-                state = state.or(word);
+                marked.ranked = marked.ranked.or(word);
             }
             Content::Begins(word, left) => {
-                state = state.or(Some(word));
+                marked.state = marked.state.or(Some(word));
                 if !left.is_empty() {
                     kept.push_str(&rest[..rest.len() - rest.trim_start_matches(is_bracket).len()]);
                     kept.push_str(&left);
@@ -206,7 +240,7 @@ fn brackets(title: &mut Title) -> Option<Word> {
         let left = before.trim_end().len();
         match content(inside) {
             Content::State(word) => {
-                state = state.or(Some(word));
+                marked.state = marked.state.or(Some(word));
                 text.truncate(left);
             }
             Content::Level(said, _) => {
@@ -219,7 +253,6 @@ fn brackets(title: &mut Title) -> Option<Word> {
     if !text.is_empty() {
         title.text = text;
     }
-    state
 }
 
 enum Content {
@@ -289,33 +322,56 @@ fn last_bracket(text: &str) -> Option<(&str, &str)> {
     Some((&text[..start], &text[start + open.len_utf8()..text.len() - last.len_utf8()]))
 }
 
-/// A state before a colon: `Problem: …`, `恢复：…`, `Resolved in 12m: …`; taken off.
-fn prefix(text: &mut String) -> Option<Word> {
+/// A state before a colon or a dash: `Problem: …`, `恢复：…`, `Resolved in 12m: …`, `恢复 - …`; taken off. A level before it
+/// ranks the alert.
+fn prefix(title: &mut Title, marked: &mut Marked) {
+    let Some((head, rest)) = before_colon(&title.text).or_else(|| before_dash(&title.text)) else { return };
+    let Some(word) = of_prefix(head) else { return };
+    let rest = rest.to_owned();
+    let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
+    if head.chars().any(is_han) && lexicon::exact(head).is_none() && Level::of(subject).is_none() {
+        // `夜间对账失败：…` names the subject: only what ranks it goes.
+        let said = if word == Word::Firing { &mut marked.implied } else { &mut marked.state };
+        *said = said.or(Some(word));
+        return;
+    }
+    if Level::of(head).is_some() && head.chars().count() <= 16 {
+        title.level.get_or_insert(head.to_owned());
+        marked.ranked = marked.ranked.or(Some(word));
+    } else {
+        marked.state = marked.state.or(Some(word));
+    }
+    title.text = rest;
+}
+
+fn before_colon(text: &str) -> Option<(&str, &str)> {
     let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
     let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
-    if rest.is_empty() || head.is_empty() || rest.starts_with("//") {
-        return None;
-    }
-    let count = head.chars().count();
-    let word = if SPAN.is_match(head) {
+    (!rest.is_empty() && !head.is_empty() && !rest.starts_with("//")).then_some((head, rest))
+}
+
+/// The head is a word for a state, nothing else: `web - api` is a name.
+fn before_dash(text: &str) -> Option<(&str, &str)> {
+    const DASHES: [&str; 8] = [" - ", " – ", " — ", " | ", "——", "｜", "|", "-"];
+    let (head, rest) = DASHES.iter().filter_map(|dash| text.split_once(dash)).min_by_key(|(head, _)| head.len())?;
+    let (head, rest) = (head.trim(), rest.trim_start_matches(['-', '–', '—', '|', '｜']).trim());
+    let spaced = text[head.len()..].starts_with([' ', '—', '|', '｜']) || head.chars().all(is_han);
+    (spaced && !rest.is_empty() && head.chars().count() <= PREFIX && lexicon::exact(head).is_some())
+        .then_some((head, rest))
+}
+
+fn of_prefix(head: &str) -> Option<Word> {
+    if SPAN.is_match(head) {
         Some(Word::Resolved)
     } else if UPDATED.is_match(head) {
         Some(Word::Notice)
     } else if let Some(word) = lexicon::exact(head) {
         Some(word)
     } else if head.chars().any(is_han) {
-        let word = lexicon::han(head).or_else(|| alarm_tail(head)).filter(|_| count <= HAN_PREFIX)?;
-        let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
-        // `夜间对账失败：…` names the subject: only what ranks it goes.
-        if Level::of(subject).is_none() {
-            return Some(word);
-        }
-        Some(word)
+        lexicon::han(head).or_else(|| alarm_tail(head)).filter(|_| head.chars().count() <= HAN_PREFIX)
     } else {
         head.split_whitespace().all(|word| lexicon::exact(word).is_some()).then(|| lexicon::of_words(head)).flatten()
-    }?;
-    *text = rest.to_owned();
-    Some(word)
+    }
 }
 
 fn alarm_tail(text: &str) -> Option<Word> {
@@ -414,7 +470,7 @@ mod tests {
             ("服务恢复失败", "服务恢复失败", Some(Firing), None),
             ("磁盘空间不足，已恢复", "磁盘空间不足，已恢复", Some(Resolved), None),
             ("测试告警", "测试告警", None, None),
-            ("重要告警: 库存", "库存", Some(Firing), None),
+            ("重要告警: 库存", "库存", Some(Firing), Some("重要告警")),
             ("[重要告警]库存", "库存", Some(Firing), Some("重要告警")),
             ("✅ 支付网关 is up!", "支付网关 is up!", Some(Resolved), None),
             ("*order-api* 部署失败 :x:", "order-api 部署失败", Some(Firing), None),
@@ -434,15 +490,32 @@ mod tests {
             ("HostOutOfMemory order-web-01 (warning)", "HostOutOfMemory order-web-01", None, Some("warning")),
             ("Backup job completed", "Backup job completed", Some(Resolved), None),
             ("🔥", "🔥", Some(Firing), None),
+            ("[Critical][Resolved] Disk full", "Disk full", Some(Resolved), Some("Critical")),
+            ("[已恢复][严重] 磁盘将满", "磁盘将满", Some(Resolved), Some("严重")),
+            ("✅ 磁盘将满", "磁盘将满", Some(Resolved), None),
+            ("🔴 磁盘将满", "磁盘将满", Some(Firing), None),
+            ("恢复 - 磁盘将满", "磁盘将满", Some(Resolved), None),
+            ("恢复-磁盘将满", "磁盘将满", Some(Resolved), None),
+            ("RESOLVED | Disk failed", "Disk failed", Some(Resolved), None),
+            ("PROBLEM - api", "api", Some(Firing), None),
+            ("web - api down", "web - api down", Some(Firing), None),
+            ("恢复：【P1】磁盘将满", "磁盘将满", Some(Resolved), Some("P1")),
+            ("CRITICAL: db-3 disk 96%", "db-3 disk 96%", Some(Firing), Some("CRITICAL")),
+            ("严重：支付超时", "支付超时", Some(Firing), Some("严重")),
+            ("[Critical] 磁盘空间不足，已恢复", "磁盘空间不足，已恢复", Some(Resolved), Some("Critical")),
             ("[P2] [Recovered on {host:db-3}] Disk usage high", "Disk usage high", Some(Resolved), Some("P2")),
             ("[P3] [Re-No Data on {host:db-3}] Lag", "Lag", Some(Word::NoData), Some("P3")),
             ("[Warn on {host:db-3}] Lag", "Lag", Some(Firing), Some("Warn")),
         ] {
             let title = read(line);
-            assert_eq!((title.text.as_str(), title.state, title.level.as_deref()), (text, state, level), "{line}");
+            assert_eq!((title.text.as_str(), title.says(), title.level.as_deref()), (text, state, level), "{line}");
         }
         assert_eq!(read("API is still down.").core, "api");
         assert_eq!(read("✅ 支付网关 is up!").core, "支付网关");
+        // What may be the name of a rule is no word of its sender.
+        for line in ["磁盘将满", "API is down", "CPU 告警", "backup failed"] {
+            assert_eq!((read(line).state, read(line).implied), (None, Some(Word::Firing)), "{line}");
+        }
         for (line, numbers) in [
             ("10.0.0.1 宕机", "#0=10 #1=0 #2=0 #3=1"),
             ("磁盘 95% 已满 on db-12", "#1=12"),

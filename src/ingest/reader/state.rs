@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::lexicon::{self, Word};
-use super::super::tree::{Members, spoken};
+use super::super::tree::{Members, said, spoken};
 use super::super::{moment, plain, title as line};
 use super::Given;
 use super::level::Said;
@@ -74,6 +74,10 @@ const WEAK: &[&str] = &[
     "alerttypefriendlyname",
     "alarmtype",
     "alarmaction",
+    "告警类型",
+    "事件类型",
+    "通知类型",
+    "类型",
     "operation",
     "operationtype",
 ];
@@ -82,6 +86,10 @@ const ON: &[&str] =
     &["isalarm", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
 const OVER: &[&str] = &[
     "isrecovered",
+    "isrecover",
+    "isrecovery",
+    "recover",
+    "recovery",
     "recovered",
     "resolved",
     "isresolved",
@@ -147,10 +155,19 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         })
     };
     let ended = || ended(evidence).map(|(name, value)| (name, value, Word::Resolved));
-    let title = || {
-        let word = evidence.title.title.state?;
-        (word != Word::Notice).then(|| ("title".to_owned(), evidence.title.raw.clone(), word))
+    let of_title = |word: Option<Word>| Some(("title".to_owned(), evidence.title.raw.clone(), word?));
+    // `通知：磁盘将满` is no alarm, whatever the rest is called.
+    let is_notice = evidence.title.title.state == Some(Word::Notice);
+    let told = || of_title(evidence.title.title.state.filter(|word| *word != Word::Notice));
+    let heading = || heading(evidence.text);
+    let over = || {
+        evidence.members.named(WEAK).into_iter().find_map(|member| {
+            let said = member.value.as_str()?;
+            let ends = lexicon::exact(said) == Some(Word::Resolved) && lexicon::of_kind(said) == Some(Word::Resolved);
+            ends.then(|| (member.name.to_owned(), said.to_owned(), Word::Resolved))
+        })
     };
+    let implied = || of_title(evidence.title.title.implied.filter(|_| !is_notice && !is_unknown(evidence.members)));
     let weak = || {
         evidence.members.named(WEAK).into_iter().find_map(|member| {
             let said = member.value.as_str()?;
@@ -168,18 +185,55 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
     let text = || {
         let (first, _) = plain::first_line(evidence.text);
-        let word = line::read(&first).state.filter(|word| *word != Word::Notice)?;
+        let word = line::read(&first).says().filter(|word| *word != Word::Notice)?;
         Some(("text, first line".to_owned(), first, word))
     };
     let found = strong
         .or_else(line)
         .or_else(ended)
-        .or_else(title)
+        .or_else(told)
+        .or_else(heading)
+        .or_else(over)
+        .or_else(implied)
         .or_else(weak)
         .or_else(level)
         .or_else(otherwise)
         .or_else(text);
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
+}
+
+/// A first line of the text that is nothing but a word for a state (`恢复通知`).
+fn heading(text: &str) -> Option<(String, String, Word)> {
+    let (first, _) = plain::first_line(text);
+    let word = lexicon::exact(&first).or_else(|| lexicon::exact(&line::read(&first).text))?;
+    (word == Word::Resolved || word == Word::Firing).then_some(("heading".to_owned(), first, word))
+}
+
+/// Is there a state of now in a word that is not known? Then the name of the rule does not say it either.
+fn is_unknown(members: &Members<'_>) -> bool {
+    const NAMES: [&str; 12] = [
+        "status",
+        "state",
+        "alertstate",
+        "alarmstatus",
+        "alarmstate",
+        "eventstatus",
+        "alertstatus",
+        "currentstate",
+        "currentstatus",
+        "状态",
+        "告警状态",
+        "当前状态",
+    ];
+    const LONGEST: usize = 16;
+    members.named(&NAMES).into_iter().filter(|member| member.depth == 0).filter_map(|member| said(member.value)).any(
+        |said| {
+            let is_word = said.chars().all(|letter| letter.is_alphabetic() || " _-".contains(letter));
+            let is_known =
+                lexicon::of_value(said).is_some() || Level::of(said).is_some() || plain::has_placeholder(said);
+            is_word && said.chars().count() <= LONGEST && !is_known
+        },
+    )
 }
 
 /// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
@@ -189,7 +243,11 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     // Of these names texts say something else (`alarm: 高温`).
     let flags = members.named(ON).into_iter().chain(members.named(OVER)).filter(|member| match member.value {
         Value::Bool(_) => true,
-        Value::String(text) => matches!(text.trim().to_lowercase().as_str(), "true" | "false"),
+        Value::Number(_) => member.plain.starts_with("is"),
+        Value::String(text) => {
+            let text = text.trim().to_lowercase();
+            matches!(text.as_str(), "true" | "false") || member.plain.starts_with("is") && matches!(&*text, "0" | "1")
+        }
         _ => false,
     });
     let others = members.all.iter().filter(|member| {
@@ -230,8 +288,14 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
         (_, true, true) | (true, _, false) => Some(Word::Firing),
         _ => None,
     };
+    let is_flag = (over || on) && plain.starts_with("is");
     match value {
         Value::Bool(value) => flag(*value),
+        Value::Number(number) if is_flag && !counts => match number.as_i64() {
+            Some(1) => flag(true),
+            Some(0) => flag(false),
+            _ => None,
+        },
         Value::Number(number) if counts => match number.as_i64() {
             Some(1) => Some(Word::Firing),
             Some(0) => Some(Word::Resolved),
@@ -240,6 +304,11 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
         Value::String(text) => match (text.trim().to_lowercase().as_str(), over || on) {
             ("true", true) => flag(true),
             ("false", true) => flag(false),
+            ("1", _) if is_flag && !counts => flag(true),
+            ("0", _) if is_flag && !counts => flag(false),
+            // Of an alert, an end; of a thing, trouble.
+            ("expired", _) => Some(Word::Resolved),
+            ("new" | "raised" | "ongoing" | "present", _) => Some(Word::Firing),
             ("1", _) if counts => Some(Word::Firing),
             ("0", _) if counts => Some(Word::Resolved),
             // Lights; in titles they are names of things.

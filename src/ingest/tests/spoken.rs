@@ -1,0 +1,65 @@
+//! What a sender says of the state outranks the words of a rule's name.
+
+use super::*;
+
+fn facts(body: &str) -> (Status, String, Option<&'static str>) {
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    let alert = only(read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap());
+    let level = alert.level().map(crate::level::Level::as_str);
+    (alert.status, alert.name, level)
+}
+
+#[track_caller]
+fn expect(cases: &[(&str, Status)]) {
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|(body, status)| facts(body).0 != *status)
+        .map(|(body, status)| format!("{body}: {:?} instead of {status:?}", facts(body)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_end_is_an_end_whatever_its_rule_is_called() {
+    use Status::{Firing, Notice, Resolved};
+    expect(&[
+        ("恢复通知\n告警名称: 内存不足\n主机: web-7", Resolved),
+        ("故障恢复\n规则名称: 内存不足\n主机: web-7", Resolved),
+        ("告警触发\n规则名称: 内存不足\n主机: web-7", Firing),
+        (
+            r##"{"msgtype":"markdown","markdown":{"content":"# <font color=\"info\">恢复</font>\n> 名称：内存不足\n> 级别：P2"}}"##,
+            Resolved,
+        ),
+        (r#"{"title":"[P1][OK] Memory error"}"#, Resolved),
+        (r#"{"title":"【紧急】【已恢复】内存不足"}"#, Resolved),
+        (r#"{"title":"🟢 内存不足"}"#, Resolved),
+        (r#"{"title":"已恢复 - 内存不足"}"#, Resolved),
+        (r#"{"title":"OK | Memory error"}"#, Resolved),
+        (r#"{"event_type":"RECOVERY","title":"内存不足","host":"web-7"}"#, Resolved),
+        (r#"{"action":"resolve","title":"内存不足","host":"web-7"}"#, Resolved),
+        (r#"{"通知类型":"恢复","标题":"内存不足","主机":"web-7"}"#, Resolved),
+        (r#"{"status":"已清除","title":"内存不足"}"#, Resolved),
+        (r#"{"status":"已消警","title":"内存不足"}"#, Resolved),
+        (r#"{"status":"expired","title":"内存不足"}"#, Resolved),
+        (r#"{"is_recover":true,"title":"内存不足"}"#, Resolved),
+        (r#"{"isRecovery":1,"title":"内存不足"}"#, Resolved),
+        (r#"{"recover":"true","title":"内存不足"}"#, Resolved),
+        // A word that is not known is no trouble because of the rule's name.
+        (r#"{"status":"zugestellt","title":"内存不足"}"#, Notice),
+        // Controls: the same without an end.
+        ("告警通知\n告警名称: 内存不足\n主机: web-7", Firing),
+        (r#"{"title":"[P1] Memory error"}"#, Firing),
+        (r#"{"title":"内存不足"}"#, Firing),
+        (r#"{"event_type":"query_alert_monitor","title":"内存不足","host":"web-7"}"#, Firing),
+        (r#"{"event_type":"PROBLEM","title":"内存不足"}"#, Firing),
+        (r#"{"event_type":"success","title":"备份失败"}"#, Firing),
+        (r#"{"status":"new","title":"内存不足"}"#, Firing),
+        (r#"{"status":"3","title":"内存不足"}"#, Firing),
+        (r#"{"status":"未清除","title":"内存不足"}"#, Firing),
+        (r#"{"is_recover":false,"title":"内存不足"}"#, Firing),
+        (r#"{"isRecovery":0,"title":"内存不足"}"#, Firing),
+        (r#"{"title":"内存不足","content":"请尽快恢复"}"#, Firing),
+    ]);
+    assert_eq!(facts(r#"{"title":"恢复 - 内存不足"}"#).1, "内存不足");
+    assert_eq!(facts("CRITICAL: db-7 disk 96%").2, Some("critical"));
+}

@@ -39,7 +39,7 @@ const NO_DATA: &str =
     "no data|nodata|re no data|insufficient data|insufficientdata|missing|stale|无数据|数据断档|数据不足|数据缺失";
 const NOTICE: &str = "pending|running|started|queued|waiting|skipped|canceled|cancelled|aborted|paused|maintenance|\
     scheduled|info|notice|notification|updated|test|created|deleted|note|unknown|progressing|测试|通知|提醒|维护|暂停|进行中|排队|\
-    取消|开始";
+    取消|已取消|撤销|已撤销|withdrawn|开始";
 
 /// Signs that say it alone.
 const FIRING_SIGNS: &str = "🔴❌🚨⛔🔥💥❗‼🛑🆘💔👎☠⚠🟠🟡✖❎";
@@ -183,6 +183,11 @@ pub(super) fn of_words(text: &str) -> Option<Word> {
         at += count;
     }
     said
+}
+
+/// Was it taken back?
+pub(super) fn is_withdrawn(text: &str) -> bool {
+    ["canceled", "cancelled", "withdrawn", "已取消", "取消", "已撤销", "撤销"].contains(&bare(text).as_str())
 }
 
 /// Is this a success, rather than the end of a trouble? A request, a delivery or a run has one, too.

@@ -220,6 +220,7 @@ impl Reader<'_> {
                 text: &text,
                 title: &titled,
                 level: &said,
+                keyed: is_keyed(&members, &given),
                 zone: &self.settings.timezone,
                 now: self.now,
             },
@@ -438,6 +439,10 @@ fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
             .find_map(|member| Some((format!("{}.id", member.parent), key(member.value)?)))
     };
     named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
+}
+
+fn is_keyed(members: &Members<'_>, given: &Given) -> bool {
+    !plain::is_missing(&given.key) || problem_key(members).is_some() || !rule_keys(members).is_empty()
 }
 
 /// The rule, and what it is a part of: each under its plain name.

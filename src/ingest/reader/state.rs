@@ -118,7 +118,15 @@ const ENDED: &[&str] = &[
     "closedat",
     "dateclosed",
     "clearedat",
+    "canceldate",
+    "canceltime",
+    "canceledat",
+    "cancelledat",
+    "canceltimeutc",
     "恢复时间",
+    "取消时间",
+    "清除时间",
+    "消警时间",
 ];
 /// A clock may be this much ahead.
 const AHEAD_MS: i64 = 300_000;
@@ -131,6 +139,8 @@ pub(super) struct Evidence<'a> {
     pub text: &'a str,
     pub title: &'a Titled,
     pub level: &'a Said,
+    /// It has a key, so that it is known what ends.
+    pub keyed: bool,
     pub zone: &'a TimeZone,
     pub now: Timestamp,
 }
@@ -154,6 +164,12 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
             Some((name.clone(), value.clone(), word))
         })
     };
+    let idle = idle(evidence.members);
+    // Withdrawn is over, if it is known what is.
+    let withdrawn = || {
+        let (name, said) = idle.clone().filter(|(_, said)| lexicon::is_withdrawn(said))?;
+        evidence.keyed.then_some((name, said, Word::Resolved))
+    };
     let ended = || ended(evidence).map(|(name, value)| (name, value, Word::Resolved));
     let of_title = |word: Option<Word>| Some(("title".to_owned(), evidence.title.raw.clone(), word?));
     // `通知：磁盘将满` is no alarm, whatever the rest is called.
@@ -167,7 +183,9 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
             ends.then(|| (member.name.to_owned(), said.to_owned(), Word::Resolved))
         })
     };
-    let implied = || of_title(evidence.title.title.implied.filter(|_| !is_notice && !is_unknown(evidence.members)));
+    let implied = || {
+        of_title(evidence.title.title.implied.filter(|_| !is_notice && idle.is_none() && !is_unknown(evidence.members)))
+    };
     let weak = || {
         evidence.members.named(WEAK).into_iter().find_map(|member| {
             let said = member.value.as_str()?;
@@ -180,7 +198,9 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         if *over {
             return Some(("severity".to_owned(), word.clone(), Word::Resolved));
         }
-        level.filter(|level| *level > Level::Info).map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
+        level
+            .filter(|level| *level > Level::Info && idle.is_none())
+            .map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
     };
     let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
     let text = || {
@@ -191,6 +211,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let found = strong
         .or_else(line)
         .or_else(ended)
+        .or_else(withdrawn)
         .or_else(told)
         .or_else(heading)
         .or_else(over)
@@ -207,6 +228,18 @@ fn heading(text: &str) -> Option<(String, String, Word)> {
     let (first, _) = plain::first_line(text);
     let word = lexicon::exact(&first).or_else(|| lexicon::exact(&line::read(&first).text))?;
     (word == Word::Resolved || word == Word::Firing).then_some(("heading".to_owned(), first, word))
+}
+
+/// A state that is neither trouble nor its end: no level and no name of a rule makes an alarm of it. That something began or
+/// cannot be told is no such state.
+fn idle(members: &Members<'_>) -> Option<(String, String)> {
+    const OPEN: [&str; 6] = ["created", "started", "updated", "unknown", "开始", "note"];
+    let listed = members.named(STRONG).into_iter().filter(|member| member.depth == 0);
+    listed.filter_map(|member| Some((member, spoken(member.value)?))).find_map(|(member, said)| {
+        let is_idle =
+            lexicon::of_value(&said) == Some(Word::Notice) && !OPEN.contains(&said.trim().to_lowercase().as_str());
+        is_idle.then(|| (member.name.to_owned(), said))
+    })
 }
 
 /// Is there a state of now in a word that is not known? Then the name of the rule does not say it either.

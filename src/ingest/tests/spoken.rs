@@ -63,3 +63,27 @@ fn an_end_is_an_end_whatever_its_rule_is_called() {
     assert_eq!(facts(r#"{"title":"恢复 - 内存不足"}"#).1, "内存不足");
     assert_eq!(facts("CRITICAL: db-7 disk 96%").2, Some("critical"));
 }
+
+#[test]
+fn what_was_taken_back_is_no_alarm() {
+    use Status::{Firing, Notice, Resolved};
+    expect(&[
+        (
+            r#"{"alertId":"a","alertName":"VM memory","criticality":"CRITICAL","status":"CANCELED","resourceName":"vm-2"}"#,
+            Resolved,
+        ),
+        (r#"{"alertName":"VM memory","criticality":"CRITICAL","status":"CANCELED","resourceName":"vm-2"}"#, Notice),
+        (r#"{"alertName":"VM memory","severity":"critical","cancelDate":1795354100000}"#, Resolved),
+        (r#"{"title":"内存不足","severity":"critical","status":"maintenance"}"#, Notice),
+        (r#"{"title":"内存不足","level":"P1","状态":"已取消"}"#, Notice),
+        (r#"{"incident_key":"a","title":"内存不足","level":"P1","状态":"已取消"}"#, Resolved),
+        // Controls.
+        (
+            r#"{"alertId":"a","alertName":"VM memory","criticality":"CRITICAL","status":"ACTIVE","cancelDate":0}"#,
+            Firing,
+        ),
+        (r#"{"alertName":"VM memory","criticality":"CRITICAL","cancelDate":0}"#, Firing),
+        (r#"{"title":"内存不足","severity":"critical","status":"created"}"#, Firing),
+        (r#"{"title":"Memory","severity":"critical","status":"unknown"}"#, Firing),
+    ]);
+}

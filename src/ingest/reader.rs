@@ -321,6 +321,7 @@ impl Reader<'_> {
         let mut marks = marks::of_text(text);
         marks.extend(marks::of_text(&members_title(members, given)));
         marks.extend(marks::of_place(place));
+        marks.extend(marks::of_branch(members));
         marks.extend(title.numbers.iter().cloned());
         let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);

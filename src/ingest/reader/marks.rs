@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::lexicon::is_han;
+use super::super::tree::{Members, spoken};
 use super::URL;
 use crate::level::Level;
 
@@ -74,6 +75,13 @@ pub(super) fn of_place(place: &str) -> impl Iterator<Item = String> {
         let told = super::place::PLACES.contains(&name).then(|| format!("@{name}={value}"));
         told.into_iter().chain([value])
     })
+}
+
+/// The branch of a project: the builds of two are two.
+pub(super) fn of_branch(members: &Members<'_>) -> Option<String> {
+    const BRANCHES: [&str; 6] = ["branch", "branchname", "headbranch", "ref", "gitbranch", "分支"];
+    let branch = members.named(&BRANCHES).into_iter().find_map(|member| spoken(member.value))?;
+    Some(format!("@branch={}", branch.trim_start_matches("refs/heads/").to_lowercase()))
 }
 
 /// A rule as an identifier: an end of another rule is not meant. What some senders make anew for each message only helps to

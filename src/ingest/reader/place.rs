@@ -63,6 +63,15 @@ pub(super) const PLACES: &[&str] = &[
     "podname",
     "culprit",
     "configurationitems",
+    "project",
+    "projectname",
+    "repository",
+    "repositoryname",
+    "repo",
+    "reponame",
+    "项目",
+    "项目名称",
+    "仓库",
     "告警主机",
     "主机",
     "主机名",
@@ -108,6 +117,9 @@ const AREAS: &[&str] = &[
     "环境",
     "服务",
 ];
+/// Places that are a whole of work: with nothing else to call an alert by, their name.
+pub(super) const PROJECTS: &[&str] =
+    &["project", "projectname", "repository", "repositoryname", "repo", "reponame", "项目", "项目名称", "仓库"];
 /// What names an item of such a list.
 const NAMES: [&str; 8] = ["name", "displayname", "hostname", "instancename", "resourcename", "instanceid", "id", "ip"];
 
@@ -158,7 +170,8 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
     labels.extend_new(sound.map(|(name, value)| (name, value.replace('\0', "\u{2400}"))));
     let known = |labels: &Labels, plain: &str| labels.keys().any(|name| plain_name(name) == plain);
     for member in members.named(PLACES) {
-        if let Some(value) = named(member.value).filter(|value| is_sound(member.name, value))
+        let value = if PROJECTS.contains(&member.plain.as_str()) { project(member.value) } else { named(member.value) };
+        if let Some(value) = value.filter(|value| is_sound(member.name, value))
             && !known(&labels, &member.plain)
         {
             labels.insert(member.name.replace('\0', "\u{2400}"), value);
@@ -189,6 +202,16 @@ fn named(value: &Value) -> Option<String> {
         other => spoken(other)?,
     };
     (text.chars().count() <= PLACE && !text.contains('\n')).then(|| text.replace('\0', "\u{2400}"))
+}
+
+/// The name of a project: the longest that it has.
+pub(super) fn project(value: &Value) -> Option<String> {
+    const NAMES: [&str; 6] = ["fullname", "pathwithnamespace", "repofullname", "name", "key", "slug"];
+    let Value::Object(members) = value else { return named(value) };
+    NAMES.iter().find_map(|wanted| {
+        let (_, value) = members.iter().find(|(name, _)| plain_name(name) == *wanted)?;
+        named(value).filter(|text| !plain::is_missing(text))
+    })
 }
 
 /// The names of the items of a list: two alerts of one rule may differ in nothing else.
@@ -226,5 +249,7 @@ pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, St
 /// Is there a thing in this text of [`place`], not only an area or a label of the rule?
 pub(super) fn names_a_thing(place: &str) -> bool {
     let names = place.split('\n').filter_map(|pair| Some(pair.split_once('=')?.0));
-    names.into_iter().any(|name| !AREAS.contains(&name) && (PLACES.contains(&name) || LISTS.contains(&name)))
+    names.into_iter().any(|name| {
+        !AREAS.contains(&name) && !PROJECTS.contains(&name) && (PLACES.contains(&name) || LISTS.contains(&name))
+    })
 }

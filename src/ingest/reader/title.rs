@@ -244,6 +244,7 @@ pub(super) fn of(
         .or_else(line)
         .or_else(first)
         .or_else(thing)
+        .or_else(|| project(members).filter(|_| members.text(KINDS).is_none()).map(|(from, text)| (from, text, false)))
         .or_else(|| kind(members).map(|(from, text)| (from, text, false)))
         .or_else(place)
         .or_else(|| {
@@ -281,11 +282,13 @@ fn named(members: &Members<'_>) -> Option<(String, String)> {
         })
     };
     let fourth = || {
-        members
-            .named(FOURTH)
-            .into_iter()
-            .filter(|member| !NAMED.contains(&member.parent.as_str()))
-            .find_map(|member| Some((member.name.to_owned(), said(member.value)?.to_owned())))
+        members.named(FOURTH).into_iter().filter(|member| !NAMED.contains(&member.parent.as_str())).find_map(|member| {
+            let name = said(member.value)?;
+            // A gate or a job is called the same in every project.
+            let project = if member.depth == 0 { None } else { project(members) };
+            let name = project.map_or_else(|| name.to_owned(), |(_, project)| format!("{project} {name}"));
+            Some((member.name.to_owned(), name))
+        })
     };
     let ending = || {
         members
@@ -309,6 +312,12 @@ fn named(members: &Members<'_>) -> Option<(String, String)> {
         .or_else(fourth)
         .or_else(ending)
         .or_else(label)
+}
+
+/// The project that the body itself names.
+fn project(members: &Members<'_>) -> Option<(String, String)> {
+    let found = members.named(super::place::PROJECTS).into_iter().filter(|member| member.depth == 0);
+    found.into_iter().find_map(|member| Some((member.name.to_owned(), super::place::project(member.value)?)))
 }
 
 /// The kind of an event and what it happened to.

@@ -62,6 +62,26 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"title":"磁盘将满","host":"web-b","path":"/data","status":"ok"}"#,
             false,
         ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"b"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            false,
+        ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"dev"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            false,
+        ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            true,
+        ),
+        (
+            r#"{"title":"构建失败","repository":"shop/web","status":"failed"}"#,
+            r#"{"title":"构建失败","repository":"shop/api","status":"success"}"#,
+            false,
+        ),
         // Values differ between a beginning and its end.
         ("【故障】db-12 磁盘 95% 已满", "【恢复】db-12 磁盘 40% 已满", true),
         ("【故障】主从延迟 312 秒", "【恢复】主从延迟 0 秒", true),

@@ -104,6 +104,7 @@ const RULE_KEYS: &[&str] = &[
     "policyid",
     "conditionid",
     "strategyid",
+    "sensorid",
     "eventdefinitionid",
     "watchid",
     "identifier",
@@ -144,6 +145,9 @@ const STARTS: &[&str] = &[
     "开始时间",
     "故障时间",
 ];
+/// Times of which a body does not say whether something began or ended then.
+const MOMENTS: &[&str] =
+    &["statechangetime", "timestamp", "time", "date", "datetime", "eventtime", "alerttime", "时间", "告警时间"];
 const ENDS: &[&str] = &[
     "resolvedat",
     "resolveddatetime",
@@ -211,7 +215,7 @@ impl Reader<'_> {
         let titled = title::of(&members, &given, &texts, &leaves, &mut origins)?;
         let text = title::body(&texts, &titled);
         let lines = place::lines(&text);
-        let said = level::of(&members, &given, &lines, &titled.title, &self.settings.levels, &mut origins);
+        let said = level::of(&members, &given, &lines, &titled, &self.settings.levels, &mut origins);
         let state = state::of(
             &state::Evidence {
                 members: &members,
@@ -239,14 +243,17 @@ impl Reader<'_> {
             labels.insert("severity".to_owned(), said.word.to_lowercase());
         }
         labels.insert_new("alertname", name.as_str());
-        let keys = self.keys(shape, &members, &given, &titled.title, &place, &leaves, &text, &mut origins);
+        let keys = self.keys(shape, &members, &given, &titled, status, &place, &leaves, &text, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
         if state == Word::Held {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
-        let starts_at = self.time(&given.starts_at, &members, STARTS, &lines);
-        let ends_at = (status == Status::Resolved).then(|| self.time(&given.ends_at, &members, ENDS, &lines)).flatten();
+        let over = status == Status::Resolved;
+        let begins: Vec<&str> = STARTS.iter().filter(|name| !over || !MOMENTS.contains(name)).copied().collect();
+        let starts_at = self.time(&given.starts_at, &members, &begins, &lines);
+        let moment = || self.time("", &members, MOMENTS, &lines);
+        let ends_at = over.then(|| self.time(&given.ends_at, &members, ENDS, &lines).or_else(moment)).flatten();
         let links = links(&members, &given, &annotations, &text);
         if !links.rule.is_empty() {
             origins.push(("link", "…".to_owned(), links.rule.clone()));
@@ -305,7 +312,8 @@ impl Reader<'_> {
         shape: &str,
         members: &Members<'_>,
         given: &Given,
-        title: &line::Title,
+        titled: &title::Titled,
+        status: Status,
         place: &str,
         leaves: &[Leaf],
         text: &str,
@@ -316,7 +324,9 @@ impl Reader<'_> {
             .into_iter()
             .filter(|member| member.depth == 0 && !(member.plain == "id" && is_problem(members, &member.parent)))
             .find_map(|member| key(member.value))
+            .or_else(|| titled.of_thing(status).filter(|_| !place.is_empty()).map(|()| format!("state of {place}")))
             .unwrap_or_default();
+        let title = &titled.title;
         let content = self.content(leaves);
         let mut marks = marks::of_text(text);
         marks.extend(marks::of_text(&members_title(members, given)));

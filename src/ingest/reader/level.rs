@@ -1,9 +1,10 @@
 //! How bad a body says it is.
 
 use super::super::plain;
-use super::super::title::Title;
+use super::super::title as line;
 use super::super::tree::{Members, spoken};
 use super::Given;
+use super::title::Titled;
 use crate::level::{Level, Levels, NAMES};
 
 /// A level, and the word for it as sent.
@@ -22,7 +23,7 @@ pub(super) fn of(
     members: &Members<'_>,
     given: &Given,
     lines: &[(String, String)],
-    title: &Title,
+    titled: &Titled,
     levels: &Levels,
     origins: &mut Vec<(&'static str, String, String)>,
 ) -> Said {
@@ -53,6 +54,17 @@ pub(super) fn of(
         .or_else(|| {
             lines.iter().filter(|(name, _)| NAMES.contains(&name.as_str())).find_map(|(name, value)| found(name, value))
         })
-        .or_else(|| found("title", title.level.as_deref()?));
+        .or_else(|| found("title", titled.title.level.as_deref()?))
+        .or_else(|| titled.headings.iter().find_map(|heading| found("heading", &in_heading(heading)?)));
     said.unwrap_or(Said { over, ..Said::default() })
+}
+
+/// The word for a level in a heading (`S1 Triggered`), which is no word for a report.
+fn in_heading(heading: &str) -> Option<String> {
+    let is_level = |word: &&str| {
+        Level::of(word).is_some()
+            && !["告警", "报警", "通知", "提醒", "notice", "信息"].iter().any(|report| word.ends_with(report))
+    };
+    let words = heading.split(|letter: char| !letter.is_alphanumeric());
+    line::read(heading).level.or_else(|| words.filter(|word| !word.is_empty()).find(is_level).map(str::to_owned))
 }

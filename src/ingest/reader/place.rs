@@ -149,6 +149,13 @@ pub(super) fn lines(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The plain name and the value of one line that has both, however long the name is.
+pub(super) fn pair(line: &str) -> Option<(String, String)> {
+    let found = LINE.captures(line)?;
+    let value = plain::line(&found[2]);
+    (!value.starts_with("//")).then(|| (plain_name(&found[1]), value))
+}
+
 /// The labels of an alert: what the mapping gives, the label sets of the body, the places it names.
 pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, String)]) -> Labels {
     let mut labels = given.labels.clone();

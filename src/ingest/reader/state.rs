@@ -175,7 +175,8 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     // `通知：磁盘将满` is no alarm, whatever the rest is called.
     let is_notice = evidence.title.title.state == Some(Word::Notice);
     let told = || of_title(evidence.title.title.state.filter(|word| *word != Word::Notice));
-    let heading = || heading(evidence.text);
+    let over_it = || heading(evidence).filter(|(_, _, word)| *word == Word::Resolved);
+    let alarm = || self::heading(evidence);
     let over = || {
         evidence.members.named(WEAK).into_iter().find_map(|member| {
             let said = member.value.as_str()?;
@@ -213,9 +214,10 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(ended)
         .or_else(withdrawn)
         .or_else(told)
-        .or_else(heading)
+        .or_else(over_it)
         .or_else(over)
         .or_else(implied)
+        .or_else(alarm)
         .or_else(weak)
         .or_else(level)
         .or_else(otherwise)
@@ -223,11 +225,26 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
 }
 
-/// A first line of the text that is nothing but a word for a state (`恢复通知`).
-fn heading(text: &str) -> Option<(String, String, Word)> {
-    let (first, _) = plain::first_line(text);
-    let word = lexicon::exact(&first).or_else(|| lexicon::exact(&line::read(&first).text))?;
-    (word == Word::Resolved || word == Word::Firing).then_some(("heading".to_owned(), first, word))
+/// What the lines above the title say that are nothing but words for a state (`恢复通知`, `级别状态: S1 Recovered`). That it is an
+/// alarm says less than that it is over.
+fn heading(evidence: &Evidence<'_>) -> Option<(String, String, Word)> {
+    let texts = evidence.title.headings.iter();
+    let said = texts.filter_map(|text| Some(("heading".to_owned(), text.clone(), of_heading(text)?)));
+    let mut said: Vec<(String, String, Word)> = said.filter(|(_, _, word)| *word != Word::Notice).collect();
+    let end = said.iter().position(|(_, _, word)| *word == Word::Resolved).unwrap_or(0);
+    (end < said.len()).then(|| said.swap_remove(end))
+}
+
+/// The end is the last word that says any (`故障恢复通知`, `告警恢复`).
+fn of_heading(text: &str) -> Option<Word> {
+    let read = line::read(text);
+    let ends =
+        |text: &str| ["恢复", "解除", "消除", "清除", "消警", "关闭", "正常"].iter().any(|word| text.contains(word));
+    let denied = |text: &str| ["未", "不", "没"].iter().any(|word| text.contains(word));
+    if ends(text) && !denied(text) {
+        return Some(Word::Resolved);
+    }
+    lexicon::of_value(text).or_else(|| read.says())
 }
 
 /// A state that is neither trouble nor its end: no level and no name of a rule makes an alarm of it. That something began or

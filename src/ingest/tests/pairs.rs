@@ -82,6 +82,54 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"title":"构建失败","repository":"shop/api","status":"success"}"#,
             false,
         ),
+        ("【故障】\n主机: web-3\n问题: 内存不足", "【恢复】\n主机: web-3\n问题: 内存不足", true),
+        ("【故障】\n主机: web-3\n问题: 内存不足", "【恢复】\n主机: web-3\n问题: 磁盘将满", false),
+        (
+            r#"{"sensor":"HTTP","device":"fw-2","status":"Down","message":"Timed out","sensorid":7}"#,
+            r#"{"sensor":"HTTP","device":"fw-2","status":"Up","message":"OK","sensorid":7}"#,
+            true,
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"title":"监控告警","text":"\n### 【P2】搜索变慢\n- 服务：search\n- 状态：告警中"}}"#,
+            r#"{"msgtype":"markdown","markdown":{"title":"监控恢复","text":"\n### 【P2】搜索变慢\n- 服务：search\n- 状态：已恢复"}}"#,
+            true,
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Triggered\n**规则标题**: 内存不足\n**监控指标**: [ident=web-3]"}}"#,
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Recovered\n**规则标题**: 内存不足\n**监控指标**: [ident=web-3]"}}"#,
+            true,
+        ),
+        (
+            "***** Icinga *****\n\nNotification Type: PROBLEM\nService: HTTP\nHost: web-3\nState: CRITICAL",
+            "***** Icinga *****\n\nNotification Type: RECOVERY\nService: HTTP\nHost: web-3\nState: OK",
+            true,
+        ),
+        (
+            r#"{"text":"<b>🔥 Firing</b>\nHostDown\nhost: web-3"}"#,
+            r#"{"text":"<b>✅ Resolved</b>\nHostDown\nhost: web-3"}"#,
+            true,
+        ),
+        (
+            r#"{"title":"告警","content":"web-3 内存不足"}"#,
+            r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#,
+            false,
+        ),
+        // The state of a thing, which is all that the body names.
+        (
+            r#"{"app":"cart","status":"OutOfSync","message":"one or more objects failed"}"#,
+            r#"{"app":"cart","status":"Synced","health":"Healthy","message":""}"#,
+            true,
+        ),
+        (
+            r#"{"app":"cart","status":"OutOfSync","message":"one or more objects failed"}"#,
+            r#"{"app":"cart2","status":"Healthy"}"#,
+            false,
+        ),
+        (
+            r#"{"host":"web-3","status":"down","message":"内存用尽"}"#,
+            r#"{"host":"web-3","status":"up","message":"磁盘又能写了"}"#,
+            false,
+        ),
         // Values differ between a beginning and its end.
         ("【故障】db-12 磁盘 95% 已满", "【恢复】db-12 磁盘 40% 已满", true),
         ("【故障】主从延迟 312 秒", "【恢复】主从延迟 0 秒", true),

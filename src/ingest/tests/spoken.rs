@@ -87,3 +87,34 @@ fn what_was_taken_back_is_no_alarm() {
         (r#"{"title":"Memory","severity":"critical","status":"unknown"}"#, Firing),
     ]);
 }
+
+#[test]
+fn a_line_that_says_only_a_state_is_no_title() {
+    for (body, status, name, level) in [
+        (
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Triggered\n**规则标题**: 内存不足"}}"#,
+            Status::Firing,
+            "内存不足",
+            Some("error"),
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"title":"监控恢复","text":"\n### 【P2】搜索变慢\n- 服务：search"}}"#,
+            Status::Resolved,
+            "搜索变慢",
+            Some("error"),
+        ),
+        ("【故障】\n主机: web-3\n问题: 内存不足", Status::Firing, "内存不足", None),
+        ("***** Icinga *****\n\nService: HTTP\nHost: web-3\nState: OK", Status::Resolved, "HTTP", None),
+        (r#"{"text":"<b>🔥 Firing</b>\nHostDown\nhost: web-3"}"#, Status::Firing, "HostDown", None),
+        (r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#, Status::Resolved, "web-3 内存已恢复正常", None),
+        (r#"{"title":"告警","alertname":"内存不足"}"#, Status::Firing, "内存不足", None),
+        // With nothing else to show, it stays.
+        (r#"{"title":"告警"}"#, Status::Firing, "告警", None),
+        ("恢复", Status::Resolved, "恢复", None),
+    ] {
+        assert_eq!(facts(body), (status, name.to_owned(), level), "{body}");
+    }
+    // The time of an end is not its beginning.
+    let end = only(webhook(r#"{"title":"恢复：内存不足","time":"2026-11-22T13:20:00Z"}"#));
+    assert_eq!((end.starts_at, end.ends_at), (None, Some(Timestamp(1_795_353_600_000))));
+}

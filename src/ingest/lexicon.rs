@@ -57,10 +57,28 @@ const LONGEST: usize = 48;
 const ENTRY_WORDS: usize = 3;
 
 /// Before a Han word: it is not so (`未恢复`), which turns an end into trouble and trouble into nothing.
-const NOT_YET: &[&str] = &["未", "没有", "没", "无法", "不", "非"];
+const NOT_YET: &[&str] = &[
+    "未",
+    "没有",
+    "没",
+    "无法",
+    "不",
+    "非",
+    "无",
+    "不再",
+    "未发现",
+    "没有发现",
+    "未见",
+    "未出现",
+    "未检测到",
+    "不存在",
+    "零",
+];
+/// Between such a word and what it denies.
+const ANY: &[&str] = &["任何", "明显", "其他", "其它", "新", "新的", "新增"];
 /// In a clause: it is asked for or expected, not told.
 const WISHED: &[&str] = &["请", "尽快", "待", "如需", "需要", "等待", "即将", "能否", "是否", "如果", "若"];
-const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without"];
+const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero"];
 
 static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
     let lists = [
@@ -229,6 +247,7 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         if WISHED.iter().any(|wish| before.contains(wish)) {
             return None;
         }
+        let before = ANY.iter().find_map(|any| before.strip_suffix(any)).unwrap_or(before);
         let denied = NOT_YET.iter().any(|not| before.ends_with(not));
         return if denied { word.turned() } else { Some(word) };
     }

@@ -62,6 +62,14 @@ static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
         r"   | b | [kmgtp]i?b? | bytes? | [kmg]?bps | qps | tps | rpm | iops | errors? | failed | passed ) (?-u:\b) )",
     ))
 });
+/// Troubles of which there is none: `0 errors`, `失败 0 个`, `no new failures`.
+static NONE: LazyLock<Regex> = LazyLock::new(|| {
+    const TROUBLE: &str = r"(?:失败|异常|错误|报错|告警|报警|故障|超时|离线|丢失|积压|堆积|问题|fail(?:ed|ures?|ing|s)?|errors?|exceptions?|alerts?|alarms?|problems?|timeouts?|crash(?:ed|es)?|down|unreachable|critical|warnings?)";
+    const UNIT: &str = r"\s*(?:个|次|条|台|项|起|笔|件|例|处|tests?|jobs?|hosts?|files?|items?|checks?)?\s*";
+    regex(&format!(
+        r"(?i)(?:(?:^|[^\d.,])0{UNIT}{TROUBLE}|(?:^|\W)(?:no|without|zero)\s+(?:\w+\s+)?{TROUBLE})(?-u:\b|$)?|{TROUBLE}(?:数量|次数|个数|数|率)?\s*[:：=为]?\s*0(?:\s*[个次条台项起笔件例处]|$|[^\d.%])"
+    ))
+});
 static DECIMAL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u:\b)\d+\.\d+(?-u:\b)"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
@@ -105,7 +113,8 @@ pub(super) fn read(line: &str) -> Title {
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     title.numbers = numbers(core);
     title.core = without_digits(core);
-    let clause = clauses(&title.text);
+    let calm = without_none(&title.text);
+    let clause = clauses(&calm);
     let is_end = |word: &Word| *word != Word::Firing;
     title.state = marked
         .state
@@ -114,8 +123,7 @@ pub(super) fn read(line: &str) -> Title {
         .or_else(|| clause.filter(is_end))
         .or(sign)
         .or(marked.ranked);
-    title.implied =
-        predicate.or(marked.implied).or(clause).or_else(|| ends_as_alarm(&title.text)).or_else(|| words(&title.text));
+    title.implied = predicate.or(marked.implied).or(clause).or_else(|| ends_as_alarm(&calm)).or_else(|| words(&calm));
     title
 }
 
@@ -277,6 +285,11 @@ impl Title {
     pub fn says(&self) -> Option<Word> {
         self.state.or(self.implied)
     }
+}
+
+/// `text` without the troubles of which there is none.
+fn without_none(text: &str) -> std::borrow::Cow<'_, str> {
+    NONE.replace_all(text, " ")
 }
 
 /// `text` with `#` for each run of digits, and single blanks.
@@ -490,7 +503,10 @@ fn prefix(title: &mut Title, marked: &mut Marked) {
 fn before_colon(text: &str) -> Option<(&str, &str)> {
     let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
     let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
-    (!rest.is_empty() && !head.is_empty() && !rest.starts_with("//")).then_some((head, rest))
+    // `失败: 0` is no trouble.
+    let is_none =
+        rest.strip_prefix('0').is_some_and(|unit| !unit.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+    (!rest.is_empty() && !head.is_empty() && !rest.starts_with("//") && !is_none).then_some((head, rest))
 }
 
 /// The head is a word for a state, nothing else: `web - api` is a name.
@@ -569,8 +585,17 @@ fn clauses(text: &str) -> Option<Word> {
     };
     text.split(cut)
         .filter(|clause| !clause.ends_with("告警") && !clause.ends_with("报警"))
+        .filter(|clause| !clause.ends_with("关闭") || closes_a_trouble(text, clause))
         .filter_map(lexicon::han)
         .rfind(|word| !matches!(word, Word::Notice))
+}
+
+/// Is it a trouble that the clause says is closed, rather than a port or a service?
+fn closes_a_trouble(text: &str, clause: &str) -> bool {
+    const TROUBLES: [&str; 9] = ["告警", "报警", "警报", "问题", "工单", "事件", "故障", "异常", "缺陷"];
+    let end = clause.as_ptr() as usize - text.as_ptr() as usize + clause.len() - "关闭".len();
+    let before = text[..end].trim_end_matches(|letter: char| letter == '已' || !letter.is_alphanumeric());
+    before.is_empty() || TROUBLES.iter().any(|trouble| before.ends_with(trouble))
 }
 
 fn ends_as_alarm(text: &str) -> Option<Word> {
@@ -672,6 +697,38 @@ mod tests {
             ["宕机告警", "设备离线", "磁盘恢复", "HostDown", "支付告警", "12", "", "web-1 OK", "服务异常", "主机: db-3"]
         {
             assert!(!is_bare(line), "{line}");
+        }
+        for line in [
+            "无异常",
+            "磁盘检查未发现异常",
+            "未发现任何异常",
+            "没有失败",
+            "消息队列不再堆积",
+            "巡检：异常 0 项",
+            "失败：0",
+            "0 errors",
+            "no new failures on db-3",
+            "端口 3306 已关闭",
+            "支付通道已关闭",
+            "请关闭",
+        ] {
+            assert_eq!(read(line).says(), None, "{line}");
+        }
+        for (line, word) in [
+            ("数据库备份完成，失败 0 个", Word::Resolved),
+            ("backup of db-3 completed, 0 errors", Word::Resolved),
+            ("0 failed, 12 passed", Word::Resolved),
+            ("告警已关闭", Word::Resolved),
+            ("工单 12：问题已关闭", Word::Resolved),
+            // Controls.
+            ("失败 10 个", Word::Firing),
+            ("10 errors", Word::Firing),
+            ("发现异常", Word::Firing),
+            ("队列堆积", Word::Firing),
+            ("无法连接，超时", Word::Firing),
+            ("12 passed, 1 failed", Word::Firing),
+        ] {
+            assert_eq!(read(line).says(), Some(word), "{line}");
         }
         // What may be the name of a rule is no word of its sender.
         for line in ["磁盘将满", "API is down", "CPU 告警", "backup failed"] {

@@ -192,7 +192,9 @@ pub(super) fn of_words(text: &str) -> Option<Word> {
             Some((word, count)) => (Some(word), count),
             None => (han(words[at]), 1),
         };
-        if let Some(word) = word {
+        // `失败 0` is none.
+        let is_none = words.get(at + count).is_some_and(|next| *next == "0");
+        if let Some(word) = word.filter(|_| !is_none) {
             let word = if at > 0 && NOT.contains(&words[at - 1]) { word.turned() } else { Some(word) };
             if let Some(word) = word.filter(|word| word.is_strong() || said.is_none()) {
                 said = Some(word);

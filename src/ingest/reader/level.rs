@@ -18,6 +18,10 @@ pub(in crate::ingest) struct Said {
 
 const OVER: [&str; 8] = ["ok", "clear", "cleared", "normal", "resolved", "good", "正常", "恢复"];
 
+/// States that are levels as well (`State: CRITICAL`).
+const RANKED: [&str; 11] =
+    ["critical", "crit", "warning", "warn", "major", "minor", "fatal", "emergency", "严重", "紧急", "致命"];
+
 /// From the mapping, members, labels, lines of the text, the title: the first that says anything.
 pub(super) fn of(
     members: &Members<'_>,
@@ -55,7 +59,21 @@ pub(super) fn of(
             lines.iter().filter(|(name, _)| NAMES.contains(&name.as_str())).find_map(|(name, value)| found(name, value))
         })
         .or_else(|| found("title", titled.title.level.as_deref()?))
-        .or_else(|| titled.headings.iter().find_map(|heading| found("heading", &in_heading(heading)?)));
+        .or_else(|| titled.headings.iter().find_map(|heading| found("heading", &in_heading(heading)?)))
+        .or_else(|| {
+            let states = members.named(super::state::STRONG).into_iter();
+            states.filter(|member| member.depth == 0).find_map(|member| {
+                let state =
+                    spoken(member.value).filter(|state| RANKED.contains(&state.trim().to_lowercase().as_str()))?;
+                found(member.name, &state)
+            })
+        })
+        .or_else(|| {
+            let mut states = lines.iter().filter(|(name, _)| super::state::LINES.contains(&name.as_str()));
+            let ranked = |value: &str| RANKED.contains(&value.trim().to_lowercase().as_str());
+            let (name, value) = states.find(|(_, value)| ranked(value))?;
+            found(name, value)
+        });
     said.unwrap_or(Said { over, ..Said::default() })
 }
 

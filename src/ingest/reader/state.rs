@@ -107,7 +107,8 @@ const OVER: &[&str] = &[
     "available",
 ];
 /// Names of lines in a text that hold a state.
-const LINES: &[&str] = &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
+pub(super) const LINES: &[&str] =
+    &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
 /// Members that hold the time of an end.
 const ENDED: &[&str] = &[
     "resolvedat",

@@ -114,6 +114,11 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#,
             false,
         ),
+        (
+            r#"{"NOTIFICATIONTYPE":"PROBLEM","HOSTNAME":"web-4","SERVICEDESC":"HTTP","SERVICESTATE":"CRIT"}"#,
+            r#"{"NOTIFICATIONTYPE":"RECOVERY","HOSTNAME":"web-4","SERVICEDESC":"HTTP","SERVICESTATE":"OK"}"#,
+            true,
+        ),
         // The state of a thing, which is all that the body names.
         (
             r#"{"app":"cart","status":"OutOfSync","message":"one or more objects failed"}"#,

@@ -104,6 +104,8 @@ fn a_line_that_says_only_a_state_is_no_title() {
             Some("error"),
         ),
         ("【故障】\n主机: web-3\n问题: 内存不足", Status::Firing, "内存不足", None),
+        ("***** Icinga *****\n\nService: HTTP\nHost: web-3\nState: CRITICAL", Status::Firing, "HTTP", Some("critical")),
+        (r#"{"state":"WARNING","title":"Lag on web-3"}"#, Status::Firing, "Lag on web-3", Some("warning")),
         ("***** Icinga *****\n\nService: HTTP\nHost: web-3\nState: OK", Status::Resolved, "HTTP", None),
         (r#"{"text":"<b>🔥 Firing</b>\nHostDown\nhost: web-3"}"#, Status::Firing, "HostDown", None),
         (r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#, Status::Resolved, "web-3 内存已恢复正常", None),

@@ -134,17 +134,30 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("constant")
 });
 
+/// A name in emphasis alone on its line.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^[\s>\-•·]*\*{1,2}([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ ]{0,31}?)\s*(?:[:：]\s*\*{1,2}|\*{1,2}\s*[:：])\s*$",
+    )
+    .expect("constant")
+});
+
 /// The lines `name: value` of a text, by plain names.
 pub(super) fn lines(text: &str) -> Vec<(String, String)> {
-    text.lines()
-        .take(LINES)
-        .filter(|line| line.len() <= 1024)
-        .filter_map(|line| {
-            let found = LINE.captures(line)?;
-            let name = found[1].trim();
-            let value = plain::line(&found[2]);
+    let lines: Vec<&str> = text.lines().take(LINES).filter(|line| line.len() <= 1024).collect();
+    let after = lines.iter().skip(1).copied().chain([""]);
+    lines
+        .iter()
+        .zip(after)
+        .filter_map(|(line, after)| {
+            // `*Status:*` with its value on the next line.
+            let alone = NAME.captures(line).filter(|_| pair(after).is_none());
+            let (name, value) = match alone {
+                Some(found) => (found[1].trim().to_owned(), plain::line(after)),
+                None => LINE.captures(line).map(|found| (found[1].trim().to_owned(), plain::line(&found[2])))?,
+            };
             let sound = name.chars().count() <= LINE_NAME && !value.starts_with("//") && !plain::is_missing(&value);
-            sound.then(|| (plain_name(name), value))
+            sound.then(|| (plain_name(&name), value))
         })
         .collect()
 }

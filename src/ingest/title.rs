@@ -135,7 +135,21 @@ pub(super) fn is_bare(line: &str) -> bool {
     let lower = crate::level::half_width(&line).to_lowercase();
     let cut = |letter: char| !letter.is_alphanumeric() && !matches!(letter, '\'');
     let mut words = lower.split(cut).filter(|word| !word.is_empty()).peekable();
-    line.chars().count() <= LONGEST && words.peek().is_some() && words.all(is_bare_word)
+    line.chars().count() <= LONGEST
+        && words.peek().is_some()
+        && words.all(|word| scripts(word).into_iter().all(is_bare_word))
+}
+
+/// The parts of a word in Han and in other letters (`Prometheus恢复`).
+fn scripts(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|letter: char| is_han(letter) != is_han(first)).unwrap_or(rest.len());
+        parts.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    parts
 }
 
 /// Does the word stand for a state, a level or a report, or is it made of such words?
@@ -268,6 +282,9 @@ const BARE: &[&str] = &[
     "推送",
     "中心",
     "机器人",
+    "end",
+    "begin",
+    "start",
 ];
 
 /// What brackets and prefixes say.
@@ -690,6 +707,8 @@ mod tests {
             "OK",
             "[P1] PROBLEM",
             "严重告警",
+            "Prometheus恢复信息",
+            "====END====",
         ] {
             assert!(is_bare(line), "{line}");
         }

@@ -130,7 +130,7 @@ const PLACE: usize = 200;
 const LINES: usize = 200;
 
 static LINE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[\s>*#\-•·【\[]*([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ ]{0,31}?)[】\]*\s]*[:：]\**\s*(\S.*?)\s*$")
+    Regex::new(r"^[\s>*#\-•·【\[]*([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ /]{0,31}?)[】\]*\s]*[:：]\**\s*(\S.*?)\s*$")
         .expect("constant")
 });
 

@@ -86,7 +86,7 @@ const WEAK: &[&str] = &[
 ];
 /// Members that are a state if they are true or false: of trouble, and of its end.
 const ON: &[&str] =
-    &["isalarm", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
+    &["isalarm", "isalert", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
 const OVER: &[&str] = &[
     "isrecovered",
     "isrecover",
@@ -164,8 +164,9 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let strong = strong(evidence.members);
     let line = || {
         evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
-            let word = lexicon::of_value(value).filter(|word| *word != Word::Notice)?;
-            Some((name.clone(), value.clone(), word))
+            // `告警类型: 内存不足` is what it is called.
+            let word = if name == "告警类型" { lexicon::exact(value) } else { lexicon::of_value(value) };
+            Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
     };
     let idle = idle(evidence.members);
@@ -283,8 +284,10 @@ fn is_unknown(members: &Members<'_>) -> bool {
     members.named(&NAMES).into_iter().filter(|member| member.depth == 0).filter_map(|member| said(member.value)).any(
         |said| {
             let is_word = said.chars().all(|letter| letter.is_alphabetic() || " _-".contains(letter));
-            let is_known =
-                lexicon::of_value(said).is_some() || Level::of(said).is_some() || plain::has_placeholder(said);
+            let is_known = matches!(said, "true" | "false")
+                || lexicon::of_value(said).is_some()
+                || Level::of(said).is_some()
+                || plain::has_placeholder(said);
             is_word && said.chars().count() <= LONGEST && !is_known
         },
     )

@@ -2,6 +2,7 @@
 //!
 //! Every leaf ends in the title, the text, a label, a line `name: value`, or on the list of what is hidden on purpose.
 
+mod keys;
 mod level;
 mod marks;
 mod place;
@@ -25,6 +26,7 @@ use super::tree::{Leaf, Members};
 use super::{UNNAMED, field, moment, plain, title as line};
 use crate::alert::{Alert, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
+use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
 
 /// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
 #[derive(Debug, Default)]
@@ -69,51 +71,8 @@ pub(super) struct Reader<'a> {
 /// Characters of a name; the rest of a longer one is told as text.
 const NAME: usize = 256;
 
-/// Names of the problem itself.
-const PROBLEM_KEYS: &[&str] = &[
-    "alarmarn",
-    "issueid",
-    "incidentkey",
-    "incidentid",
-    "problemid",
-    "dedupkey",
-    "deduplicationkey",
-    "alertkey",
-    "alarmkey",
-    "alertuuid",
-    "dffaultid",
-    "faultid",
-    "eventref",
-    "aggregkey",
-    "alertcyclekey",
-    "correlationid",
-    "alertcorrelationid",
-    "eventcorrelationid",
-    "incidentcorrelationid",
-];
-/// Names of the problem where they stand at the root or in an object that is the problem.
-const NEAR_KEYS: &[&str] = &["key", "hash", "alias", "uuid", "groupkey", "fingerprint", "sessionid"];
-/// Names of the rule: with the place and the title they name the problem.
-const RULE_KEYS: &[&str] = &[
-    "alertid",
-    "alarmid",
-    "ruleid",
-    "monitorid",
-    "checkid",
-    "triggerid",
-    "policyid",
-    "conditionid",
-    "strategyid",
-    "sensorid",
-    "eventdefinitionid",
-    "watchid",
-    "identifier",
-];
 /// Names of the message.
 const EVENT_KEYS: &[&str] = &["id", "eventid", "messageid"];
-/// Objects that are the problem.
-const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
-
 const STARTS: &[&str] = &[
     "startedat",
     "startsat",
@@ -324,7 +283,7 @@ impl Reader<'_> {
             .into_iter()
             .filter(|member| member.depth == 0 && !(member.plain == "id" && is_problem(members, &member.parent)))
             .find_map(|member| key(member.value))
-            .or_else(|| titled.of_thing(status).filter(|_| !place.is_empty()).map(|()| format!("state of {place}")))
+            .or_else(|| (titled.of_thing(status) && !place.is_empty()).then(|| format!("state of {place}")))
             .unwrap_or_default();
         let title = &titled.title;
         let content = self.content(leaves);
@@ -419,56 +378,6 @@ struct Keys {
     discriminator: Discriminator,
     content: String,
     kin: Kin,
-}
-
-/// A key that may be compared: short, without placeholders, not empty.
-fn key(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let speaks = text.chars().any(char::is_alphanumeric);
-    let sound =
-        speaks && !plain::is_missing(&text) && !plain::has_placeholder(&text) && text.len() <= 1024 && text != "0";
-    sound.then_some(text)
-}
-
-fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
-    let named = |names: &[&str], near: bool| {
-        members
-            .named(names)
-            .into_iter()
-            .filter(|member| !near || member.parent.is_empty() || PROBLEMS.contains(&member.parent.as_str()))
-            .find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
-    };
-    let id = || {
-        members
-            .named(&["id"])
-            .into_iter()
-            .filter(|member| is_problem(members, &member.parent))
-            .find_map(|member| Some((format!("{}.id", member.parent), key(member.value)?)))
-    };
-    named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
-}
-
-fn is_keyed(members: &Members<'_>, given: &Given) -> bool {
-    !plain::is_missing(&given.key) || problem_key(members).is_some() || !rule_keys(members).is_empty()
-}
-
-/// The rule, and what it is a part of: each under its plain name.
-fn rule_keys<'a>(members: &'a Members<'_>) -> Vec<(&'a str, String)> {
-    let found = members.named(RULE_KEYS).into_iter();
-    found.filter_map(|member| Some((member.plain.as_str(), key(member.value)?))).collect()
-}
-
-/// Is the object with this plain name a problem, or one that says that it is?
-fn is_problem(members: &Members<'_>, parent: &str) -> bool {
-    PROBLEMS.contains(&parent)
-        || members.named(&["type"]).iter().any(|member| {
-            member.parent == parent
-                && member.value.as_str().is_some_and(|kind| PROBLEMS.contains(&crate::level::plain_name(kind).as_str()))
-        })
 }
 
 fn members_title(members: &Members<'_>, given: &Given) -> String {

@@ -1,5 +1,8 @@
 //! What a title says besides what it is about: state and level in its brackets, its prefix, its predicate, its last word.
 
+mod bare;
+mod numbers;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -7,6 +10,9 @@ use regex::Regex;
 use super::lexicon::{self, Word, is_han};
 use super::plain;
 use crate::level::Level;
+pub(super) use bare::is_bare;
+use numbers::numbers;
+pub(super) use numbers::without_digits;
 
 /// A title, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +36,6 @@ pub(super) struct Title {
 const PREFIX: usize = 24;
 /// Characters of a prefix in Han that ends with a word for a state.
 const HAN_PREFIX: usize = 6;
-/// Runs of digits in a title that are looked at.
-const NUMBERS: usize = 24;
 /// Times that brackets and a prefix may follow each other.
 const MARKERS: usize = 3;
 /// Words behind an auxiliary among which its predicate is looked for.
@@ -50,18 +54,6 @@ static SPAN: LazyLock<Regex> =
 static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
 /// `Triggered on {host:web-1}`: where it is stands in members of its own.
 static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\s+on\s+\{[^}]*\}$"));
-static DIGITS: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
-/// Digits that say how much or when: with a fraction, a unit behind them or a comparison before them.
-static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
-    regex(concat!(
-        r"(?ix) \d{4} [-/.年] \d{1,2} (?: [-/.月] \d{1,2} 日? )? | \d{1,2} : \d{2} (?: : \d{2} )? ",
-        r"| (?: [<>=≥≤≈] | 大于 | 小于 | 超过 | 超出 | 达到 | 高于 | 低于 | 不足 | 当前值? | 值为? | 阈值 | above | below | over | under | value )",
-        r"   [\s:：=为是到]* -? \d+ (?: \.\d+ )? ",
-        r"| \d+ (?: \.\d+ )? \s* (?: [%％‰℃°] | 秒 | 毫秒 | 分 | 小时 | 时 | 天 | 日 | 周 | 月 | 次 | 个 | 台 | 条 | 笔 | 件 | 项 | 人 | 核 | 度 ",
-        r"   | 倍 | 万 | 千 | 百 | 元 | 字节 | 兆 | (?: ms | s | sec | secs | seconds? | m | min | mins | minutes? | h | hours? | d | days? | x | times?",
-        r"   | b | [kmgtp]i?b? | bytes? | [kmg]?bps | qps | tps | rpm | iops | errors? | failed | passed ) (?-u:\b) )",
-    ))
-});
 /// Troubles of which there is none: `0 errors`, `失败 0 个`, `no new failures`.
 static NONE: LazyLock<Regex> = LazyLock::new(|| {
     const TROUBLE: &str = r"(?:失败|异常|错误|报错|告警|报警|故障|超时|离线|丢失|积压|堆积|问题|fail(?:ed|ures?|ing|s)?|errors?|exceptions?|alerts?|alarms?|problems?|timeouts?|crash(?:ed|es)?|down|unreachable|critical|warnings?)";
@@ -70,7 +62,6 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)(?:(?:^|[^\d.,])0{UNIT}{TROUBLE}|(?:^|\W)(?:no|without|zero)\s+(?:\w+\s+)?{TROUBLE})(?-u:\b|$)?|{TROUBLE}(?:数量|次数|个数|数|率)?\s*[:：=为]?\s*0(?:\s*[个次条台项起笔件例处]|$|[^\d.%])"
     ))
 });
-static DECIMAL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u:\b)\d+\.\d+(?-u:\b)"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
 const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
@@ -127,166 +118,6 @@ pub(super) fn read(line: &str) -> Title {
     title
 }
 
-/// A line that says nothing but a state, a level and that it reports (`监控恢复`, `🔥 Firing`, `S1 Recovered`): no name of an
-/// alert.
-pub(super) fn is_bare(line: &str) -> bool {
-    const LONGEST: usize = 40;
-    let line = plain::line(line);
-    let lower = crate::level::half_width(&line).to_lowercase();
-    let cut = |letter: char| !letter.is_alphanumeric() && !matches!(letter, '\'');
-    let mut words = lower.split(cut).filter(|word| !word.is_empty()).peekable();
-    line.chars().count() <= LONGEST
-        && words.peek().is_some()
-        && words.all(|word| scripts(word).into_iter().all(is_bare_word))
-}
-
-/// The parts of a word in Han and in other letters (`Prometheus恢复`).
-fn scripts(word: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = word;
-    while let Some(first) = rest.chars().next() {
-        let end = rest.find(|letter: char| is_han(letter) != is_han(first)).unwrap_or(rest.len());
-        parts.push(&rest[..end]);
-        rest = &rest[end..];
-    }
-    parts
-}
-
-/// Does the word stand for a state, a level or a report, or is it made of such words?
-fn is_bare_word(word: &str) -> bool {
-    let known = |word: &str| {
-        BARE.contains(&word)
-            || word.chars().any(char::is_alphabetic) && word.chars().count() > 1 && Level::of(word).is_some()
-    };
-    if known(word) {
-        return true;
-    }
-    if !word.chars().all(is_han) {
-        return false;
-    }
-    // The longest word first: `已恢复通知` is 已恢复, 通知.
-    let mut rest = word;
-    while !rest.is_empty() {
-        let ends = rest.char_indices().map(|(at, letter)| at + letter.len_utf8()).take(HAN_PREFIX).collect::<Vec<_>>();
-        let Some(end) = ends.into_iter().rev().find(|end| known(&rest[..*end])) else { return false };
-        rest = &rest[end..];
-    }
-    true
-}
-
-/// Words for a state and for a report that no rule is called by alone. What names a trouble (宕机, offline) is missing.
-const BARE: &[&str] = &[
-    "firing",
-    "fired",
-    "alerting",
-    "triggered",
-    "trigger",
-    "re",
-    "problem",
-    "problems",
-    "recovery",
-    "recovered",
-    "recover",
-    "resolved",
-    "resolve",
-    "restored",
-    "cleared",
-    "clear",
-    "closed",
-    "ok",
-    "okay",
-    "up",
-    "normal",
-    "alert",
-    "alerts",
-    "alarm",
-    "alarms",
-    "active",
-    "open",
-    "opened",
-    "new",
-    "notification",
-    "notice",
-    "message",
-    "monitor",
-    "monitoring",
-    "status",
-    "state",
-    "report",
-    "event",
-    "incident",
-    "success",
-    "nagios",
-    "icinga",
-    "zabbix",
-    "prometheus",
-    "alertmanager",
-    "grafana",
-    "checkmk",
-    "告警",
-    "报警",
-    "告警中",
-    "报警中",
-    "故障",
-    "异常",
-    "恢复",
-    "已恢复",
-    "恢复正常",
-    "已恢复正常",
-    "正常",
-    "触发",
-    "已触发",
-    "产生",
-    "发生",
-    "解决",
-    "已解决",
-    "解除",
-    "已解除",
-    "消除",
-    "已消除",
-    "清除",
-    "已清除",
-    "消警",
-    "已消警",
-    "关闭",
-    "已关闭",
-    "结束",
-    "已结束",
-    "成功",
-    "通知",
-    "提醒",
-    "消息",
-    "信息",
-    "详情",
-    "事件",
-    "监控",
-    "运维",
-    "平台",
-    "系统告警",
-    "系统报警",
-    "系统通知",
-    "状态",
-    "级别",
-    "等级",
-    "类型",
-    "新告警",
-    "新",
-    "持续",
-    "持续中",
-    "升级",
-    "一次",
-    "首次",
-    "问题",
-    "预警",
-    "上报",
-    "推送",
-    "中心",
-    "机器人",
-    "end",
-    "begin",
-    "start",
-];
-
 /// What brackets and prefixes say.
 #[derive(Debug, Default)]
 struct Marked {
@@ -307,35 +138,6 @@ impl Title {
 /// `text` without the troubles of which there is none.
 fn without_none(text: &str) -> std::borrow::Cow<'_, str> {
     NONE.replace_all(text, " ")
-}
-
-/// `text` with `#` for each run of digits, and single blanks.
-pub(super) fn without_digits(text: &str) -> String {
-    DIGITS.replace_all(text, "#").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The runs of digits that name a thing, by their place: two titles with one core have the same places.
-fn numbers(core: &str) -> Vec<String> {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '/');
-    let is_fraction = |found: regex::Match<'_>| {
-        let before = core[..found.start()].chars().next_back();
-        let after = core[found.end()..].chars().next();
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    };
-    let amounts: Vec<std::ops::Range<usize>> = AMOUNT
-        .find_iter(core)
-        .filter(|found| {
-            !core[..found.start()].ends_with(is_part) || !found.as_str().starts_with(|c: char| c.is_ascii_digit())
-        })
-        .chain(DECIMAL.find_iter(core).filter(|found| is_fraction(*found)))
-        .map(|found| found.range())
-        .collect();
-    let is_amount = |at: usize| amounts.iter().any(|range| range.contains(&at));
-    let digits = DIGITS.find_iter(core).enumerate().take(NUMBERS);
-    digits
-        .filter(|(_, digits)| !is_amount(digits.start()))
-        .map(|(place, digits)| format!("#{place}={}", digits.as_str()))
-        .collect()
 }
 
 /// Signs and `:codes:` at the beginning and the end, taken off.
@@ -636,137 +438,4 @@ fn words(text: &str) -> Option<Word> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn titles_are_taken_apart() {
-        use Word::{Firing, Resolved};
-        for (line, text, state, level) in [
-            ("Resolved in 12m 3s: CPU 过高", "CPU 过高", Some(Resolved), None),
-            ("【告警恢复】磁盘使用率", "磁盘使用率", Some(Resolved), None),
-            ("[FIRING:1, RESOLVED:2] HostDown", "HostDown", Some(Firing), None),
-            ("[RESOLVED:2] HostDown", "HostDown", Some(Resolved), None),
-            ("[P1][PROBLEM][web-9] CPU", "[web-9] CPU", Some(Firing), Some("P1")),
-            ("API is still down.", "API is still down.", Some(Firing), None),
-            ("Service is not up", "Service is not up", None, None),
-            ("支付成功率跌到 82%", "支付成功率跌到 82%", None, None),
-            ("请尽快恢复", "请尽快恢复", None, None),
-            ("服务恢复失败", "服务恢复失败", Some(Firing), None),
-            ("磁盘空间不足，已恢复", "磁盘空间不足，已恢复", Some(Resolved), None),
-            ("测试告警", "测试告警", None, None),
-            ("重要告警: 库存", "库存", Some(Firing), Some("重要告警")),
-            ("[重要告警]库存", "库存", Some(Firing), Some("重要告警")),
-            ("✅ 支付网关 is up!", "支付网关 is up!", Some(Resolved), None),
-            ("*order-api* 部署失败 :x:", "order-api 部署失败", Some(Firing), None),
-            ("Problem: 磁盘空间不足 /data", "磁盘空间不足 /data", Some(Firing), None),
-            ("恢复: 订单主机 CPU 过高", "订单主机 CPU 过高", Some(Resolved), None),
-            ("NAS 磁盘健康告警", "NAS 磁盘健康告警", Some(Firing), None),
-            (
-                "vzdump backup status (pve1.example.com): backup failed",
-                "vzdump backup status (pve1.example.com): backup failed",
-                Some(Firing),
-                None,
-            ),
-            ("构建 成功，项目 order-api #42", "构建 成功，项目 order-api #42", Some(Resolved), None),
-            ("订单服务 OOM", "订单服务 OOM", Some(Firing), None),
-            ("订单库主从延迟", "订单库主从延迟", None, None),
-            ("告警信息:", "告警信息:", None, None),
-            ("HostOutOfMemory order-web-01 (warning)", "HostOutOfMemory order-web-01", None, Some("warning")),
-            ("Backup job completed", "Backup job completed", Some(Resolved), None),
-            ("🔥", "🔥", Some(Firing), None),
-            ("[Critical][Resolved] Disk full", "Disk full", Some(Resolved), Some("Critical")),
-            ("[已恢复][严重] 磁盘将满", "磁盘将满", Some(Resolved), Some("严重")),
-            ("✅ 磁盘将满", "磁盘将满", Some(Resolved), None),
-            ("🔴 磁盘将满", "磁盘将满", Some(Firing), None),
-            ("恢复 - 磁盘将满", "磁盘将满", Some(Resolved), None),
-            ("恢复-磁盘将满", "磁盘将满", Some(Resolved), None),
-            ("RESOLVED | Disk failed", "Disk failed", Some(Resolved), None),
-            ("PROBLEM - api", "api", Some(Firing), None),
-            ("web - api down", "web - api down", Some(Firing), None),
-            ("恢复：【P1】磁盘将满", "磁盘将满", Some(Resolved), Some("P1")),
-            ("CRITICAL: db-3 disk 96%", "db-3 disk 96%", Some(Firing), Some("CRITICAL")),
-            ("严重：支付超时", "支付超时", Some(Firing), Some("严重")),
-            ("[Critical] 磁盘空间不足，已恢复", "磁盘空间不足，已恢复", Some(Resolved), Some("Critical")),
-            ("[P2] [Recovered on {host:db-3}] Disk usage high", "Disk usage high", Some(Resolved), Some("P2")),
-            ("[P3] [Re-No Data on {host:db-3}] Lag", "Lag", Some(Word::NoData), Some("P3")),
-            ("[Warn on {host:db-3}] Lag", "Lag", Some(Firing), Some("Warn")),
-        ] {
-            let title = read(line);
-            assert_eq!((title.text.as_str(), title.says(), title.level.as_deref()), (text, state, level), "{line}");
-        }
-        assert_eq!(read("API is still down.").core, "api");
-        assert_eq!(read("✅ 支付网关 is up!").core, "支付网关");
-        for line in [
-            "监控告警",
-            "【恢复】",
-            "🔥 Firing",
-            "S1 Recovered",
-            "告警恢复通知",
-            "***** Nagios *****",
-            "OK",
-            "[P1] PROBLEM",
-            "严重告警",
-            "Prometheus恢复信息",
-            "====END====",
-        ] {
-            assert!(is_bare(line), "{line}");
-        }
-        for line in
-            ["宕机告警", "设备离线", "磁盘恢复", "HostDown", "支付告警", "12", "", "web-1 OK", "服务异常", "主机: db-3"]
-        {
-            assert!(!is_bare(line), "{line}");
-        }
-        for line in [
-            "无异常",
-            "磁盘检查未发现异常",
-            "未发现任何异常",
-            "没有失败",
-            "消息队列不再堆积",
-            "巡检：异常 0 项",
-            "失败：0",
-            "0 errors",
-            "no new failures on db-3",
-            "端口 3306 已关闭",
-            "支付通道已关闭",
-            "请关闭",
-        ] {
-            assert_eq!(read(line).says(), None, "{line}");
-        }
-        for (line, word) in [
-            ("数据库备份完成，失败 0 个", Word::Resolved),
-            ("backup of db-3 completed, 0 errors", Word::Resolved),
-            ("0 failed, 12 passed", Word::Resolved),
-            ("告警已关闭", Word::Resolved),
-            ("工单 12：问题已关闭", Word::Resolved),
-            // Controls.
-            ("失败 10 个", Word::Firing),
-            ("10 errors", Word::Firing),
-            ("发现异常", Word::Firing),
-            ("队列堆积", Word::Firing),
-            ("无法连接，超时", Word::Firing),
-            ("12 passed, 1 failed", Word::Firing),
-        ] {
-            assert_eq!(read(line).says(), Some(word), "{line}");
-        }
-        // What may be the name of a rule is no word of its sender.
-        for line in ["磁盘将满", "API is down", "CPU 告警", "backup failed"] {
-            assert_eq!((read(line).state, read(line).implied), (None, Some(Word::Firing)), "{line}");
-        }
-        for (line, numbers) in [
-            ("10.0.0.1 宕机", "#0=10 #1=0 #2=0 #3=1"),
-            ("磁盘 95% 已满 on db-12", "#1=12"),
-            ("机柜 12 掉电", "#0=12"),
-            ("端口3306不通", "#0=3306"),
-            ("工单 #4711 超时", "#0=4711"),
-            ("订单库主从延迟 312 秒", ""),
-            ("load 12.5 > 10, 2026-11-30 14:02:11", ""),
-            ("延迟 1000ms 超过 500", ""),
-            ("web-9s 离线", "#0=9"),
-        ] {
-            assert_eq!(read(line).numbers.join(" "), numbers, "{line}");
-        }
-        assert_eq!(read("Updated problem in 3m: x").state, Some(Word::Notice));
-        assert_eq!(read("磁盘 95% 已满 on db-12").core, read("磁盘 97% 已满 on db-13").core);
-    }
-}
+mod tests;

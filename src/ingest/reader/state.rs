@@ -365,11 +365,10 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
             ("0", _) if is_flag && !counts => flag(false),
             // Of an alert, an end; of a thing, trouble.
             ("expired", _) => Some(Word::Resolved),
-            ("new" | "raised" | "ongoing" | "present", _) => Some(Word::Firing),
             ("1", _) if counts => Some(Word::Firing),
             ("0", _) if counts => Some(Word::Resolved),
-            // Lights; in titles they are names of things.
-            ("red" | "orange" | "yellow", _) => Some(Word::Firing),
+            // In titles these are names, lights among them.
+            ("new" | "raised" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => Some(Word::Firing),
             _ => lexicon::of_value(text),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),

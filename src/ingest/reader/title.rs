@@ -227,11 +227,11 @@ pub(in crate::ingest) enum Untitled {
 
 impl Titled {
     /// Is this alert the state of a thing rather than one with a name? An end is, if it has no words of its own.
-    pub fn of_thing(&self, status: Status) -> Option<()> {
+    pub fn of_thing(&self, status: Status) -> bool {
         match status {
-            Status::Firing => self.untitled.map(|_| ()),
-            Status::Resolved => self.untitled.filter(|from| *from == Untitled::Thing).map(|_| ()),
-            Status::Notice => None,
+            Status::Firing => self.untitled.is_some(),
+            Status::Resolved => self.untitled == Some(Untitled::Thing),
+            Status::Notice => false,
         }
     }
 }

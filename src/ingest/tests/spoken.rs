@@ -54,6 +54,7 @@ fn an_end_is_an_end_whatever_its_rule_is_called() {
         (r#"{"event_type":"PROBLEM","title":"内存不足"}"#, Firing),
         (r#"{"event_type":"success","title":"备份失败"}"#, Firing),
         (r#"{"status":"new","title":"内存不足"}"#, Firing),
+        (r#"{"status":"NotReady","title":"节点不可用"}"#, Firing),
         (r#"{"status":"3","title":"内存不足"}"#, Firing),
         (r#"{"status":"未清除","title":"内存不足"}"#, Firing),
         (r#"{"is_recover":false,"title":"内存不足"}"#, Firing),

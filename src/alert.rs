@@ -228,7 +228,7 @@ pub struct Kin {
     pub event: String,
     /// The alert has a key of its own, so an end with another key is not its end.
     pub keyed: bool,
-    /// Identifiers in its text and links: hosts, paths, job numbers.
+    /// Identifiers in its title, text and places: hosts, addresses, paths, ports, numbers of things.
     pub marks: BTreeSet<String>,
 }
 

@@ -77,11 +77,20 @@ impl Shape {
             Outer::Envelope(envelope) if door == Door::Webhook && envelope.has_alerts && self.in_envelope => {
                 Ok(Kind::Enclosed(envelope))
             }
+            // A group of which nothing is left (`max_alerts`, a template): there is nothing to tell.
+            Outer::Envelope(envelope) if door == Door::Webhook && self.items == 0 && is_empty_group(&envelope) => {
+                Ok(Kind::Enclosed(envelope))
+            }
             Outer::Array if !self.with_labels => Err(Unlike::Items(self.mistake)),
             Outer::Array if door == Door::AlertsPush || !self.not_pushed => Ok(Kind::Pushed),
             Outer::Envelope(_) | Outer::Array => Err(Unlike::Shape),
         }
     }
+}
+
+/// Is it the envelope of an Alertmanager or of Grafana around an empty list?
+const fn is_empty_group(envelope: &Envelope<'_>) -> bool {
+    envelope.has_alerts && envelope.receiver.is_some() && (envelope.group_key.is_some() || envelope.version.is_some())
 }
 
 /// A fixed shape.

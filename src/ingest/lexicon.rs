@@ -24,22 +24,22 @@ const FIRING: &str = "firing|fired|fire|alerting|in alarm|triggered|trigger|re t
     reopen|reopened|active|activated|alert|alarm|problem|down|unreachable|fail|failed|failure|failing|error|errored|broken|\
     unhealthy|degraded|exceeded|breached|anomaly|anomalous|abnormal|danger|unstable|timeout|timed out|offline|crash|\
     crashed|fault|unresolved|identified|investigating|monitoring|violated|critical|crit|warning|warn|major|minor|emergency|\
-    fatal|outage|lost|re no data|out of sync|outofsync|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
+    fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
     超时|错误|报错|出错|过高|过低|过多|过大|过慢|不足|将满|已满|超限|超标|飙升|激增|骤降|积压|堆积|泄漏|丢失|耗尽|崩溃|不通|中断|断开|掉线|\
-    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|告警触发|故障告警|异常告警";
+    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警";
 const RESOLVED: &str = "resolved|resolve|ok|okay|recovered|recovery|recover|normal|back to normal|up|online|closed|close|\
     cleared|clear|deactivated|inactive|healthy|success|successful|succeeded|passed|pass|fixed|completed|complete|finished|\
     green|good|operational|available|reachable|alive|restored|ended|solved|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
     已解除|告警解除|报警解除|告警恢复|报警恢复|故障恢复|恢复通知|恢复告警|恢复报警|告警已恢复|报警已恢复|关闭|已关闭|告警关闭|修复|已修复|消除|\
     已消除|告警消除|成功|完成|已完成|通过|已通过|上线|已上线|在线|存活|可用|健康|结束|已结束|正常运行|告警结束|告警已解除|告警已关闭|故障解除|\
-    故障已恢复|故障消除";
+    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除";
 const HELD: &str = "acknowledged|acknowledge|ack|acked|acknowledgement|assigned|in progress|silenced|silence|snoozed|snooze|\
     muted|suppressed|已确认|确认|已认领|认领|处理中|已静默|静默|已屏蔽|屏蔽|已抑制|merged";
 const NO_DATA: &str =
-    "no data|nodata|insufficient data|insufficientdata|missing|stale|无数据|数据断档|数据不足|数据缺失";
+    "no data|nodata|re no data|insufficient data|insufficientdata|missing|stale|无数据|数据断档|数据不足|数据缺失";
 const NOTICE: &str = "pending|running|started|queued|waiting|skipped|canceled|cancelled|aborted|paused|maintenance|\
     scheduled|info|notice|notification|updated|test|created|deleted|note|unknown|progressing|测试|通知|提醒|维护|暂停|进行中|排队|\
-    取消|开始";
+    取消|已取消|撤销|已撤销|withdrawn|开始";
 
 /// Signs that say it alone.
 const FIRING_SIGNS: &str = "🔴❌🚨⛔🔥💥❗‼🛑🆘💔👎☠⚠🟠🟡✖❎";
@@ -57,10 +57,28 @@ const LONGEST: usize = 48;
 const ENTRY_WORDS: usize = 3;
 
 /// Before a Han word: it is not so (`未恢复`), which turns an end into trouble and trouble into nothing.
-const NOT_YET: &[&str] = &["未", "没有", "没", "无法", "不", "非"];
+const NOT_YET: &[&str] = &[
+    "未",
+    "没有",
+    "没",
+    "无法",
+    "不",
+    "非",
+    "无",
+    "不再",
+    "未发现",
+    "没有发现",
+    "未见",
+    "未出现",
+    "未检测到",
+    "不存在",
+    "零",
+];
+/// Between such a word and what it denies.
+const ANY: &[&str] = &["任何", "明显", "其他", "其它", "新", "新的", "新增"];
 /// In a clause: it is asked for or expected, not told.
 const WISHED: &[&str] = &["请", "尽快", "待", "如需", "需要", "等待", "即将", "能否", "是否", "如果", "若"];
-const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without"];
+const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero"];
 
 static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
     let lists = [
@@ -174,7 +192,9 @@ pub(super) fn of_words(text: &str) -> Option<Word> {
             Some((word, count)) => (Some(word), count),
             None => (han(words[at]), 1),
         };
-        if let Some(word) = word {
+        // `失败 0` is none.
+        let is_none = words.get(at + count).is_some_and(|next| *next == "0");
+        if let Some(word) = word.filter(|_| !is_none) {
             let word = if at > 0 && NOT.contains(&words[at - 1]) { word.turned() } else { Some(word) };
             if let Some(word) = word.filter(|word| word.is_strong() || said.is_none()) {
                 said = Some(word);
@@ -183,6 +203,11 @@ pub(super) fn of_words(text: &str) -> Option<Word> {
         at += count;
     }
     said
+}
+
+/// Was it taken back?
+pub(super) fn is_withdrawn(text: &str) -> bool {
+    ["canceled", "cancelled", "withdrawn", "已取消", "取消", "已撤销", "撤销"].contains(&bare(text).as_str())
 }
 
 /// Is this a success, rather than the end of a trouble? A request, a delivery or a run has one, too.
@@ -224,6 +249,7 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         if WISHED.iter().any(|wish| before.contains(wish)) {
             return None;
         }
+        let before = ANY.iter().find_map(|any| before.strip_suffix(any)).unwrap_or(before);
         let denied = NOT_YET.iter().any(|not| before.ends_with(not));
         return if denied { word.turned() } else { Some(word) };
     }

@@ -2,7 +2,9 @@
 //!
 //! Every leaf ends in the title, the text, a label, a line `name: value`, or on the list of what is hidden on purpose.
 
+mod keys;
 mod level;
+mod marks;
 mod place;
 mod rest;
 mod state;
@@ -12,7 +14,6 @@ pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -22,9 +23,10 @@ use sha2::{Digest, Sha256};
 use super::generic::ReadSettings;
 use super::lexicon::Word;
 use super::tree::{Leaf, Members};
-use super::{UNNAMED, field, moment, plain};
+use super::{UNNAMED, field, moment, plain, title as line};
 use crate::alert::{Alert, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
+use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
 
 /// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
 #[derive(Debug, Default)]
@@ -69,45 +71,8 @@ pub(super) struct Reader<'a> {
 /// Characters of a name; the rest of a longer one is told as text.
 const NAME: usize = 256;
 
-/// Names of the problem itself.
-const PROBLEM_KEYS: &[&str] = &[
-    "alarmarn",
-    "issueid",
-    "incidentkey",
-    "incidentid",
-    "problemid",
-    "dedupkey",
-    "deduplicationkey",
-    "alertkey",
-    "alarmkey",
-    "alertuuid",
-    "dffaultid",
-    "faultid",
-    "eventref",
-    "aggregkey",
-    "alertcyclekey",
-];
-/// Names of the problem where they stand at the root or in an object that is the problem.
-const NEAR_KEYS: &[&str] = &["key", "hash", "alias", "uuid", "groupkey", "fingerprint", "sessionid"];
-/// Names of the rule: with the place and the title they name the problem.
-const RULE_KEYS: &[&str] = &[
-    "alertid",
-    "alarmid",
-    "ruleid",
-    "monitorid",
-    "checkid",
-    "triggerid",
-    "policyid",
-    "strategyid",
-    "eventdefinitionid",
-    "watchid",
-    "identifier",
-];
 /// Names of the message.
 const EVENT_KEYS: &[&str] = &["id", "eventid", "messageid"];
-/// Objects that are the problem.
-const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
-
 const STARTS: &[&str] = &[
     "startedat",
     "startsat",
@@ -139,6 +104,9 @@ const STARTS: &[&str] = &[
     "开始时间",
     "故障时间",
 ];
+/// Times of which a body does not say whether something began or ended then.
+const MOMENTS: &[&str] =
+    &["statechangetime", "timestamp", "time", "date", "datetime", "eventtime", "alerttime", "时间", "告警时间"];
 const ENDS: &[&str] = &[
     "resolvedat",
     "resolveddatetime",
@@ -206,7 +174,7 @@ impl Reader<'_> {
         let titled = title::of(&members, &given, &texts, &leaves, &mut origins)?;
         let text = title::body(&texts, &titled);
         let lines = place::lines(&text);
-        let said = level::of(&members, &given, &lines, &titled.title, &self.settings.levels, &mut origins);
+        let said = level::of(&members, &given, &lines, &titled, &self.settings.levels, &mut origins);
         let state = state::of(
             &state::Evidence {
                 members: &members,
@@ -215,6 +183,7 @@ impl Reader<'_> {
                 text: &text,
                 title: &titled,
                 level: &said,
+                keyed: is_keyed(&members, &given),
                 zone: &self.settings.timezone,
                 now: self.now,
             },
@@ -233,14 +202,17 @@ impl Reader<'_> {
             labels.insert("severity".to_owned(), said.word.to_lowercase());
         }
         labels.insert_new("alertname", name.as_str());
-        let keys = self.keys(shape, &members, &given, &titled.title.core, &place, &leaves, &text, &mut origins);
+        let keys = self.keys(shape, &members, &given, &titled, status, &place, &leaves, &text, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
         if state == Word::Held {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
-        let starts_at = self.time(&given.starts_at, &members, STARTS, &lines);
-        let ends_at = (status == Status::Resolved).then(|| self.time(&given.ends_at, &members, ENDS, &lines)).flatten();
+        let over = status == Status::Resolved;
+        let begins: Vec<&str> = STARTS.iter().filter(|name| !over || !MOMENTS.contains(name)).copied().collect();
+        let starts_at = self.time(&given.starts_at, &members, &begins, &lines);
+        let moment = || self.time("", &members, MOMENTS, &lines);
+        let ends_at = over.then(|| self.time(&given.ends_at, &members, ENDS, &lines).or_else(moment)).flatten();
         let links = links(&members, &given, &annotations, &text);
         if !links.rule.is_empty() {
             origins.push(("link", "…".to_owned(), links.rule.clone()));
@@ -300,7 +272,8 @@ impl Reader<'_> {
         shape: &str,
         members: &Members<'_>,
         given: &Given,
-        core: &str,
+        titled: &title::Titled,
+        status: Status,
         place: &str,
         leaves: &[Leaf],
         text: &str,
@@ -311,12 +284,16 @@ impl Reader<'_> {
             .into_iter()
             .filter(|member| member.depth == 0 && !(member.plain == "id" && is_problem(members, &member.parent)))
             .find_map(|member| key(member.value))
+            .or_else(|| (titled.of_thing(status) && !place.is_empty()).then(|| format!("state of {place}")))
             .unwrap_or_default();
+        let title = &titled.title;
         let content = self.content(leaves);
-        let mut marks = marks(text);
-        marks.extend(marks_of(&members_title(members, given)));
-        marks.extend(place.split('\n').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_lowercase()));
-        let mut kin = Kin { shape: shape.to_owned(), core: core.to_owned(), event, keyed: false, marks };
+        let mut marks = marks::of_text(text);
+        marks.extend(marks::of_text(&members_title(members, given)));
+        marks.extend(marks::of_place(place));
+        marks.extend(marks::of_branch(members));
+        marks.extend(title.numbers.iter().cloned());
+        let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);
         let own = if !speaks || plain::is_missing(&given.key) || plain::has_placeholder(&given.key) {
             problem_key(members).inspect(|(name, key)| origins.push(("key", name.clone(), key.clone())))
@@ -327,9 +304,14 @@ impl Reader<'_> {
         let discriminator = if let Some((_, key)) = own {
             kin.keyed = true;
             Discriminator::key(shape, &key)
-        } else if let Some((name, key)) = rule_key(members) {
-            origins.push(("key", name, key.clone()));
-            Discriminator::key(shape, &format!("rule:{}", digest([key.as_str(), place, core])))
+        } else if let rules @ [(name, first), ..] = &rule_keys(members)[..] {
+            origins.push(("key", (*name).to_owned(), first.clone()));
+            kin.marks.extend(rules.iter().map(|(name, key)| marks::of_rule(name, key)));
+            // The rule alone names no problem: what it is about stands in the words.
+            let words = if place::names_a_thing(place) { String::new() } else { self.words(leaves, title) };
+            let parts = rules.iter().map(|(_, key)| key.as_str());
+            let identity = digest(parts.chain([place, title.core.as_str(), words.as_str()]));
+            Discriminator::key(shape, &format!("rule:{identity}"))
         } else {
             Discriminator::key(shape, &format!("content:{content}"))
         };
@@ -347,6 +329,23 @@ impl Reader<'_> {
             .collect();
         all.sort_unstable();
         digest(all.iter().flat_map(|(name, text)| [name.as_str(), text]))
+    }
+
+    /// A digest of the words and identifiers of a body, without amounts: the same problem with another value is a repeat.
+    fn words(&self, leaves: &[Leaf], title: &line::Title) -> String {
+        let mut all: Vec<String> = title.numbers.clone();
+        for leaf in leaves {
+            let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+            let is_event = EVENT_KEYS.contains(&name.as_str()) || URL.is_match(&leaf.text);
+            if is_event || rest::is_secret(&leaf.path) || self.is_time(leaf) {
+                continue;
+            }
+            let text = format!("{name}: {}", leaf.text.trim());
+            all.push(line::without_digits(&text));
+            all.extend(marks::of_text(&text));
+        }
+        all.sort_unstable();
+        digest(all.iter().map(String::as_str))
     }
 
     fn is_time(&self, leaf: &Leaf) -> bool {
@@ -382,50 +381,6 @@ struct Keys {
     kin: Kin,
 }
 
-/// A key that may be compared: short, without placeholders, not empty.
-fn key(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let speaks = text.chars().any(char::is_alphanumeric);
-    let sound =
-        speaks && !plain::is_missing(&text) && !plain::has_placeholder(&text) && text.len() <= 1024 && text != "0";
-    sound.then_some(text)
-}
-
-fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
-    let named = |names: &[&str], near: bool| {
-        members
-            .named(names)
-            .into_iter()
-            .filter(|member| !near || member.parent.is_empty() || PROBLEMS.contains(&member.parent.as_str()))
-            .find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
-    };
-    let id = || {
-        members
-            .named(&["id"])
-            .into_iter()
-            .filter(|member| is_problem(members, &member.parent))
-            .find_map(|member| Some((format!("{}.id", member.parent), key(member.value)?)))
-    };
-    named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
-}
-
-fn rule_key(members: &Members<'_>) -> Option<(String, String)> {
-    members.named(RULE_KEYS).into_iter().find_map(|member| Some((member.name.to_owned(), key(member.value)?)))
-}
-
-/// Is the object with this plain name a problem, or one that says that it is?
-fn is_problem(members: &Members<'_>, parent: &str) -> bool {
-    PROBLEMS.contains(&parent)
-        || members.named(&["type"]).iter().any(|member| {
-            member.parent == parent
-                && member.value.as_str().is_some_and(|kind| PROBLEMS.contains(&crate::level::plain_name(kind).as_str()))
-        })
-}
-
 fn members_title(members: &Members<'_>, given: &Given) -> String {
     let mut all = given.name.clone();
     for member in members.named(title::NAMES).into_iter().take(4) {
@@ -435,44 +390,6 @@ fn members_title(members: &Members<'_>, given: &Given) -> String {
         }
     }
     all
-}
-
-/// Bytes of text in which identifiers are looked for, and how many are kept.
-const MARKED: usize = 8192;
-const MARKS: usize = 60;
-
-fn marks(text: &str) -> BTreeSet<String> {
-    marks_of(&text[..text.floor_char_boundary(MARKED)])
-}
-
-/// The identifiers in a text: words with a letter and a digit or one of `- . _ /` in them that are no number, quantity,
-/// date or address of a page.
-fn marks_of(text: &str) -> BTreeSet<String> {
-    let text = URL.replace_all(text, " ");
-    let mut found = BTreeSet::new();
-    let is_part = |letter: char| letter.is_alphanumeric() || "-._/@".contains(letter);
-    for token in text.split(|letter: char| !is_part(letter)) {
-        let token = token.trim_matches(['-', '.', '_', '@']);
-        found.extend(mark(token));
-        // `主机db-1恢复`: the name stands in the middle of words.
-        for word in token.split(super::lexicon::is_han).filter(|word| word.len() < token.len()) {
-            found.extend(mark(word.trim_matches(['-', '.', '_', '@'])));
-        }
-        if found.len() >= MARKS {
-            break;
-        }
-    }
-    found
-}
-
-fn mark(token: &str) -> Option<String> {
-    static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[\d.,/-]+[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T").expect("constant")
-    });
-    let has_letter = token.chars().any(char::is_alphabetic);
-    let has_sign = token.chars().any(|letter| letter.is_ascii_digit() || "-._/".contains(letter));
-    let sound = token.chars().count() >= 3 && token.len() <= 128 && has_letter && has_sign && !QUANTITY.is_match(token);
-    sound.then(|| token.to_lowercase())
 }
 
 fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str) -> Links {

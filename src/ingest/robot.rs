@@ -32,6 +32,9 @@ pub(super) fn items(object: &Map<String, Value>) -> Option<(&'static str, Vec<It
     if text("type") == Some("AdaptiveCard") {
         return Some(("teams", vec![(adaptive(&Value::Object(object.clone())), None)]));
     }
+    if let Some(cards) = ["cards", "cardsV2", "cards_v2"].into_iter().find(|name| is_list(name)) {
+        return Some(("google chat", google(object, cards)));
+    }
     if is_list("embeds") {
         return Some(("discord", discord(object)));
     }
@@ -196,6 +199,11 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
             if get("type") == Some("Image") {
                 return;
             }
+            if let (Some(label), Some(value)) = (get("topLabel"), get("content").or_else(|| get("text"))) {
+                texts.push(format!("{}: {value}", label.trim_end_matches([':', '：'])));
+                texts.extend(get("bottomLabel").map(str::to_owned));
+                return;
+            }
             if let (Some(title), Some(value)) = (get("title").or_else(|| get("name")), get("value")) {
                 texts.push(format!("{title}: {value}"));
                 return;
@@ -287,6 +295,22 @@ fn slack(object: &Map<String, Value>) -> Vec<Item> {
                 "timestamp": attachment.get("ts").cloned().unwrap_or_default(),
             });
             (item, attachment.get("color").and_then(Value::as_str).and_then(colour))
+        })
+        .collect()
+}
+
+/// Cards of Google Chat, in both forms: one alert each, with its header and what its sections say.
+fn google(object: &Map<String, Value>, cards: &str) -> Vec<Item> {
+    let text = object.get("text").and_then(said).unwrap_or_default();
+    let cards = object.get(cards).and_then(Value::as_array).into_iter().flatten();
+    cards
+        .map(|card| {
+            let card = card.get("card").unwrap_or(card);
+            let head = |name: &str| card.pointer(&format!("/header/{name}")).and_then(said).unwrap_or_default();
+            let mut lines: Vec<String> =
+                [text, head("subtitle")].iter().filter(|line| !line.is_empty()).map(ToString::to_string).collect();
+            collect(card.get("sections").unwrap_or(&Value::Null), &mut lines);
+            (json!({ "title": head("title"), "text": lines.join("\n") }), None)
         })
         .collect()
 }

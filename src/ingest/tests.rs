@@ -6,9 +6,11 @@ mod fixtures;
 mod hostile;
 mod legacy;
 mod mappings;
+mod pairs;
 mod properties;
 mod push;
 mod quick;
+mod spoken;
 mod unified;
 
 use std::sync::LazyLock;

@@ -1,6 +1,7 @@
 //! Gathers rows of firing alerts into candidates for an end. Pure, shared by both backends.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Candidate, Related};
 use crate::alert::{Identity, Relation, ThreadId};
@@ -64,7 +65,8 @@ pub enum Meant {
 }
 
 /// Which firing alert an end means: the one with its key, else the one of its event, else the only one with its title
-/// whose text does not contradict it, else the one with which it shares an identifier that no other has.
+/// whose text does not contradict it, else the one with which it shares an identifier that no other has. One that names
+/// another thing of the same kind (10.0.0.1 and 10.0.0.2) is never meant.
 pub fn meant(identity: Identity, kin: &Related, candidates: Vec<Candidate>) -> Meant {
     if let Some(itself) = candidates.iter().find(|candidate| candidate.identity == identity) {
         return Meant::One(itself.clone());
@@ -93,15 +95,61 @@ pub fn meant(identity: Identity, kin: &Related, candidates: Vec<Candidate>) -> M
     };
     match pool.len() {
         0 => Meant::Nothing,
-        1 => {
-            let speaks_of_another = !kin.marks.is_empty() && !all[0].is_empty() && kin.marks.is_disjoint(&all[0]);
-            if speaks_of_another { Meant::Unclear(pool) } else { Meant::One(pool.swap_remove(0)) }
-        }
+        1 if contradict(&kin.marks, &all[0]) || speak_of_others(&kin.marks, &all[0]) => Meant::Unclear(pool),
+        1 => Meant::One(pool.swap_remove(0)),
         count => {
-            let told: Vec<usize> = (0..count).filter(|index| telling(*index) > 0).collect();
+            let fits = |index: &usize| telling(*index) > 0 && !contradict(&kin.marks, &all[*index]);
+            let told: Vec<usize> = (0..count).filter(fits).collect();
             if let [only] = told[..] { Meant::One(pool.swap_remove(only)) } else { Meant::Unclear(pool) }
         }
     }
+}
+
+/// Do both name things, and none of them the same?
+fn speak_of_others(ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
+    // The others repeat a name, or number the title that both have.
+    let names = |marks: &BTreeSet<String>| -> BTreeSet<String> {
+        marks.iter().filter(|mark| !mark.starts_with(['#', '@'])).cloned().collect()
+    };
+    let (ours, theirs) = (names(ours), names(theirs));
+    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+}
+
+/// Does each name a thing that the other does not, and are the two of one kind?
+fn contradict(ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
+    let kinds: BTreeSet<String> = ours.difference(theirs).filter_map(|mark| kind(mark)).collect();
+    theirs.difference(ours).filter_map(|mark| kind(mark)).any(|kind| kinds.contains(&kind))
+}
+
+/// What kind of thing an identifier names: those of one kind differ in nothing but digits. `None` for what may be
+/// anything, such as a value, a date or a hash.
+fn kind(mark: &str) -> Option<String> {
+    const DATED: usize = 8;
+    if mark.starts_with(['#', '@']) {
+        return mark.split_once('=').map(|(kind, _)| kind.to_owned());
+    }
+    if mark.parse::<IpAddr>().is_ok() {
+        return Some("address".to_owned());
+    }
+    if mark.parse::<SocketAddr>().is_ok() {
+        return Some("address and port".to_owned());
+    }
+    // Words with other letters may be dates (上午9).
+    let begins = mark.is_ascii() && mark.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let has_digit = mark.bytes().any(|byte| byte.is_ascii_digit());
+    let is_dated = mark.split(|letter: char| !letter.is_ascii_digit()).any(|digits| digits.len() >= DATED);
+    if !begins || !has_digit || is_dated || mark.contains(char::is_whitespace) {
+        return None;
+    }
+    let mut kind = String::with_capacity(mark.len());
+    for letter in mark.chars() {
+        match letter {
+            '0'..='9' if kind.ends_with('#') => {}
+            '0'..='9' => kind.push('#'),
+            letter => kind.push(letter),
+        }
+    }
+    Some(kind)
 }
 
 #[cfg(test)]
@@ -147,6 +195,36 @@ mod tests {
         expect(&related(7, None, false, &["db-1"]), std::slice::from_ref(&keyed), Some(3));
         let event = on(4, related(9, Some(5), false, &[]));
         expect(&related(7, Some(5), false, &["db-9"]), &[one, two, event], Some(4));
+    }
+
+    #[test]
+    fn an_end_of_one_thing_never_means_another_of_its_kind() {
+        for (on_marks, end) in [
+            (&["10.0.0.1", "/data"][..], &["10.0.0.2", "/data"][..]),
+            (&["10.0.0.1:9100", "10.0.0.1"], &["10.0.0.1:9200", "10.0.0.1"]),
+            (&["10.0.0.1", "10.0.0.254"], &["10.0.0.2", "10.0.0.254"]),
+            (&["db-1", "/data"], &["db-2", "/data"]),
+            (&["#0=12"], &["#0=13"]),
+            (&["@host=web-a", "web-a", "/data"], &["@host=web-b", "web-b", "/data"]),
+            (&["fe80::1", "/data"], &["fe80::a", "/data"]),
+        ] {
+            let firing = on(1, related(7, None, false, on_marks));
+            expect(&related(7, None, false, end), std::slice::from_ref(&firing), None);
+            let other = on(2, related(7, None, false, &["x-y"]));
+            expect(&related(7, None, false, end), &[firing.clone(), other.clone()], None);
+            // A control: the same thing, and one thing fewer.
+            expect(&related(7, None, false, on_marks), &[firing.clone(), other], Some(1));
+            expect(&related(7, None, false, &on_marks[..1]), std::slice::from_ref(&firing), Some(1));
+            expect(&related(7, None, false, &[]), &[firing], Some(1));
+        }
+        // Values, dates and words that are of no kind contradict nothing.
+        for (on_marks, end) in [
+            (&["95", "/data"], &["20", "/data"]),
+            (&["dump-20261129", "/data"], &["dump-20261130", "/data"]),
+            (&["上午9", "/data"], &["上午10", "/data"]),
+        ] {
+            expect(&related(7, None, false, end), &[on(1, related(7, None, false, on_marks))], Some(1));
+        }
     }
 
     #[test]

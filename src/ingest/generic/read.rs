@@ -1,5 +1,7 @@
 //! A tree to a notification: the user's mappings, envelopes, shipped shapes, robots, the general reader.
 
+use std::borrow::Cow;
+
 use ecow::EcoString;
 use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Value as Json};
@@ -60,7 +62,9 @@ impl Payloads {
         let mut by = GENERAL.to_owned();
         let mut told = Vec::new();
         for (item, otherwise) in items {
-            let shaped = if open.is_list { self.shipped(&item, &reader) } else { None };
+            // An item of a list may be of a shape; the tree itself is of none.
+            let is_split = open.is_list || matches!(item, Cow::Owned(_));
+            let shaped = if is_split { self.shipped(&item, &reader) } else { None };
             if let Some(shaped) = shaped {
                 by = shaped.by;
                 told.extend(shaped.told);

@@ -1,9 +1,10 @@
 //! How bad a body says it is.
 
 use super::super::plain;
-use super::super::title::Title;
+use super::super::title as line;
 use super::super::tree::{Members, spoken};
 use super::Given;
+use super::title::Titled;
 use crate::level::{Level, Levels, NAMES};
 
 /// A level, and the word for it as sent.
@@ -17,12 +18,16 @@ pub(in crate::ingest) struct Said {
 
 const OVER: [&str; 8] = ["ok", "clear", "cleared", "normal", "resolved", "good", "正常", "恢复"];
 
+/// States that are levels as well (`State: CRITICAL`).
+const RANKED: [&str; 11] =
+    ["critical", "crit", "warning", "warn", "major", "minor", "fatal", "emergency", "严重", "紧急", "致命"];
+
 /// From the mapping, members, labels, lines of the text, the title: the first that says anything.
 pub(super) fn of(
     members: &Members<'_>,
     given: &Given,
     lines: &[(String, String)],
-    title: &Title,
+    titled: &Titled,
     levels: &Levels,
     origins: &mut Vec<(&'static str, String, String)>,
 ) -> Said {
@@ -53,6 +58,31 @@ pub(super) fn of(
         .or_else(|| {
             lines.iter().filter(|(name, _)| NAMES.contains(&name.as_str())).find_map(|(name, value)| found(name, value))
         })
-        .or_else(|| found("title", title.level.as_deref()?));
+        .or_else(|| found("title", titled.title.level.as_deref()?))
+        .or_else(|| titled.headings.iter().find_map(|heading| found("heading", &in_heading(heading)?)))
+        .or_else(|| {
+            let states = members.named(super::state::STRONG).into_iter();
+            states.filter(|member| member.depth == 0).find_map(|member| {
+                let state =
+                    spoken(member.value).filter(|state| RANKED.contains(&state.trim().to_lowercase().as_str()))?;
+                found(member.name, &state)
+            })
+        })
+        .or_else(|| {
+            let mut states = lines.iter().filter(|(name, _)| super::state::LINES.contains(&name.as_str()));
+            let ranked = |value: &str| RANKED.contains(&value.trim().to_lowercase().as_str());
+            let (name, value) = states.find(|(_, value)| ranked(value))?;
+            found(name, value)
+        });
     said.unwrap_or(Said { over, ..Said::default() })
+}
+
+/// The word for a level in a heading (`S1 Triggered`), which is no word for a report.
+fn in_heading(heading: &str) -> Option<String> {
+    let is_level = |word: &&str| {
+        Level::of(word).is_some()
+            && !["告警", "报警", "通知", "提醒", "notice", "信息"].iter().any(|report| word.ends_with(report))
+    };
+    let words = heading.split(|letter: char| !letter.is_alphanumeric());
+    line::read(heading).level.or_else(|| words.filter(|word| !word.is_empty()).find(is_level).map(str::to_owned))
 }

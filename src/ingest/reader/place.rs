@@ -63,6 +63,15 @@ pub(super) const PLACES: &[&str] = &[
     "podname",
     "culprit",
     "configurationitems",
+    "project",
+    "projectname",
+    "repository",
+    "repositoryname",
+    "repo",
+    "reponame",
+    "项目",
+    "项目名称",
+    "仓库",
     "告警主机",
     "主机",
     "主机名",
@@ -90,6 +99,27 @@ pub(super) const PLACES: &[&str] = &[
 /// Lists of places.
 const LISTS: &[&str] =
     &["resources", "hosts", "hostnames", "instances", "targets", "devices", "nodes", "servers", "objects"];
+/// Places that hold many things.
+const AREAS: &[&str] = &[
+    "namespace",
+    "cluster",
+    "clustername",
+    "region",
+    "environment",
+    "env",
+    "site",
+    "application",
+    "app",
+    "service",
+    "servicename",
+    "集群",
+    "业务",
+    "环境",
+    "服务",
+];
+/// Places that are a whole of work: with nothing else to call an alert by, their name.
+pub(super) const PROJECTS: &[&str] =
+    &["project", "projectname", "repository", "repositoryname", "repo", "reponame", "项目", "项目名称", "仓库"];
 /// What names an item of such a list.
 const NAMES: [&str; 8] = ["name", "displayname", "hostname", "instancename", "resourcename", "instanceid", "id", "ip"];
 
@@ -100,23 +130,43 @@ const PLACE: usize = 200;
 const LINES: usize = 200;
 
 static LINE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[\s>*#\-•·【\[]*([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ ]{0,31}?)[】\]*\s]*[:：]\**\s*(\S.*?)\s*$")
+    Regex::new(r"^[\s>*#\-•·【\[]*([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ /]{0,31}?)[】\]*\s]*[:：]\**\s*(\S.*?)\s*$")
         .expect("constant")
+});
+
+/// A name in emphasis alone on its line.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^[\s>\-•·]*\*{1,2}([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_ ]{0,31}?)\s*(?:[:：]\s*\*{1,2}|\*{1,2}\s*[:：])\s*$",
+    )
+    .expect("constant")
 });
 
 /// The lines `name: value` of a text, by plain names.
 pub(super) fn lines(text: &str) -> Vec<(String, String)> {
-    text.lines()
-        .take(LINES)
-        .filter(|line| line.len() <= 1024)
-        .filter_map(|line| {
-            let found = LINE.captures(line)?;
-            let name = found[1].trim();
-            let value = plain::line(&found[2]);
+    let lines: Vec<&str> = text.lines().take(LINES).filter(|line| line.len() <= 1024).collect();
+    let after = lines.iter().skip(1).copied().chain([""]);
+    lines
+        .iter()
+        .zip(after)
+        .filter_map(|(line, after)| {
+            // `*Status:*` with its value on the next line.
+            let alone = NAME.captures(line).filter(|_| pair(after).is_none());
+            let (name, value) = match alone {
+                Some(found) => (found[1].trim().to_owned(), plain::line(after)),
+                None => LINE.captures(line).map(|found| (found[1].trim().to_owned(), plain::line(&found[2])))?,
+            };
             let sound = name.chars().count() <= LINE_NAME && !value.starts_with("//") && !plain::is_missing(&value);
-            sound.then(|| (plain_name(name), value))
+            sound.then(|| (plain_name(&name), value))
         })
         .collect()
+}
+
+/// The plain name and the value of one line that has both, however long the name is.
+pub(super) fn pair(line: &str) -> Option<(String, String)> {
+    let found = LINE.captures(line)?;
+    let value = plain::line(&found[2]);
+    (!value.starts_with("//")).then(|| (plain_name(&found[1]), value))
 }
 
 /// The labels of an alert: what the mapping gives, the label sets of the body, the places it names.
@@ -140,7 +190,8 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
     labels.extend_new(sound.map(|(name, value)| (name, value.replace('\0', "\u{2400}"))));
     let known = |labels: &Labels, plain: &str| labels.keys().any(|name| plain_name(name) == plain);
     for member in members.named(PLACES) {
-        if let Some(value) = named(member.value).filter(|value| is_sound(member.name, value))
+        let value = if PROJECTS.contains(&member.plain.as_str()) { project(member.value) } else { named(member.value) };
+        if let Some(value) = value.filter(|value| is_sound(member.name, value))
             && !known(&labels, &member.plain)
         {
             labels.insert(member.name.replace('\0', "\u{2400}"), value);
@@ -173,6 +224,16 @@ fn named(value: &Value) -> Option<String> {
     (text.chars().count() <= PLACE && !text.contains('\n')).then(|| text.replace('\0', "\u{2400}"))
 }
 
+/// The name of a project: the longest that it has.
+pub(super) fn project(value: &Value) -> Option<String> {
+    const NAMES: [&str; 6] = ["fullname", "pathwithnamespace", "repofullname", "name", "key", "slug"];
+    let Value::Object(members) = value else { return named(value) };
+    NAMES.iter().find_map(|wanted| {
+        let (_, value) = members.iter().find(|(name, _)| plain_name(name) == *wanted)?;
+        named(value).filter(|text| !plain::is_missing(text))
+    })
+}
+
 /// The names of the items of a list: two alerts of one rule may differ in nothing else.
 fn listed(value: &Value) -> Option<String> {
     let Value::Array(items) = value else { return None };
@@ -203,4 +264,12 @@ pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, St
         .collect();
     places.sort_unstable();
     places.join("\n")
+}
+
+/// Is there a thing in this text of [`place`], not only an area or a label of the rule?
+pub(super) fn names_a_thing(place: &str) -> bool {
+    let names = place.split('\n').filter_map(|pair| Some(pair.split_once('=')?.0));
+    names.into_iter().any(|name| {
+        !AREAS.contains(&name) && !PROJECTS.contains(&name) && (PLACES.contains(&name) || LISTS.contains(&name))
+    })
 }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::lexicon::{self, Word};
-use super::super::tree::{Members, spoken};
+use super::super::tree::{Members, said, spoken};
 use super::super::{moment, plain, title as line};
 use super::Given;
 use super::level::Said;
@@ -74,14 +74,25 @@ const WEAK: &[&str] = &[
     "alerttypefriendlyname",
     "alarmtype",
     "alarmaction",
+    "actiongroup",
+    "actiongroupname",
+    "alertactiongroup",
+    "告警类型",
+    "事件类型",
+    "通知类型",
+    "类型",
     "operation",
     "operationtype",
 ];
 /// Members that are a state if they are true or false: of trouble, and of its end.
 const ON: &[&str] =
-    &["isalarm", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
+    &["isalarm", "isalert", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
 const OVER: &[&str] = &[
     "isrecovered",
+    "isrecover",
+    "isrecovery",
+    "recover",
+    "recovery",
     "recovered",
     "resolved",
     "isresolved",
@@ -99,7 +110,8 @@ const OVER: &[&str] = &[
     "available",
 ];
 /// Names of lines in a text that hold a state.
-const LINES: &[&str] = &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
+pub(super) const LINES: &[&str] =
+    &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
 /// Members that hold the time of an end.
 const ENDED: &[&str] = &[
     "resolvedat",
@@ -110,7 +122,15 @@ const ENDED: &[&str] = &[
     "closedat",
     "dateclosed",
     "clearedat",
+    "canceldate",
+    "canceltime",
+    "canceledat",
+    "cancelledat",
+    "canceltimeutc",
     "恢复时间",
+    "取消时间",
+    "清除时间",
+    "消警时间",
 ];
 /// A clock may be this much ahead.
 const AHEAD_MS: i64 = 300_000;
@@ -123,6 +143,8 @@ pub(super) struct Evidence<'a> {
     pub text: &'a str,
     pub title: &'a Titled,
     pub level: &'a Said,
+    /// It has a key, so that it is known what ends.
+    pub keyed: bool,
     pub zone: &'a TimeZone,
     pub now: Timestamp,
 }
@@ -142,14 +164,33 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let strong = strong(evidence.members);
     let line = || {
         evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
-            let word = lexicon::of_value(value).filter(|word| *word != Word::Notice)?;
-            Some((name.clone(), value.clone(), word))
+            // `告警类型: 内存不足` is what it is called.
+            let word = if name == "告警类型" { lexicon::exact(value) } else { lexicon::of_value(value) };
+            Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
     };
+    let idle = idle(evidence.members);
+    // Withdrawn is over, if it is known what is.
+    let withdrawn = || {
+        let (name, said) = idle.clone().filter(|(_, said)| lexicon::is_withdrawn(said))?;
+        evidence.keyed.then_some((name, said, Word::Resolved))
+    };
     let ended = || ended(evidence).map(|(name, value)| (name, value, Word::Resolved));
-    let title = || {
-        let word = evidence.title.title.state?;
-        (word != Word::Notice).then(|| ("title".to_owned(), evidence.title.raw.clone(), word))
+    let of_title = |word: Option<Word>| Some(("title".to_owned(), evidence.title.raw.clone(), word?));
+    // `通知：磁盘将满` is no alarm, whatever the rest is called.
+    let is_notice = evidence.title.title.state == Some(Word::Notice);
+    let told = || of_title(evidence.title.title.state.filter(|word| *word != Word::Notice));
+    let over_it = || heading(evidence).filter(|(_, _, word)| *word == Word::Resolved);
+    let alarm = || self::heading(evidence);
+    let over = || {
+        evidence.members.named(WEAK).into_iter().find_map(|member| {
+            let said = member.value.as_str()?;
+            let ends = lexicon::exact(said) == Some(Word::Resolved) && lexicon::of_kind(said) == Some(Word::Resolved);
+            ends.then(|| (member.name.to_owned(), said.to_owned(), Word::Resolved))
+        })
+    };
+    let implied = || {
+        of_title(evidence.title.title.implied.filter(|_| !is_notice && idle.is_none() && !is_unknown(evidence.members)))
     };
     let weak = || {
         evidence.members.named(WEAK).into_iter().find_map(|member| {
@@ -163,23 +204,93 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         if *over {
             return Some(("severity".to_owned(), word.clone(), Word::Resolved));
         }
-        level.filter(|level| *level > Level::Info).map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
+        level
+            .filter(|level| *level > Level::Info && idle.is_none())
+            .map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
     };
     let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
     let text = || {
         let (first, _) = plain::first_line(evidence.text);
-        let word = line::read(&first).state.filter(|word| *word != Word::Notice)?;
+        let word = line::read(&first).says().filter(|word| *word != Word::Notice)?;
         Some(("text, first line".to_owned(), first, word))
     };
     let found = strong
         .or_else(line)
         .or_else(ended)
-        .or_else(title)
+        .or_else(withdrawn)
+        .or_else(told)
+        .or_else(over_it)
+        .or_else(over)
+        .or_else(implied)
+        .or_else(alarm)
         .or_else(weak)
         .or_else(level)
         .or_else(otherwise)
         .or_else(text);
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
+}
+
+/// What the lines above the title say that are nothing but words for a state (`恢复通知`, `级别状态: S1 Recovered`). That it is an
+/// alarm says less than that it is over.
+fn heading(evidence: &Evidence<'_>) -> Option<(String, String, Word)> {
+    let texts = evidence.title.headings.iter();
+    let said = texts.filter_map(|text| Some(("heading".to_owned(), text.clone(), of_heading(text)?)));
+    let mut said: Vec<(String, String, Word)> = said.filter(|(_, _, word)| *word != Word::Notice).collect();
+    let end = said.iter().position(|(_, _, word)| *word == Word::Resolved).unwrap_or(0);
+    (end < said.len()).then(|| said.swap_remove(end))
+}
+
+/// The end is the last word that says any (`故障恢复通知`, `告警恢复`).
+fn of_heading(text: &str) -> Option<Word> {
+    let read = line::read(text);
+    let ends =
+        |text: &str| ["恢复", "解除", "消除", "清除", "消警", "关闭", "正常"].iter().any(|word| text.contains(word));
+    let denied = |text: &str| ["未", "不", "没"].iter().any(|word| text.contains(word));
+    if ends(text) && !denied(text) {
+        return Some(Word::Resolved);
+    }
+    lexicon::of_value(text).or_else(|| read.says())
+}
+
+/// A state that is neither trouble nor its end: no level and no name of a rule makes an alarm of it. That something began or
+/// cannot be told is no such state.
+fn idle(members: &Members<'_>) -> Option<(String, String)> {
+    const OPEN: [&str; 6] = ["created", "started", "updated", "unknown", "开始", "note"];
+    let listed = members.named(STRONG).into_iter().filter(|member| member.depth == 0);
+    listed.filter_map(|member| Some((member, spoken(member.value)?))).find_map(|(member, said)| {
+        let is_idle =
+            lexicon::of_value(&said) == Some(Word::Notice) && !OPEN.contains(&said.trim().to_lowercase().as_str());
+        is_idle.then(|| (member.name.to_owned(), said))
+    })
+}
+
+/// Is there a state of now in a word that is not known? Then the name of the rule does not say it either.
+fn is_unknown(members: &Members<'_>) -> bool {
+    const NAMES: [&str; 12] = [
+        "status",
+        "state",
+        "alertstate",
+        "alarmstatus",
+        "alarmstate",
+        "eventstatus",
+        "alertstatus",
+        "currentstate",
+        "currentstatus",
+        "状态",
+        "告警状态",
+        "当前状态",
+    ];
+    const LONGEST: usize = 16;
+    members.named(&NAMES).into_iter().filter(|member| member.depth == 0).filter_map(|member| said(member.value)).any(
+        |said| {
+            let is_word = said.chars().all(|letter| letter.is_alphabetic() || " _-".contains(letter));
+            let is_known = matches!(said, "true" | "false")
+                || lexicon::of_value(said).is_some()
+                || Level::of(said).is_some()
+                || plain::has_placeholder(said);
+            is_word && said.chars().count() <= LONGEST && !is_known
+        },
+    )
 }
 
 /// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
@@ -189,7 +300,11 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     // Of these names texts say something else (`alarm: 高温`).
     let flags = members.named(ON).into_iter().chain(members.named(OVER)).filter(|member| match member.value {
         Value::Bool(_) => true,
-        Value::String(text) => matches!(text.trim().to_lowercase().as_str(), "true" | "false"),
+        Value::Number(_) => member.plain.starts_with("is"),
+        Value::String(text) => {
+            let text = text.trim().to_lowercase();
+            matches!(text.as_str(), "true" | "false") || member.plain.starts_with("is") && matches!(&*text, "0" | "1")
+        }
         _ => false,
     });
     let others = members.all.iter().filter(|member| {
@@ -230,8 +345,14 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
         (_, true, true) | (true, _, false) => Some(Word::Firing),
         _ => None,
     };
+    let is_flag = (over || on) && plain.starts_with("is");
     match value {
         Value::Bool(value) => flag(*value),
+        Value::Number(number) if is_flag && !counts => match number.as_i64() {
+            Some(1) => flag(true),
+            Some(0) => flag(false),
+            _ => None,
+        },
         Value::Number(number) if counts => match number.as_i64() {
             Some(1) => Some(Word::Firing),
             Some(0) => Some(Word::Resolved),
@@ -240,10 +361,14 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
         Value::String(text) => match (text.trim().to_lowercase().as_str(), over || on) {
             ("true", true) => flag(true),
             ("false", true) => flag(false),
+            ("1", _) if is_flag && !counts => flag(true),
+            ("0", _) if is_flag && !counts => flag(false),
+            // Of an alert, an end; of a thing, trouble.
+            ("expired", _) => Some(Word::Resolved),
             ("1", _) if counts => Some(Word::Firing),
             ("0", _) if counts => Some(Word::Resolved),
-            // Lights; in titles they are names of things.
-            ("red" | "orange" | "yellow", _) => Some(Word::Firing),
+            // In titles these are names, lights among them.
+            ("new" | "raised" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => Some(Word::Firing),
             _ => lexicon::of_value(text),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),

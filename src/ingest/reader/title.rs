@@ -4,6 +4,7 @@ use super::super::title::{self as line, Title};
 use super::super::tree::{Leaf, Members, said, short_names};
 use super::super::{field, plain};
 use super::{Given, rest};
+use crate::alert::Status;
 
 /// The names of titles in groups; a group with a hit ends the search.
 pub(super) const NAMES: &[&str] = &[
@@ -39,12 +40,48 @@ const SECOND: &[&str] = &[
     "报警名称",
     "规则名称",
     "告警规则",
+    "规则标题",
+    "策略名称",
+    "告警策略",
+    "监控名称",
+    "监控项",
+    "监控项名称",
+    "告警项",
+    "触发器",
     "名称",
     "告警主题",
     "报警标题",
     "事件名称",
 ];
-const THIRD: &[&str] = &["alarm", "servicedesc", "servicedescription"];
+const THIRD: &[&str] = &["alarm", "servicedesc", "servicedescription", "sensor", "sensorname"];
+/// Names of lines that may tell what a bare heading is about.
+const LINES: &[&str] = &[
+    "问题",
+    "问题描述",
+    "故障",
+    "故障描述",
+    "故障现象",
+    "事件",
+    "告警内容",
+    "报警内容",
+    "告警信息",
+    "告警指标",
+    "指标",
+    "监控指标",
+    "告警类型",
+    "事件类型",
+    "problem",
+    "issue",
+    "event",
+    "check",
+    "checkname",
+    "service",
+    "servicename",
+    "sensor",
+    "monitor",
+    "metric",
+    "服务",
+];
 const FOURTH: &[&str] = &["name", "displayname"];
 const KINDS: &[&str] = &["objectkind", "event", "type"];
 
@@ -175,6 +212,28 @@ pub(in crate::ingest) struct Titled {
     pub raw: String,
     /// It is the first line of the text.
     pub of_text: bool,
+    /// What stands above it and says only a state.
+    pub headings: Vec<String>,
+    /// Nothing in the body names the alert: the title is a text, or the thing that it is about.
+    pub untitled: Option<Untitled>,
+}
+
+/// Where the title of an alert without a name comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ingest) enum Untitled {
+    Text,
+    Thing,
+}
+
+impl Titled {
+    /// Is this alert the state of a thing rather than one with a name? An end is, if it has no words of its own.
+    pub fn of_thing(&self, status: Status) -> bool {
+        match status {
+            Status::Firing => self.untitled.is_some(),
+            Status::Resolved => self.untitled == Some(Untitled::Thing),
+            Status::Notice => false,
+        }
+    }
 }
 
 /// The texts of a body in the order in which they tell most: the name, and the text without marks of HTML.
@@ -218,9 +277,19 @@ pub(super) fn of(
         let title = line::read(&first);
         let shown = if given.verbatim { field::clean(&given.name) } else { title.text.clone() };
         let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
-        return Some(Titled { shown, raw: given.name.clone(), title, of_text: false });
+        let headings = headings(texts);
+        return Some(Titled { shown, raw: given.name.clone(), title, of_text: false, headings, untitled: None });
     }
-    let found = named(members).map(|(from, text)| (from, text, false));
+    let candidates = named(members);
+    let bare = |(_, text): &&(String, String)| line::is_bare(text);
+    let heading = candidates.iter().find(bare).cloned();
+    let mut headings = headings(texts);
+    headings.extend(heading.iter().map(|(_, text)| text.clone()));
+    let found = candidates.into_iter().find(|(_, text)| !line::is_bare(text)).map(|(from, text)| (from, text, false));
+    let has_heading =
+        heading.is_some() || texts.first().is_some_and(|(_, text)| is_heading(&plain::first_line(text).0));
+    // Under a heading that says only a state: the next line that says more, or one that tells what it is about.
+    let next = || if has_heading { below(texts) } else { None };
     // `告警名称: …`: the text names its title itself.
     let line = || {
         let (from, text) = texts.first()?;
@@ -242,8 +311,11 @@ pub(super) fn of(
     let thing = || members.text(THINGS).map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
     let (from, raw, of_text) = found
         .or_else(line)
-        .or_else(first)
+        .or_else(next)
+        .or_else(|| heading.map(|(from, text)| (from, text, false)))
+        .or_else(|| first().filter(|(_, text, _)| !line::is_bare(text) || !is_elsewhere(members)))
         .or_else(thing)
+        .or_else(|| project(members).filter(|_| members.text(KINDS).is_none()).map(|(from, text)| (from, text, false)))
         .or_else(|| kind(members).map(|(from, text)| (from, text, false)))
         .or_else(place)
         .or_else(|| {
@@ -262,17 +334,73 @@ pub(super) fn of(
             Some((FIRST_VALUE.to_owned(), text, false))
         })?;
     let is_value = from == FIRST_VALUE;
+    let untitled = if is_value { Some(Untitled::Thing) } else { of_text.then_some(Untitled::Text) };
     origins.push(("title", from, raw.clone()));
     let (first, _) = plain::first_line(&raw);
     let title = line::read(if first.is_empty() { &raw } else { &first });
     // The name of a value is no prefix that says a state.
     let shown = field::clean(if is_value || title.text.is_empty() { raw.trim() } else { &title.text });
-    Some(Titled { title, shown, raw, of_text })
+    Some(Titled { title, shown, raw, of_text, headings, untitled })
 }
 
-/// A member that is a title.
-fn named(members: &Members<'_>) -> Option<(String, String)> {
+/// Is there a thing that a bare text (`OK`) may be about?
+fn is_elsewhere(members: &Members<'_>) -> bool {
+    members.text(THINGS).is_some() || members.text(super::place::PLACES).is_some()
+}
+
+/// A line that says only a state, alone or behind its name (`级别状态: S1 Triggered`).
+fn is_heading(text: &str) -> bool {
+    const NAMES: [&str; 8] = ["状态", "级别", "类型", "status", "state", "type", "severity", "level"];
+    if line::is_bare(text) {
+        return true;
+    }
+    let Some((name, value)) = super::place::pair(text) else { return false };
+    NAMES.iter().any(|end| name.ends_with(end)) && line::is_bare(&value)
+}
+
+/// The headings of the text.
+fn headings(texts: &[(String, String)]) -> Vec<String> {
+    const MOST: usize = 3;
+    let Some((_, text)) = texts.first() else { return Vec::new() };
+    let lines = text.lines().map(plain::line).filter(|line| line.chars().any(|letter| !letter.is_whitespace()));
+    let lines = lines.take_while(|line| is_heading(line) || !line.chars().any(char::is_alphanumeric));
+    lines
+        .filter(|line| line.chars().any(char::is_alphanumeric))
+        .take(MOST)
+        .map(|line| match super::place::pair(&line) {
+            Some((_, value)) if !line::is_bare(&line) => value,
+            _ => line,
+        })
+        .collect()
+}
+
+/// What stands below bare headings.
+fn below(texts: &[(String, String)]) -> Option<(String, String, bool)> {
+    let (from, text) =
+        texts.iter().find(|(_, text)| text.lines().any(|line| !is_heading(line) && !line.trim().is_empty()))?;
+    let lines = super::place::lines(text);
+    let speaks = |line: &str| line.chars().any(char::is_alphanumeric);
+    let named = |line: &str| super::place::pair(line).is_some();
+    let plain_line = text.lines().map(plain::line).find(|line| speaks(line) && !is_heading(line) && !named(line));
+    let of_text = plain_line.as_deref() == Some(plain::first_line(text).0.as_str());
+    let told = plain_line
+        .filter(|line| line.chars().count() <= SUMMARY)
+        .map(|line| (format!("{from}, below its heading"), line, of_text));
+    told.or_else(|| {
+        let mut names = LINES.iter().filter_map(|wanted| lines.iter().find(|(name, _)| name == wanted));
+        let (name, value) = names.find(|(_, value)| !line::is_bare(value))?;
+        Some((format!("{from}, {name}"), value.clone(), false))
+    })
+}
+
+/// Members that are titles, the best first.
+fn named(members: &Members<'_>) -> Vec<(String, String)> {
     let taken = |(member, text): (&super::super::tree::Member<'_>, &str)| (member.name.to_owned(), text.to_owned());
+    let speaks = |names: &[&str]| {
+        let all = members.named(names);
+        let found = all.iter().filter_map(|member| Some((*member, said(member.value)?)));
+        found.clone().find(|(_, text)| !line::is_bare(text)).or_else(|| found.clone().next()).map(taken)
+    };
     let short = |text: &&str| text.chars().count() <= SUMMARY;
     let second = || {
         members.named(SECOND).into_iter().find_map(|member| {
@@ -281,11 +409,13 @@ fn named(members: &Members<'_>) -> Option<(String, String)> {
         })
     };
     let fourth = || {
-        members
-            .named(FOURTH)
-            .into_iter()
-            .filter(|member| !NAMED.contains(&member.parent.as_str()))
-            .find_map(|member| Some((member.name.to_owned(), said(member.value)?.to_owned())))
+        members.named(FOURTH).into_iter().filter(|member| !NAMED.contains(&member.parent.as_str())).find_map(|member| {
+            let name = said(member.value)?;
+            // A gate or a job is called the same in every project.
+            let project = if member.depth == 0 { None } else { project(members) };
+            let name = project.map_or_else(|| name.to_owned(), |(_, project)| format!("{project} {name}"));
+            Some((member.name.to_owned(), name))
+        })
     };
     let ending = || {
         members
@@ -301,14 +431,13 @@ fn named(members: &Members<'_>) -> Option<(String, String)> {
             .find(|(name, _)| matches!(crate::level::plain_name(name).as_str(), "alertname" | "rulename"))?;
         Some((format!("labels.{name}"), value.clone()))
     };
-    members
-        .text(NAMES)
-        .map(taken)
-        .or_else(second)
-        .or_else(|| members.text(THIRD).map(taken))
-        .or_else(fourth)
-        .or_else(ending)
-        .or_else(label)
+    [speaks(NAMES), second(), speaks(THIRD), fourth(), ending(), label()].into_iter().flatten().collect()
+}
+
+/// The project that the body itself names.
+fn project(members: &Members<'_>) -> Option<(String, String)> {
+    let found = members.named(super::place::PROJECTS).into_iter().filter(|member| member.depth == 0);
+    found.into_iter().find_map(|member| Some((member.name.to_owned(), super::place::project(member.value)?)))
 }
 
 /// The kind of an event and what it happened to.

@@ -275,3 +275,10 @@ fn bodies_of_the_repository_read_as_their_senders_meant_them() {
     let there = std::fs::read_dir(&folder).unwrap().count() - 1;
     assert_eq!(there, named, "every body has a line in EXPECTED");
 }
+
+#[test]
+fn a_shape_in_a_list_keeps_its_values() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/senders");
+    let event = only(read_bytes(&std::fs::read(folder.join("nightingale-events.json")).unwrap()));
+    assert_eq!((shown(&event).as_str(), event.discriminator.as_str()), ("=97.1 %", "key:nightingale/h9"));
+}

@@ -369,3 +369,12 @@ fn an_alert_without_a_status_has_that_of_its_group_or_of_its_end() {
     assert_eq!(status(json!(null), "2026-11-22T13:31:00Z"), Status::Firing);
     assert_eq!(status(json!({"state": "active"}), ""), Status::Firing);
 }
+
+#[test]
+fn a_group_without_alerts_tells_nothing() {
+    let body = json!({"version": "4", "groupKey": "{}:{alertname=\"Y\"}", "status": "firing", "receiver": "ops", "alerts": []});
+    let notification = webhook_json(&body);
+    assert_eq!((notification.format, notification.alerts.len()), (Format::Alertmanager, 0));
+    // Some program's own list that is empty is its own body.
+    assert_eq!(webhook(r#"{"title":"备份失败","alerts":[]}"#).alerts.len(), 1);
+}

@@ -1,0 +1,196 @@
+//! Two bodies of one sender: does the second end the first, is it a repeat, or another alert?
+
+use super::*;
+use crate::alert::ThreadId;
+use crate::engine::{Candidate, Related};
+use crate::store::related::{Meant, meant};
+
+fn told(body: &str) -> Alert {
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    let mut notification = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap();
+    notification.alerts.swap_remove(0)
+}
+
+fn related(alert: &Alert) -> Related {
+    let kin = alert.kin.as_ref().unwrap();
+    let source = source();
+    Related { family: kin.family(&source), event: kin.same_event(&source), keyed: kin.keyed, marks: kin.marks.clone() }
+}
+
+/// Does the end mean the one alert that is firing?
+fn ends(first: &str, second: &str) -> bool {
+    let (on, over) = (told(first), told(second));
+    assert_eq!(on.status, Status::Firing, "{first}");
+    assert_eq!(over.status, Status::Resolved, "{second}");
+    let candidate = Candidate {
+        identity: on.identity(&source()),
+        receivers: vec!["ops".to_owned()],
+        thread: ThreadId(1),
+        kin: Some(related(&on)),
+    };
+    matches!(meant(over.identity(&source()), &related(&over), vec![candidate]), Meant::One(_))
+}
+
+#[test]
+fn an_end_ends_what_it_names_and_nothing_else() {
+    for (first, second, ended) in [
+        (r#"{"title":"10.8.0.1 宕机"}"#, r#"{"title":"恢复：10.8.0.2 宕机"}"#, false),
+        (r#"{"title":"10.8.0.1 宕机"}"#, r#"{"title":"恢复：10.8.0.1 宕机"}"#, true),
+        ("【故障】10.8.0.1:22 ping 不通", "【恢复】10.8.0.1:23 ping 不通", false),
+        ("【故障】10.8.0.1:22 ping 不通", "【恢复】10.8.0.1:22 ping 不通", true),
+        (
+            r#"{"title":"主机宕机","content":"10.8.0.1 无响应"}"#,
+            r#"{"title":"主机宕机","status":"resolved","content":"10.8.0.2 已恢复"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"磁盘将满","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            r#"{"title":"磁盘将满","status":"resolved","content":"实例 10.8.0.2:9100 挂载点 /data"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"磁盘将满","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            r#"{"title":"磁盘将满","status":"resolved","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
+            true,
+        ),
+        ("【故障】机柜 12 掉电", "【恢复】机柜 13 掉电", false),
+        ("【故障】机柜 12 掉电", "【恢复】机柜 12 掉电", true),
+        ("Problem: ticket 4711 is overdue", "Resolved: ticket 4712 is overdue", false),
+        ("【故障】机房掉电\n机柜 12", "【恢复】机房掉电\n机柜 13", false),
+        (
+            r#"{"title":"磁盘将满","host":"web-a","path":"/data"}"#,
+            r#"{"title":"磁盘将满","host":"web-b","path":"/data","status":"ok"}"#,
+            false,
+        ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"b"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            false,
+        ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"dev"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            false,
+        ),
+        (
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"ERROR"}}"#,
+            r#"{"status":"SUCCESS","project":{"name":"a"},"branch":{"name":"main"},"qualityGate":{"name":"Way","status":"OK"}}"#,
+            true,
+        ),
+        (
+            r#"{"title":"构建失败","repository":"shop/web","status":"failed"}"#,
+            r#"{"title":"构建失败","repository":"shop/api","status":"success"}"#,
+            false,
+        ),
+        ("【故障】\n主机: web-3\n问题: 内存不足", "【恢复】\n主机: web-3\n问题: 内存不足", true),
+        ("【故障】\n主机: web-3\n问题: 内存不足", "【恢复】\n主机: web-3\n问题: 磁盘将满", false),
+        (
+            r#"{"sensor":"HTTP","device":"fw-2","status":"Down","message":"Timed out","sensorid":7}"#,
+            r#"{"sensor":"HTTP","device":"fw-2","status":"Up","message":"OK","sensorid":7}"#,
+            true,
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"title":"监控告警","text":"\n### 【P2】搜索变慢\n- 服务：search\n- 状态：告警中"}}"#,
+            r#"{"msgtype":"markdown","markdown":{"title":"监控恢复","text":"\n### 【P2】搜索变慢\n- 服务：search\n- 状态：已恢复"}}"#,
+            true,
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Triggered\n**规则标题**: 内存不足\n**监控指标**: [ident=web-3]"}}"#,
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Recovered\n**规则标题**: 内存不足\n**监控指标**: [ident=web-3]"}}"#,
+            true,
+        ),
+        (
+            "***** Icinga *****\n\nNotification Type: PROBLEM\nService: HTTP\nHost: web-3\nState: CRITICAL",
+            "***** Icinga *****\n\nNotification Type: RECOVERY\nService: HTTP\nHost: web-3\nState: OK",
+            true,
+        ),
+        (
+            r#"{"text":"<b>🔥 Firing</b>\nHostDown\nhost: web-3"}"#,
+            r#"{"text":"<b>✅ Resolved</b>\nHostDown\nhost: web-3"}"#,
+            true,
+        ),
+        (
+            r#"{"title":"告警","content":"web-3 内存不足"}"#,
+            r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#,
+            false,
+        ),
+        (
+            r#"{"NOTIFICATIONTYPE":"PROBLEM","HOSTNAME":"web-4","SERVICEDESC":"HTTP","SERVICESTATE":"CRIT"}"#,
+            r#"{"NOTIFICATIONTYPE":"RECOVERY","HOSTNAME":"web-4","SERVICEDESC":"HTTP","SERVICESTATE":"OK"}"#,
+            true,
+        ),
+        // The state of a thing, which is all that the body names.
+        (
+            r#"{"app":"cart","status":"OutOfSync","message":"one or more objects failed"}"#,
+            r#"{"app":"cart","status":"Synced","health":"Healthy","message":""}"#,
+            true,
+        ),
+        (
+            r#"{"app":"cart","status":"OutOfSync","message":"one or more objects failed"}"#,
+            r#"{"app":"cart2","status":"Healthy"}"#,
+            false,
+        ),
+        (
+            r#"{"host":"web-3","status":"down","message":"内存用尽"}"#,
+            r#"{"host":"web-3","status":"up","message":"磁盘又能写了"}"#,
+            false,
+        ),
+        // Values differ between a beginning and its end.
+        ("【故障】db-12 磁盘 95% 已满", "【恢复】db-12 磁盘 40% 已满", true),
+        ("【故障】主从延迟 312 秒", "【恢复】主从延迟 0 秒", true),
+    ] {
+        assert_eq!(ends(first, second), ended, "{first} / {second}");
+    }
+}
+
+#[test]
+fn a_rule_alone_never_makes_two_outages_one() {
+    for (first, second, same) in [
+        (
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","message":"web-2 98%"}"#,
+            false,
+        ),
+        (
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","message":"web-1 99%"}"#,
+            true,
+        ),
+        (
+            r#"{"monitor_id":"m","trigger_id":"t","title":"慢","message":"支付变慢","env":"prod"}"#,
+            r#"{"monitor_id":"m","trigger_id":"t","title":"慢","message":"搜索变慢","env":"prod"}"#,
+            false,
+        ),
+        (
+            r#"{"policy_id":"p","condition_id":"a","title":"失败","host":"db-1"}"#,
+            r#"{"policy_id":"p","condition_id":"b","title":"失败","host":"db-1"}"#,
+            false,
+        ),
+        (
+            r#"{"policy_id":"p","name":"池","text":"pool is unhealthy","data":{"pool":"a"}}"#,
+            r#"{"policy_id":"p","name":"池","text":"pool is unhealthy","data":{"pool":"b"}}"#,
+            false,
+        ),
+        (r#"{"check_id":"p","title":"不通","port":8080}"#, r#"{"check_id":"p","title":"不通","port":8081}"#, false),
+        (r#"{"check_id":"p","title":"机柜 12 掉电"}"#, r#"{"check_id":"p","title":"机柜 13 掉电"}"#, false),
+        (
+            r#"{"rule_id":"7","title":"内存不足","host":"web-1","message":"98%"}"#,
+            r#"{"rule_id":"7","title":"内存不足","host":"web-1","message":"忙"}"#,
+            true,
+        ),
+        // What belongs to one problem has one key, whatever else it says.
+        (
+            r#"{"policy_id":"p","title":"池","status":"open","text":"a 1","alert_correlation_id":"c1"}"#,
+            r#"{"policy_id":"p","title":"池","status":"open","text":"b 2","alert_correlation_id":"c1"}"#,
+            true,
+        ),
+    ] {
+        let (one, other) = (told(first).identity(&source()), told(second).identity(&source()));
+        assert_eq!(one == other, same, "{first} / {second}");
+    }
+    let on = |id: &str| format!(r#"{{"alert_id":"{id}","title":"失败","status":"ACTIVE","message":"x"}}"#);
+    let over = |id: &str| format!(r#"{{"alert_id":"{id}","title":"失败","status":"resolved","message":"y"}}"#);
+    assert!(ends(&on("a1"), &over("a1")));
+    let rule = |rule: &str, state: &str| format!(r#"{{"rule_id":"{rule}","title":"失败","status":"{state}"}}"#);
+    assert!(ends(&rule("7", "firing"), &rule("7", "ok")) && !ends(&rule("7", "firing"), &rule("8", "ok")));
+}

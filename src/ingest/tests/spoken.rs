@@ -1,0 +1,132 @@
+//! What a sender says of the state outranks the words of a rule's name.
+
+use super::*;
+
+fn facts(body: &str) -> (Status, String, Option<&'static str>) {
+    let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    let alert = only(read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap());
+    let level = alert.level().map(crate::level::Level::as_str);
+    (alert.status, alert.name, level)
+}
+
+#[track_caller]
+fn expect(cases: &[(&str, Status)]) {
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|(body, status)| facts(body).0 != *status)
+        .map(|(body, status)| format!("{body}: {:?} instead of {status:?}", facts(body)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_end_is_an_end_whatever_its_rule_is_called() {
+    use Status::{Firing, Notice, Resolved};
+    expect(&[
+        ("恢复通知\n告警名称: 内存不足\n主机: web-7", Resolved),
+        ("故障恢复\n规则名称: 内存不足\n主机: web-7", Resolved),
+        ("告警触发\n规则名称: 内存不足\n主机: web-7", Firing),
+        (
+            r##"{"msgtype":"markdown","markdown":{"content":"# <font color=\"info\">恢复</font>\n> 名称：内存不足\n> 级别：P2"}}"##,
+            Resolved,
+        ),
+        (r#"{"title":"[P1][OK] Memory error"}"#, Resolved),
+        (r#"{"title":"【紧急】【已恢复】内存不足"}"#, Resolved),
+        (r#"{"title":"🟢 内存不足"}"#, Resolved),
+        (r#"{"title":"已恢复 - 内存不足"}"#, Resolved),
+        (r#"{"title":"OK | Memory error"}"#, Resolved),
+        (r#"{"event_type":"RECOVERY","title":"内存不足","host":"web-7"}"#, Resolved),
+        (r#"{"action":"resolve","title":"内存不足","host":"web-7"}"#, Resolved),
+        (r#"{"通知类型":"恢复","标题":"内存不足","主机":"web-7"}"#, Resolved),
+        (r#"{"status":"已清除","title":"内存不足"}"#, Resolved),
+        (r#"{"status":"已消警","title":"内存不足"}"#, Resolved),
+        (r#"{"status":"expired","title":"内存不足"}"#, Resolved),
+        (r#"{"is_recover":true,"title":"内存不足"}"#, Resolved),
+        (r#"{"isRecovery":1,"title":"内存不足"}"#, Resolved),
+        (r#"{"recover":"true","title":"内存不足"}"#, Resolved),
+        // A word that is not known is no trouble because of the rule's name.
+        (r#"{"status":"zugestellt","title":"内存不足"}"#, Notice),
+        // Controls: the same without an end.
+        ("告警通知\n告警名称: 内存不足\n主机: web-7", Firing),
+        (r#"{"title":"[P1] Memory error"}"#, Firing),
+        (r#"{"title":"内存不足"}"#, Firing),
+        (r#"{"event_type":"query_alert_monitor","title":"内存不足","host":"web-7"}"#, Firing),
+        (r#"{"event_type":"PROBLEM","title":"内存不足"}"#, Firing),
+        (r#"{"event_type":"success","title":"备份失败"}"#, Firing),
+        (r#"{"status":"new","title":"内存不足"}"#, Firing),
+        (r#"{"status":"NotReady","title":"节点不可用"}"#, Firing),
+        (r#"{"status":"3","title":"内存不足"}"#, Firing),
+        (r#"{"status":"未清除","title":"内存不足"}"#, Firing),
+        (r#"{"is_recover":false,"title":"内存不足"}"#, Firing),
+        (r#"{"isRecovery":0,"title":"内存不足"}"#, Firing),
+        (r#"{"title":"内存不足","content":"请尽快恢复"}"#, Firing),
+    ]);
+    assert_eq!(facts(r#"{"title":"恢复 - 内存不足"}"#).1, "内存不足");
+    assert_eq!(facts("CRITICAL: db-7 disk 96%").2, Some("critical"));
+}
+
+#[test]
+fn what_was_taken_back_is_no_alarm() {
+    use Status::{Firing, Notice, Resolved};
+    expect(&[
+        (
+            r#"{"alertId":"a","alertName":"VM memory","criticality":"CRITICAL","status":"CANCELED","resourceName":"vm-2"}"#,
+            Resolved,
+        ),
+        (r#"{"alertName":"VM memory","criticality":"CRITICAL","status":"CANCELED","resourceName":"vm-2"}"#, Notice),
+        (r#"{"alertName":"VM memory","severity":"critical","cancelDate":1795354100000}"#, Resolved),
+        (r#"{"title":"内存不足","severity":"critical","status":"maintenance"}"#, Notice),
+        (r#"{"title":"内存不足","level":"P1","状态":"已取消"}"#, Notice),
+        (r#"{"incident_key":"a","title":"内存不足","level":"P1","状态":"已取消"}"#, Resolved),
+        // Controls.
+        (
+            r#"{"alertId":"a","alertName":"VM memory","criticality":"CRITICAL","status":"ACTIVE","cancelDate":0}"#,
+            Firing,
+        ),
+        (r#"{"alertName":"VM memory","criticality":"CRITICAL","cancelDate":0}"#, Firing),
+        (r#"{"title":"内存不足","severity":"critical","status":"created"}"#, Firing),
+        (r#"{"title":"Memory","severity":"critical","status":"unknown"}"#, Firing),
+    ]);
+}
+
+#[test]
+fn a_line_that_says_only_a_state_is_no_title() {
+    for (body, status, name, level) in [
+        (
+            r#"{"msgtype":"markdown","markdown":{"content":"**级别状态**: S2 Triggered\n**规则标题**: 内存不足"}}"#,
+            Status::Firing,
+            "内存不足",
+            Some("error"),
+        ),
+        (
+            r#"{"msgtype":"markdown","markdown":{"title":"监控恢复","text":"\n### 【P2】搜索变慢\n- 服务：search"}}"#,
+            Status::Resolved,
+            "搜索变慢",
+            Some("error"),
+        ),
+        (
+            "***** Nagios *****\n\nDate/Time: today\nService: HTTP\nHost: web-3\nState: OK",
+            Status::Resolved,
+            "HTTP",
+            None,
+        ),
+        ("====恢复正常====\n告警类型: 内存不足\n====END====", Status::Resolved, "内存不足", None),
+        ("# Prometheus恢复信息\n告警名称: 内存不足", Status::Resolved, "内存不足", None),
+        (r#"{"title":"内存不足","status":"false"}"#, Status::Firing, "内存不足", None),
+        ("【故障】\n主机: web-3\n问题: 内存不足", Status::Firing, "内存不足", None),
+        ("***** Icinga *****\n\nService: HTTP\nHost: web-3\nState: CRITICAL", Status::Firing, "HTTP", Some("critical")),
+        (r#"{"state":"WARNING","title":"Lag on web-3"}"#, Status::Firing, "Lag on web-3", Some("warning")),
+        ("***** Icinga *****\n\nService: HTTP\nHost: web-3\nState: OK", Status::Resolved, "HTTP", None),
+        (r#"{"text":"<b>🔥 Firing</b>\nHostDown\nhost: web-3"}"#, Status::Firing, "HostDown", None),
+        (r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#, Status::Resolved, "web-3 内存已恢复正常", None),
+        (r#"{"title":"告警","alertname":"内存不足"}"#, Status::Firing, "内存不足", None),
+        // With nothing else to show, it stays.
+        (r#"{"title":"告警"}"#, Status::Firing, "告警", None),
+        ("恢复", Status::Resolved, "恢复", None),
+    ] {
+        assert_eq!(facts(body), (status, name.to_owned(), level), "{body}");
+    }
+    // The time of an end is not its beginning.
+    let end = only(webhook(r#"{"title":"恢复：内存不足","time":"2026-11-22T13:20:00Z"}"#));
+    assert_eq!((end.starts_at, end.ends_at), (None, Some(Timestamp(1_795_353_600_000))));
+}

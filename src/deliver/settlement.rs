@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use wecom::Missed;
 
 use super::breaker;
@@ -56,7 +57,7 @@ pub fn decide(
     let is_picture = queued.picture_of.is_some();
     let missed = match verdict {
         Verdict::AcceptedInPart { missed, .. } => names(missed),
-        _ if adornment && !is_picture => further(flight),
+        _ if adornment && !is_picture => further(flight.earlier_bodies(), flight.body()),
         _ => Vec::new(),
     };
     let fallback = if is_picture { None } else { fallback(flight, verdict, &next, &missed, instead) };
@@ -83,10 +84,11 @@ pub fn decide(
     Decided { settlement, next, adornment, missed }
 }
 
-/// The people of a part to whom no earlier part was addressed: it is theirs alone. Any other part supplements what arrived.
-fn further(flight: &Flight) -> Vec<String> {
-    let mut further = addressed(flight.body()).users;
-    for earlier in flight.earlier_bodies() {
+/// The people of the part `body` to whom no earlier part was addressed: it is theirs alone. Any other part supplements what
+/// arrived.
+fn further(earlier: &[Bytes], body: &[u8]) -> Vec<String> {
+    let mut further = addressed(body).users;
+    for earlier in earlier {
         let reached: HashSet<String> = addressed(earlier).users.into_iter().collect();
         further.retain(|user| !reached.contains(user));
     }
@@ -175,4 +177,19 @@ fn outcome(verdict: &Verdict, took: Duration) -> store::Outcome {
         kept.invalid_json = Some(lists.to_string());
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_for_further_people_or_supplements_what_arrived() {
+        let to = |users: &str| Bytes::from(format!("{{\"touser\":\"{users}\",\"msgtype\":\"text\"}}"));
+        // The text in two batches of people, then a picture for each batch.
+        let parts = [to("a|b"), to("c"), to("a|b"), to("c")];
+        let further = |part: usize| further(&parts[..part], &parts[part]);
+        assert_eq!(further(1), ["c"]);
+        assert_eq!((further(2), further(3)), (Vec::<String>::new(), Vec::new()));
+    }
 }

@@ -436,34 +436,6 @@ async fn missed_recipients_are_recorded_and_the_others_have_the_message() {
 }
 
 #[tokio::test]
-async fn people_whose_own_part_is_refused_are_told_by_the_fallback() {
-    // WeCom takes a thousand people at a time: the last one has a part of his own.
-    let mut setup = Setup::demo();
-    let corp = &mut setup.corps[0];
-    let like = corp.users.iter().find(|user| user.userid == "daixuan").unwrap().clone();
-    let many: Vec<String> = (0..1_000).map(|n| format!("u{n}")).collect();
-    corp.users.extend(many.iter().map(|userid| User { userid: userid.clone(), ..like.clone() }));
-    let rest = format!(
-        "receivers:
-  ops: {{ targets: [ {{ app: ops, users: [{}, zhangsan], face: text }} ], fallback: backup }}
-  backup: {{ targets: [ {{ webhook: ops-group, face: text }} ] }}
-route: {{ receiver: ops }}
-",
-        many.join(", ")
-    );
-    let world = World::with(setup, &rest).await;
-    world
-        .fault(json!({ "match": { "path": "message/send", "user": "zhangsan" }, "action": { "errcode": 40058 } }))
-        .await;
-    world.accept("/webhook", alertmanager("两份", &[("a", "firing")])).await;
-    world.arrived("user=u999", 1).await;
-    let told = world.arrived("webhook=sim-ops-group", 1).await;
-    assert!(told[0].to_string().contains("zhangsan"), "{told:#?}");
-    assert!(!told[0].to_string().contains("u999"), "{told:#?}");
-    assert!(world.inbox("user=zhangsan").await.is_empty());
-}
-
-#[tokio::test]
 async fn a_target_that_is_gone_does_not_delay_the_others() {
     let rest = "receivers:\n  ops: { targets: [ { webhook: gone, face: text }, { app: ops, users: [daixuan], face: text } ] }\nroute: { receiver: ops }\n";
     let world = World::new(rest).await;

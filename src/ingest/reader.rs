@@ -12,7 +12,7 @@ mod title;
 
 pub use rest::{Listed, listed};
 #[cfg(test)]
-pub(super) use rest::{is_personal, is_secret};
+pub(super) use rest::{is_personal, is_secret, is_secret_address};
 
 use std::sync::LazyLock;
 
@@ -393,29 +393,31 @@ fn members_title(members: &Members<'_>, given: &Given) -> String {
 }
 
 fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str) -> Links {
-    let named = |names: &[&str]| {
+    // A picture's address may be signed for a while, so that WeCom can fetch it; a page asks its visitor to sign in.
+    let named = |names: &[&str], signed: bool| {
         members
             .named(names)
             .into_iter()
             .filter(|member| !NO_LINKS.iter().any(|part| member.plain.contains(part) && member.plain != "dfeventlink"))
             .filter_map(|member| member.value.as_str())
             .map(|url| field::link(url.trim().to_owned()))
-            .find(|url| !url.is_empty() && !url.contains("/api/"))
+            .find(|url| !url.is_empty() && !url.contains("/api/") && (signed || !is_secret_address(url)))
             .unwrap_or_default()
     };
     let in_text = || {
-        URL.find(text)
+        URL.find_iter(text)
             .map(|found| field::link(found.as_str().trim_end_matches(['.', ',', ')', ';', '!']).to_owned()))
+            .find(|url| !is_secret_address(url))
             .unwrap_or_default()
     };
     let first = |all: [String; 3]| all.into_iter().find(|url| !url.is_empty()).unwrap_or_default();
     let image = field::link(given.image.clone());
     Links {
-        rule: first([field::link(given.link.clone()), named(LINKS), in_text()]),
-        image: if image.is_empty() { named(IMAGES) } else { image },
+        rule: first([field::link(given.link.clone()), named(LINKS, false), in_text()]),
+        image: if image.is_empty() { named(IMAGES, true) } else { image },
         runbook: first([
             field::annotated_link(annotations, &["runbook_url", "runbook"]),
-            named(&["runbookurl", "runbook"]),
+            named(&["runbookurl", "runbook"], false),
             String::new(),
         ]),
         dashboard: field::annotated_link(annotations, &["dashboard_url", "dashboard"]),

@@ -25,8 +25,40 @@ const SHORT: usize = 4;
 /// Characters from which on a value is a sentence: what people wrote for people.
 const SENTENCE: usize = 8;
 
-const SECRETS: &[&str] =
-    &["passw", "secret", "token", "signature", "authoriz", "cookie", "credential", "privatekey", "apikey", "accesskey"];
+/// Parts of the names of secrets.
+const SECRETS: &[&str] = &[
+    "passw",
+    "passphrase",
+    "secret",
+    "token",
+    "signature",
+    "authoriz",
+    "cookie",
+    "credential",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "routingkey",
+    "integrationkey",
+    "servicekey",
+    "sendkey",
+    "licensekey",
+    "pushkey",
+    "webhookkey",
+];
+/// Whole names of secrets; as parts they stand in harmless names.
+const SECRET_NAMES: &[&str] = &["pwd", "pass", "sk", "sig", "sign", "auth", "bearer"];
+/// Parts of robots' addresses, which are their credential: WeCom, DingTalk, Feishu, Slack, Discord, Teams, Telegram.
+const ROBOTS: &[&str] = &[
+    "/cgi-bin/webhook/send",
+    "/robot/send",
+    "/bot/v2/hook/",
+    "/bot/hook/",
+    "hooks.slack.com/",
+    "/api/webhooks/",
+    "webhook.office.com/",
+    "api.telegram.org/bot",
+];
 const PERSONAL: &[&str] = &["email", "phone", "mobile", "contacts"];
 
 /// Names that say nothing beside the value of the alert's own field.
@@ -38,8 +70,25 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[^\s@]+@[^\s@]+\.
 pub(in crate::ingest) fn is_secret(path: &[String]) -> bool {
     path.iter().any(|name| {
         let name = plain_name(name);
-        SECRETS.iter().any(|part| name.contains(part))
+        names_secret(&name)
     })
+}
+
+/// Does this plain name, of a member or of a parameter, say that its value is a secret?
+fn names_secret(name: &str) -> bool {
+    SECRET_NAMES.contains(&name) || SECRETS.iter().any(|part| name.contains(part))
+}
+
+/// Is this an address that holds a credential: that of a robot, or one with a secret parameter?
+pub(in crate::ingest) fn is_secret_address(text: &str) -> bool {
+    let text = text.trim();
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    if !matches!(scheme, "http" | "https") || text.contains(char::is_whitespace) {
+        return false;
+    }
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let is_secret = |(name, value): (Cow<'_, str>, Cow<'_, str>)| !value.is_empty() && names_secret(&plain_name(&name));
+    ROBOTS.iter().any(|part| rest.contains(part)) || form_urlencoded::parse(query.as_bytes()).any(is_secret)
 }
 
 /// Does this reach a person: a mail address, a telephone number?
@@ -96,7 +145,7 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
             || value == alert.links.image
             || plain::is_missing(value)
             || NOISE.contains(&last.as_str());
-        let hidden = is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value);
+        let hidden = is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value) || is_secret_address(value);
         if stands || hidden || is_told(alert, &last, value) {
             continue;
         }
@@ -172,7 +221,7 @@ pub fn listed(root: &Value) -> Listed {
     let only_token = leaves.len() == 1;
     for (leaf, name) in leaves.iter().zip(names) {
         let last = named(&leaf.path);
-        let value = if is_secret(&leaf.path) && !only_token {
+        let value = if (is_secret(&leaf.path) && !only_token) || is_secret_address(&leaf.text) {
             listed.hidden += 1;
             continue;
         } else if is_personal(last, &leaf.text) {
@@ -197,4 +246,37 @@ fn masked(text: &str) -> String {
         format!("{first}***{host}")
     };
     text.split(", ").map(one).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names_and_addresses_by_what_they_hold() {
+        let secret = |name: &str| is_secret(&[name.to_owned()]);
+        for name in ["routing_key", "integrationKey", "pwd", "SendKey", "sk", "DB_PASSWORD", "api-key", "AccessKeyId"] {
+            assert!(secret(name), "{name}");
+        }
+        for name in ["key", "dedup_key", "compass", "design", "author", "task", "passed", "signal"] {
+            assert!(!secret(name), "{name}");
+        }
+        for address in [
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=11111111-2222",
+            "https://oapi.dingtalk.com/robot/send?access_token=abc",
+            "https://open.feishu.cn/open-apis/bot/v2/hook/1111",
+            "https://hooks.slack.com/services/T0/B0/x",
+            "https://g.example.com/d?orgId=1&token=abc",
+        ] {
+            assert!(is_secret_address(address), "{address}");
+        }
+        for address in [
+            "https://g.example.com/d/x?orgId=1",
+            "https://jira.example.com/browse?key=OPS-1",
+            "token=abc",
+            "https://g/?token=",
+        ] {
+            assert!(!is_secret_address(address), "{address}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Laws of the general reader over random bodies: nothing is lost, two different bodies never become one alert.
 
 use super::*;
-use crate::ingest::reader::{is_personal, is_secret};
+use crate::ingest::reader::{is_personal, is_secret, is_secret_address};
 
 /// Bodies that each law is tried on. `cargo test --release -- --ignored properties` tries [`MANY`].
 const SOME: u64 = 3_000;
@@ -157,7 +157,9 @@ fn nothing_is_lost(seeds: std::ops::Range<u64>) {
         let mut leaves = Vec::new();
         texts(&body, &mut Vec::new(), &mut leaves);
         for (path, text) in leaves {
-            let is_secret = is_secret(&path) || is_personal(path.last().map_or("", String::as_str), &text);
+            let is_secret = is_secret(&path)
+                || is_secret_address(&text)
+                || is_personal(path.last().map_or("", String::as_str), &text);
             let is_shown = page.iter().any(|value| value.contains(text.trim()))
                 || notification.message.contains(text.trim())
                 || notification.alerts.iter().any(|alert| alert.name.contains(text.trim()));

@@ -401,13 +401,13 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
             .filter(|member| !NO_LINKS.iter().any(|part| member.plain.contains(part) && member.plain != "dfeventlink"))
             .filter_map(|member| member.value.as_str())
             .map(|url| field::link(url.trim().to_owned()))
-            .find(|url| !url.is_empty() && !url.contains("/api/") && (signed || !is_secret_address(url)))
+            .find(|url| !url.is_empty() && !url.contains("/api/") && (signed || !rest::is_secret_address(url)))
             .unwrap_or_default()
     };
     let in_text = || {
         URL.find_iter(text)
             .map(|found| field::link(found.as_str().trim_end_matches(['.', ',', ')', ';', '!']).to_owned()))
-            .find(|url| !is_secret_address(url))
+            .find(|url| !rest::is_secret_address(url))
             .unwrap_or_default()
     };
     let first = |all: [String; 3]| all.into_iter().find(|url| !url.is_empty()).unwrap_or_default();

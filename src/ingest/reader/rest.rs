@@ -46,6 +46,8 @@ const SECRETS: &[&str] = &[
     "pushkey",
     "webhookkey",
 ];
+/// Parts of the names of addresses by which a person confirms something.
+const CONFIRMS: &[&str] = &["confirm", "verif", "subscribe", "activat"];
 /// Whole names of secrets; as parts they stand in harmless names.
 const SECRET_NAMES: &[&str] = &["pwd", "pass", "sk", "sig", "sign", "auth", "bearer"];
 /// Parts of robots' addresses, which are their credential: WeCom, DingTalk, Feishu, Slack, Discord, Teams, Telegram.
@@ -97,6 +99,11 @@ pub(in crate::ingest) fn is_personal(name: &str, value: &str) -> bool {
     PERSONAL.iter().any(|part| name.contains(part)) || EMAIL.is_match(value.trim())
 }
 
+/// Is this an address to hide? One by which a person confirms something is shown, since nothing works until it is opened.
+fn hides_address(name: &str, text: &str) -> bool {
+    is_secret_address(text) && !CONFIRMS.iter().any(|part| name.contains(part))
+}
+
 /// The name of a leaf: its own, or that of the list it is in.
 fn named(path: &[String]) -> &str {
     path.iter().rev().find(|name| !name.bytes().all(|byte| byte.is_ascii_digit())).map_or("", String::as_str)
@@ -145,7 +152,8 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
             || value == alert.links.image
             || plain::is_missing(value)
             || NOISE.contains(&last.as_str());
-        let hidden = is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value) || is_secret_address(value);
+        let hidden =
+            is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value) || hides_address(&last, value);
         if stands || hidden || is_told(alert, &last, value) {
             continue;
         }
@@ -221,7 +229,7 @@ pub fn listed(root: &Value) -> Listed {
     let only_token = leaves.len() == 1;
     for (leaf, name) in leaves.iter().zip(names) {
         let last = named(&leaf.path);
-        let value = if (is_secret(&leaf.path) && !only_token) || is_secret_address(&leaf.text) {
+        let value = if (is_secret(&leaf.path) && !only_token) || hides_address(&plain_name(last), &leaf.text) {
             listed.hidden += 1;
             continue;
         } else if is_personal(last, &leaf.text) {
@@ -278,5 +286,7 @@ mod tests {
         ] {
             assert!(!is_secret_address(address), "{address}");
         }
+        let confirmation = "https://m.example.com/confirm?token=abc";
+        assert!(hides_address("url", confirmation) && !hides_address("confirmurl", confirmation));
     }
 }

@@ -27,10 +27,10 @@
 //! * news: what is told agrees with a second implementation of the promises;
 //! * rest: once WeCom works again everything gets settled.
 //!
-//! A million steps run on a store in memory, which decides with the same pure functions as the real ones; fewer run on
+//! Hundreds of thousands of steps run on a store in memory, which decides with the same pure functions as the real ones; fewer run on
 //! SQLite with the store in memory beside it, and every answer of the two must be equal; fewer still on PostgreSQL.
 //!
-//! Each test run tries the same million steps. `WEGRAF_MODEL_STEPS` sets another number of steps, `WEGRAF_MODEL_SEED`
+//! Each test run tries the same 300,000 steps. `WEGRAF_MODEL_STEPS` sets another number of steps, `WEGRAF_MODEL_SEED`
 //! repeats those of an earlier run.
 
 mod action;
@@ -245,7 +245,7 @@ impl Sum {
 }
 
 #[test]
-fn a_million_steps_break_no_law() {
+fn hundreds_of_thousands_of_steps_break_no_law() {
     let (steps, seed) = (setting("WEGRAF_MODEL_STEPS").unwrap_or(STEPS), seed(SHORT));
     let begun = Instant::now();
     let sum = Mutex::new(Sum::default());

@@ -38,8 +38,9 @@ const RULES: usize = 6;
 const RULES_OVER: usize = 3;
 /// Without a link, what is not named cannot be looked up: as many as may fit.
 const UNLINKED: usize = 60;
-/// A section of at most this many alerts names them one by one, unless a rule has more than a few: no rule is named
-/// twice where once says as much.
+/// A section of at most this many alerts names them one by one if each has a rule of its own: no rule is named twice.
+/// Where the title has the only rule, and on a card, whose rows are too short for several names, a few of a rule are named
+/// one by one, too.
 const SMALL: u64 = 12;
 const FEW: u64 = 3;
 /// Columns for the number of names without room.
@@ -126,7 +127,8 @@ impl<'a> Shape<'a> {
         for place in [0, 1, 2, 3] {
             let section = &tally.sections[place];
             let named = section.total <= SMALL && shape.nameable[place].len() as u64 == section.total;
-            shape.each[place] = (named || place == 0) && section.rules.iter().all(|rule| rule.count <= FEW);
+            let few = if tally.rules == 1 || card.is_some() { FEW } else { 1 };
+            shape.each[place] = (named || place == 0) && section.rules.iter().all(|rule| rule.count <= few);
         }
         let first = if card.is_some() { FIRST_ON_CARD } else { FIRST };
         let all = [0, 1, 2, 3].map(|place| shape.most(place, linked));

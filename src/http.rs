@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -91,11 +91,17 @@ fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
     let (refusals, setup) = (gate.refusals.clone(), gate.server.setup.clone());
     let routes = axum::Router::new()
         // Grafana, Alertmanager and all other senders
-        .route("/webhook", post(webhook).put(webhook).get(webhook_query))
-        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to).get(webhook_query_to))
+        .route("/webhook", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
+        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to).patch(webhook_to).get(webhook_asked_to))
         // senders that can neither set a header nor keep a query: the token stands in the path
-        .route("/webhook/t/{token}", post(webhook).put(webhook))
-        .route("/webhook/t/{token}/{receiver}", post(webhook_behind_token).put(webhook_behind_token))
+        .route("/webhook/t/{token}", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
+        .route(
+            "/webhook/t/{token}/{receiver}",
+            post(webhook_behind_token)
+                .put(webhook_behind_token)
+                .patch(webhook_behind_token)
+                .get(webhook_asked_behind_token),
+        )
         // Prometheus, vmalert, Loki, Grafana: as to an Alertmanager
         .route("/api/v2/alerts", post(push))
         .route("/webhook/{receiver}/api/v2/alerts", post(push_to))
@@ -107,8 +113,8 @@ fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
         .route("/-/ready", get(scrape::alertmanager_ready))
         .route("/-/healthy", get(async || "OK"))
         // where Wechat_grafana was
-        .route("/api/model/send_sms", post(webhook).put(webhook).get(seed_status))
-        .route("/check_service", post(webhook).put(webhook).get(seed_status))
+        .route("/api/model/send_sms", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
+        .route("/check_service", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
         // operators
         .route("/", get(welcome))
         .merge(watched())
@@ -202,13 +208,21 @@ async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
     gate.take(request, Door::Webhook, Style::Ours, None).await
 }
 
-/// A notification in the query, for senders that can only GET.
-async fn webhook_query(State(gate): State<Gate>, request: Request) -> Response {
-    gate.take_query(request, None).await
+/// A notification by GET, for senders that do nothing else.
+async fn webhook_asked(State(gate): State<Gate>, request: Request) -> Response {
+    gate.take_get(request, None).await
 }
 
-async fn webhook_query_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
-    gate.take_query(request, Some(receiver)).await
+async fn webhook_asked_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
+    gate.take_get(request, Some(receiver)).await
+}
+
+async fn webhook_asked_behind_token(
+    State(gate): State<Gate>,
+    Path((_, receiver)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    gate.take_get(request, Some(receiver)).await
 }
 
 async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
@@ -237,11 +251,6 @@ async fn push(State(gate): State<Gate>, request: Request) -> Response {
 
 async fn push_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
     gate.take(request, Door::AlertsPush, Style::AlertmanagerV2, Some(receiver)).await
-}
-
-/// The answer of `Wechat_grafana`.
-async fn seed_status() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response()
 }
 
 async fn healthz() -> &'static str {
@@ -300,12 +309,16 @@ impl Gate {
         self.answered(begun, format, response)
     }
 
-    /// Handles a call whose query is its body. An empty query is not a call.
-    async fn take_query(&self, request: Request, receiver: Option<String>) -> Response {
+    /// Handles a GET: its body is the notification, or else its query. With neither it is a probe, which is answered
+    /// as by `Wechat_grafana`.
+    async fn take_get(&self, request: Request, receiver: Option<String>) -> Response {
+        if !request.body().is_end_stream() {
+            return self.take(request, Door::Webhook, Style::Ours, receiver).await;
+        }
         let (mut parts, _) = request.into_parts();
         let said = query::body(&parts, &self.server.setup.now().config.sources);
         let Some(body) = said.filter(|_| parts.method == Method::GET) else {
-            return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, PUT")]).into_response();
+            return ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response();
         };
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         parts.headers.remove(header::CONTENT_ENCODING);

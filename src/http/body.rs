@@ -81,9 +81,5 @@ impl Gate {
 /// The content encoding of a body.
 pub(super) fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {
     let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
-    match encoding.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(Packing::Plain),
-        "gzip" | "x-gzip" => Ok(Packing::Gzip),
-        _ => Err(Refused::Encoding(words::ONLY_GZIP.to_string()).into()),
-    }
+    Packing::named(encoding).ok_or_else(|| Refused::Encoding(words::KNOWN_ENCODINGS.to_string()).into())
 }

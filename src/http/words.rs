@@ -17,7 +17,8 @@ pub(super) const TOO_LARGE: Words =
     words("正文超过 16 MiB，请减小上游分组", "the body is over 16 MiB: make the groups upstream smaller");
 pub(super) const BUSY: Words = words("同时到达的内容太多，请重试", "too much arrives at a time: try again");
 pub(super) const NOT_STORED: Words = words("暂时无法保存，请重试", "cannot be stored right now: try again");
-pub(super) const ONLY_GZIP: Words = words("只支持 gzip 压缩", "only gzip encoding is supported");
+pub(super) const KNOWN_ENCODINGS: Words =
+    words("只支持 gzip、deflate、br 压缩，且只压一层", "only gzip, deflate and br are supported, one at a time");
 
 /// What to log cannot be read; `why` is the parser's.
 pub(super) fn no_filter(filter: &str, why: &str) -> Words {

@@ -23,6 +23,6 @@ pub(super) fn out_of_scope(receiver: &str) -> Words {
 }
 
 /// A body that is no gzip.
-pub(super) fn broken_gzip(error: &io::Error) -> Words {
-    (format!("gzip 损坏（{error}）"), format!("broken gzip: {error}")).into()
+pub(super) fn broken_encoding(error: &io::Error) -> Words {
+    (format!("请求体解压失败（{error}）"), format!("the body cannot be decompressed: {error}")).into()
 }

@@ -181,10 +181,44 @@ async fn an_unknown_receiver_loses_no_alert() {
 }
 
 #[tokio::test]
+async fn a_notification_is_taken_by_every_method_of_a_sender_and_a_probe_is_answered() {
+    let world = World::new(&format!("{ONE_MEMBER}\nsources:\n  path: {{ path: path-token-40d1c6b2a97e53f8 }}\n")).await;
+    let asked = async |method: &str, path: &str, body: Option<String>| {
+        let path = path.replace("/t/", "/webhook/t/path-token-40d1c6b2a97e53f8");
+        let request = world.http.request(method.parse().unwrap(), format!("{}{path}", world.url));
+        let request = match body {
+            Some(body) => request.body(body),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    for path in ["/t/", "/t//ops"] {
+        for method in ["GET", "HEAD"] {
+            let (status, text) = asked(method, path, None).await;
+            assert_eq!((status, text.as_str()), (200, if method == "GET" { r#"{"status": "OK"}"# } else { "" }));
+        }
+    }
+    assert_eq!(asked("GET", "/webhook", Some("{}".into())).await.0, 401, "a body needs a source's credential");
+    let mut told = 0;
+    for path in ["/t/", "/t//ops"] {
+        for method in ["GET", "POST", "PUT", "PATCH"] {
+            told += 1;
+            let body = alertmanager(&format!("磁盘 {told}"), &[("a", "firing")]);
+            let (status, text) = asked(method, path, Some(body)).await;
+            assert_eq!(status, 200, "{method} {path}: {text}");
+        }
+        told += 1;
+        let query = format!("{path}?title=disk-{told}&text=%E7%A3%81%E7%9B%98%E5%B0%86%E6%BB%A1");
+        assert_eq!(asked("GET", &query, None).await.0, 200);
+    }
+    world.arrived("user=daixuan", told).await;
+}
+
+#[tokio::test]
 async fn methods_and_paths_that_do_not_exist_are_refused() {
     let world = World::new(ONE_MEMBER).await;
     for (method, path, wanted) in [
-        ("GET", "/webhook", 405),
         ("DELETE", "/webhook", 405),
         ("PUT", "/api/v2/alerts", 405),
         ("POST", "/healthz", 405),

@@ -204,9 +204,9 @@ pub struct Alert {
     pub discriminator: Discriminator,
     /// Current values by name, in the sender's order of importance as far as known.
     pub values: Vec<Value>,
-    /// The number that its upstream gave for it when asked, as sent; no body holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<String>,
+    /// What its upstream said of it when asked.
+    #[serde(default, skip_serializing_if = "Asked::is_empty")]
+    pub asked: Asked,
     /// Links, each http(s) or empty.
     pub links: Links,
     /// The rank that the reader gave it; `None`: as the shipped table says of its labels, see [`Alert::level`].
@@ -215,6 +215,24 @@ pub struct Alert {
     /// What it has in common with others that one end may mean; only of bodies that the general reader read.
     #[serde(default)]
     pub kin: Option<Box<Kin>>,
+}
+
+/// What an upstream said of one of its own alerts when it was asked; no body holds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Its number, as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The expression of its rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+}
+
+impl Asked {
+    /// Is nothing known?
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Relates an alert to its end where the sender has no key that both carry.

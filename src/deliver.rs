@@ -78,6 +78,7 @@ pub use names::Names;
 pub use owners::called_by_the_book;
 pub use page::{Line, Page, contents};
 pub use recall::{can_be_recalled, recall, recallable};
+pub use scene::patience;
 pub use setup::Setup;
 pub use short::short_links_as_shown;
 pub use way::{addressed, app, called, knows, scopes, stands_on};

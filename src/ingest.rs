@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp, level_label};
+use crate::alert::{Alert, Asked, Format, Health, Labels, Links, Notification, Status, Timestamp, level_label};
 use crate::level::{Level, Levels};
 use crate::names::Discriminator;
 use crate::plain;
@@ -400,7 +400,7 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
         starts_at: None,
         ends_at: None,
         values: Vec::new(),
-        asked: None,
+        asked: Asked::default(),
         links: Links::default(),
         level: None,
         kin: None,

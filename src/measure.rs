@@ -18,7 +18,7 @@ mod tests;
 
 pub use figure::Reading;
 pub use lex::same;
-pub use link::expression;
+pub use link::{expression, expression_of};
 pub use rule::{Bound, Condition, Rule};
 pub use tree::Operator;
 pub use unit::{Unit, UnitKind};

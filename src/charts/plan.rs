@@ -46,7 +46,7 @@ pub(super) struct Plan {
 
 /// The expression and rule of `alert`, if it can be drawn.
 pub(super) fn rule_of(alert: &Alert) -> Option<(String, Rule)> {
-    drawable(alert, measure::expression(&alert.links.rule, &alert.annotations)?)
+    drawable(alert, measure::expression_of(alert)?)
 }
 
 /// The same with a given expression.

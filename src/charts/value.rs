@@ -1,13 +1,14 @@
-//! The numbers that upstreams give for their own alerts, where no body gives one.
+//! What upstreams say of their own alerts where no body says it: the expression of the rule, and the number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Charts, Undrawn};
-use crate::alert::{Alert, Format, Labels};
+use crate::alert::{Alert, Format, Labels, Status};
 use crate::config::{ChartExpression, Upstream};
-use crate::measure::Reading;
+use crate::measure::{Reading, expression_of};
 use crate::names::SourceId;
 use crate::upstream::{FiringThere, asked_for};
 
@@ -23,6 +24,29 @@ struct Unknown<'a> {
 }
 
 impl Charts {
+    /// Gives firing alerts that no link shows the expression of (vmalert's own page) the one of the upstream's rule of
+    /// their name. What is not known in time stays unknown.
+    pub async fn learn(&self, alerts: &mut [Alert], format: Format, source: &SourceId, until: Instant) {
+        let listed = self.config.charts.expression == ChartExpression::Rules && !self.config.charts.from.is_empty();
+        if !listed || !matches!(format, Format::Alertmanager | Format::AlertsPush) {
+            return;
+        }
+        let mut names = BTreeSet::new();
+        for alert in alerts.iter_mut().filter(|alert| alert.status == Status::Firing && expression_of(alert).is_none())
+        {
+            names.insert(alert.name.clone());
+            if names.len() > RULES {
+                return;
+            }
+            let Some(upstream) = asked_for(&self.config.charts.from, &alert.links.rule, source) else { continue };
+            let Ok(sampler) = self.sampler(upstream) else { continue };
+            match timeout_at(until, sampler.expression(&alert.name, &alert.labels)).await {
+                Ok(known) => alert.asked.expression = known.ok(),
+                Err(_) => return sampler.missed(),
+            }
+        }
+    }
+
     /// The numbers that upstreams give for those of `alerts` whose body gives none although their rule compares one; each
     /// with the place of its alert. Only of rules in the upstream's own list; an answer that could be about another alert is
     /// none. The error: why there is none; [`Undrawn::Nothing`]: nothing was asked.

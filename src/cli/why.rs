@@ -12,7 +12,7 @@ use crate::words::{told, words};
 /// Why the labels of `alert` are shown or not.
 pub fn why(alert: &Alert, taught: &Taught) -> Value {
     let said = subject::told([said::all(&alert.annotations).as_str()]);
-    let expression = measure::expression(&alert.links.rule, &alert.annotations).unwrap_or_default();
+    let expression = measure::expression_of(alert).unwrap_or_default();
     let sighting = Sighting { labels: &alert.labels, said: &said, expression: &expression, taught };
     let (subject, labels) = subject::explain(&sighting);
     let labels: Vec<Value> = labels

@@ -257,7 +257,7 @@ impl Writer {
             page
         });
         if let Some(page) = &mut page {
-            scene::ask_numbers(deliver, setup, page, until).await;
+            scene::ask_upstreams(deliver, setup, page, until).await;
         }
         let queued = &*queued;
         let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now, until });

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tokio::time::Instant;
 use tracing::error;
 use wecom::Content;
 
 use super::letter::Occasion;
 use super::setup::Setup;
 use crate::alert::{Alert, Labels, Notification, ThreadId, Timestamp, TransitionKind};
-use crate::charts::About;
+use crate::charts::{About, Charts};
 use crate::config::{Config, Face, Language, Receiver, Target};
 use crate::ingest::{self, Listed};
 use crate::names::SourceId;
@@ -107,6 +108,12 @@ impl Page {
             template: receiver.and_then(|receiver| receiver.template.clone()),
             taught: config.taught(receiver.map(AsRef::as_ref), &kept.source),
         }
+    }
+
+    /// Learns from upstreams, until then, which expressions its alerts have that no link of theirs shows.
+    pub async fn learn(&mut self, charts: &Charts, until: Instant) {
+        let Notification { alerts, format, .. } = &mut self.notification;
+        charts.learn(alerts, *format, &self.source, until).await;
     }
 
     /// The same, with every value of the body, for a page that shows everything.

@@ -45,13 +45,15 @@ pub(super) struct Scene<'a> {
     pub until: Instant,
 }
 
-/// Until when a message that is written from now on waits for words of an upstream.
-pub(super) fn patience() -> Instant {
+/// Until when a message or page that is written from now on waits for words of an upstream.
+pub fn patience() -> Instant {
     Instant::now() + TOLD
 }
 
-/// Asks upstreams for the numbers of firing alerts whose body gives none. What is not known in time is not shown.
-pub(super) async fn ask_numbers(deliver: &Deliver, setup: &Setup, page: &mut Page, until: Instant) {
+/// Asks upstreams for the expressions and the numbers of firing alerts whose body gives none. What is not known in time
+/// is not shown.
+pub(super) async fn ask_upstreams(deliver: &Deliver, setup: &Setup, page: &mut Page, until: Instant) {
+    page.learn(&setup.charts, until).await;
     let on = page.told.iter().filter(|line| line.kind.is_on() && line.index < page.notification.alerts.len());
     let mut places: Vec<usize> = on.map(|line| line.index).collect();
     places.sort_by_key(|at| !page.notification.alerts[*at].is_critical());
@@ -60,7 +62,7 @@ pub(super) async fn ask_numbers(deliver: &Deliver, setup: &Setup, page: &mut Pag
     let result = match tokio::time::timeout_at(until, asked).await {
         Ok(Ok(numbers)) => {
             for (at, number) in numbers {
-                page.notification.alerts[places[at]].asked = Some(number);
+                page.notification.alerts[places[at]].asked.number = Some(number);
             }
             "told"
         }

@@ -24,7 +24,7 @@ use super::refusal::Cause;
 use super::{Gate, Server};
 use crate::alert::Timestamp;
 use crate::console::{self, Beside, Now, PAGE_ITEMS, Shown, Turn};
-use crate::deliver::{Page, contents};
+use crate::deliver::{Page, contents, patience};
 use crate::links::Opened;
 use crate::render::Clock;
 use crate::store::{ActAlert, Contents, DeliveryFilter, DigestKey, StoreError};
@@ -119,8 +119,9 @@ async fn write(gate: &Gate, id: i64, opened: &Opened, visit: &Visit) -> Result<O
         None => None,
     };
     let setup = server.setup.now();
-    let letter =
+    let mut letter =
         Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver).with_all(&kept.notification);
+    letter.learn(&setup.charts, patience()).await;
     let f = visit.reader.frame(letter.language);
     let clock = Clock { now: server.clock.now(), zone: &letter.timezone, language: f.language };
     let told = store.card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);

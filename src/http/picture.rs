@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::Gate;
 use super::lobby::Seat;
 use crate::charts::Undrawn;
-use crate::deliver::{Page, contents};
+use crate::deliver::{Page, contents, patience};
 use crate::metrics::Pictured;
 use crate::store::StoreError;
 use crate::words::Language;
@@ -72,7 +72,8 @@ async fn drawn(gate: &Gate, id: i64) -> Result<Option<(Result<Bytes, Undrawn>, L
     let server = &gate.server;
     let Some((kept, _part)) = contents(&server.store, &server.room, id).await? else { return Ok(None) };
     let setup = server.setup.now();
-    let page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+    let mut page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+    page.learn(&setup.charts, patience()).await;
     let picture = setup.charts.picture(&page.charted(kept.notification.received_at)).await;
     Ok(Some((picture, page.language)))
 }

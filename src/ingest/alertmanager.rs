@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sent::{Envelope, Held, Sent, Set, Text, text};
 use super::{UNNAMED, field, grafana, plain, title};
-use crate::alert::{Alert, Format, Labels, Links, Notification, Status, Timestamp};
+use crate::alert::{Alert, Asked, Format, Labels, Links, Notification, Status, Timestamp};
 use crate::level::{Level, Levels};
 
 /// What an alert takes from around it.
@@ -206,7 +206,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
         fingerprint,
         discriminator,
         values,
-        asked: None,
+        asked: Asked::default(),
         links,
         kin: None,
     }

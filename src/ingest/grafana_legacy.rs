@@ -6,7 +6,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{UNNAMED, field};
-use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Value};
+use crate::alert::{Alert, Asked, Format, Health, Labels, Links, Notification, Status, Value};
 use crate::names::Discriminator;
 
 /// What the Test button has always said, but for the case of its last word
@@ -66,7 +66,7 @@ pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
         starts_at: None,
         ends_at: None,
         values: if health == Health::Normal { values(matches) } else { Vec::new() },
-        asked: None,
+        asked: Asked::default(),
         links: Links { rule, image: field::link(field::take_text(&mut object, "imageUrl")), ..Links::default() },
         level: None,
         kin: None,

@@ -24,7 +24,7 @@ use super::generic::ReadSettings;
 use super::lexicon::Word;
 use super::tree::{Leaf, Members};
 use super::{UNNAMED, field, moment, plain, title as line};
-use crate::alert::{Alert, Health, Kin, Labels, Links, Status, Timestamp};
+use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
 use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
 
@@ -231,7 +231,7 @@ impl Reader<'_> {
             fingerprint: field::fingerprint(&labels),
             discriminator,
             values: if health == Health::Normal { given.values } else { Vec::new() },
-            asked: None,
+            asked: Asked::default(),
             links,
             annotations,
             level: said.level,

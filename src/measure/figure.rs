@@ -130,7 +130,7 @@ impl Reading {
             let unit = printed.unit.clone().or_else(|| self.unit(alert, &printed));
             return self.unless_flag(vec![printed.figure(unit, Source::Prose)]);
         }
-        let asked = alert.asked.as_deref().map(Printed::of);
+        let asked = alert.asked.number.as_deref().map(Printed::of);
         asked.map_or_else(Vec::new, |printed| {
             let unit = self.unit(alert, &printed);
             self.unless_flag(vec![printed.figure(unit, Source::Upstream)])
@@ -198,7 +198,7 @@ impl<'a> Known<'a> {
     fn of(alert: &'a Alert) -> Self {
         let linked = super::link::in_link(&alert.links.rule);
         let link = if linked.is_some() { alert.links.rule.as_str() } else { "" };
-        let expression = linked.or_else(|| super::expression("", &alert.annotations)).unwrap_or_default();
+        let expression = linked.or_else(|| super::link::stated(alert)).unwrap_or_default();
         Self { link, rule: Rule::read(&expression).map(Arc::new), expression: expression.into() }
     }
 

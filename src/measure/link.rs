@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::alert::Labels;
+use crate::alert::{Alert, Labels};
 
 /// Bytes of the longest link that is read.
 const LONGEST: usize = 64 * 1024;
@@ -19,10 +19,22 @@ const PANES: [&str; 2] = ["left", "panes"];
 /// The expression in `link` (Prometheus' `/graph?g0.expr=…` and `/query?g0.expr=…`, vmui's fragment, Grafana's
 /// `left=` and `panes=`), else the one that an annotation holds.
 pub fn expression(link: &str, annotations: &Labels) -> Option<String> {
-    in_link(link).or_else(|| {
-        let said = ANNOTATIONS.iter().find_map(|name| annotations.get(name));
-        said.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-    })
+    in_link(link).or_else(|| annotated(annotations))
+}
+
+/// The same of an alert; where it has none, the one that its upstream gave when asked.
+pub fn expression_of(alert: &Alert) -> Option<String> {
+    in_link(&alert.links.rule).or_else(|| stated(alert))
+}
+
+/// The expression that no link of the alert holds.
+pub(super) fn stated(alert: &Alert) -> Option<String> {
+    annotated(&alert.annotations).or_else(|| alert.asked.expression.clone())
+}
+
+fn annotated(annotations: &Labels) -> Option<String> {
+    let said = ANNOTATIONS.iter().find_map(|name| annotations.get(name));
+    said.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 pub(super) fn in_link(link: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Alert, Format, Health, Links, Status, Value};
+use crate::alert::{Alert, Asked, Format, Health, Links, Status, Value};
 use crate::names::Discriminator;
 use crate::words::Language;
 
@@ -239,7 +239,7 @@ fn alert(expression: &str, annotations: &[(&str, &str)], values: &[(&str, &str)]
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: values.iter().map(value).collect(),
-        asked: None,
+        asked: Asked::default(),
         links: Links::default(),
         level: None,
         kin: None,

@@ -4,7 +4,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::{Letter, Offer, Picture, Told};
 use crate::alert::{
-    Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
+    Alert, Asked, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use crate::config::{Face, Language, Target, To};
 use crate::names::Discriminator;
@@ -126,7 +126,7 @@ fn alert(name: &str, labels: &[(&str, &str)], annotations: &[(&str, &str)], valu
         fingerprint: "0cdf35c4ce287453".to_owned(),
         discriminator: Discriminator::default(),
         values: values.iter().map(|(name, text)| value(name, text)).collect(),
-        asked: None,
+        asked: Asked::default(),
         links: Links::default(),
         level: None,
         kin: None,

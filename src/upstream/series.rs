@@ -147,6 +147,20 @@ impl Sampler {
         found.map(|rule| rule.labels.clone()).ok_or(Trouble::UnknownRule)
     }
 
+    /// The expression of the rule `name` whose alert has `labels`. Of several rules of this name only what all say that
+    /// could be meant: those whose own labels the alert has.
+    pub async fn expression(&self, name: &str, labels: &Labels) -> Result<String, Trouble> {
+        let rules = self.rules().await?;
+        let fits = |rule: &&Listed| {
+            // A label that is a template is listed unfilled.
+            rule.labels.iter().all(|(name, value)| value.contains("{{") || labels.get(name) == Some(value))
+        };
+        let mut found = rules.get(name).into_iter().flatten().filter(fits);
+        let first = found.next().filter(|rule| !rule.query.is_empty()).ok_or(Trouble::UnknownRule)?;
+        let agreed = found.all(|other| measure::same(&other.query, &first.query));
+        agreed.then(|| first.query.clone()).ok_or(Trouble::UnknownRule)
+    }
+
     /// What fires now by the rule `name`, if the upstream lists it with this expression.
     pub async fn firing(&self, name: &str, expression: &str) -> Result<Vec<FiringThere>, Trouble> {
         #[derive(Deserialize)]

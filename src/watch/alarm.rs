@@ -6,7 +6,7 @@ use tracing::error;
 use super::Watch;
 use super::plainly::plainly;
 use super::trouble::{about, title};
-use crate::alert::{Alert, Format, Health, Labels, Links, Notification, Status, Timestamp};
+use crate::alert::{Alert, Asked, Format, Health, Labels, Links, Notification, Status, Timestamp};
 use crate::config::{self, Config, Language, Receiver, Target};
 use crate::deliver::{called, scopes, stands_on};
 use crate::incidents::{Kind, Subject, Trouble};
@@ -143,7 +143,7 @@ fn notification(labels: Labels, annotations: Labels, ends_at: Option<Timestamp>)
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: Vec::new(),
-        asked: None,
+        asked: Asked::default(),
         links: Links::default(),
         level: Some(Level::Critical),
         lapses_at: None,

@@ -12,7 +12,7 @@ use super::{Gate, Guest, clock, find, missing, read, see, unread, visitor};
 use crate::alert::{Status, ThreadId};
 use crate::answer::{Actor, Via, Wish};
 use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Proven, Standing};
-use crate::deliver::{Page, contents};
+use crate::deliver::{Page, contents, patience};
 use crate::render::place;
 use crate::standing as state_of;
 use crate::store::{
@@ -126,7 +126,8 @@ async fn show(
     let Some(newest) = telling(store, &rows).await?.or(rows.first()) else { return Ok(None) };
     let Some((kept, _part)) = contents(store, &server.room, newest.message).await? else { return Ok(None) };
     let setup = server.setup.now();
-    let page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+    let mut page = Page::of(&setup.config, &kept.notification, &kept.transitions, &kept.receiver);
+    page.learn(&setup.charts, patience()).await;
     let alerts = store.card_of(newest.message).await?.map_or_else(Vec::new, |card| card.alerts);
     let mut deliveries = Vec::new();
     for row in rows.iter().take(ATTEMPTED) {

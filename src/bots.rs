@@ -8,6 +8,7 @@
 mod keeper;
 #[cfg(test)]
 mod model;
+mod owed;
 mod seat;
 mod talk;
 mod words;

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use wecom::{Bot, BotEnd, BotState};
 
+use super::owed::{Owed, Want};
 use super::seat::{CLOSE_WITHIN, Command, Event, HELD, Lease, Seat};
 use super::{Bots, options, scope, talk, words};
 use crate::names::Scope;
-use crate::store::{Breaker, BreakerChange};
+use crate::store::{Breaker, BreakerChange, StoreError};
 use crate::words::Words;
 
 /// Longest time for recording what was read before the socket ended.
@@ -27,7 +29,7 @@ const WAITING: usize = 1_000;
 /// Runs one bot's socket: leases it when it is free, keeps it connected, releases it at the end.
 pub(super) async fn keep(bots: Bots, name: String, stop: CancellationToken) {
     let holder = format!("{:016x}", rand::random::<u64>());
-    let mut driver = Driver { bots, name, holder, stop, socket: None, listener: None };
+    let mut driver = Driver { bots, name, holder, stop, socket: None, telling: None, listener: None };
     let (mut seat, mut event) = (Seat::new(), Event::Started);
     loop {
         event = match seat.on(event, Instant::now()) {
@@ -46,6 +48,8 @@ struct Driver {
     holder: String,
     stop: CancellationToken,
     socket: Option<Socket>,
+    /// Records that another program took the bot's place, until it is recorded or the bot connects again.
+    telling: Option<AbortOnDropHandle<()>>,
     /// Hears what people do there, until the socket has ended and all of it is recorded.
     listener: Option<JoinHandle<()>>,
 }
@@ -132,7 +136,7 @@ impl Driver {
                     bot = self.name,
                     "Another program connected with this bot's id and took its place. wegraf comes back in five minutes; give each program a bot of its own."
                 );
-                trouble(&self.bots, &self.name, &words::evicted(&self.name)).await;
+                self.tell_evicted();
                 Event::Done
             }
             Command::End => unreachable!("the keeper is done"),
@@ -150,7 +154,21 @@ impl Driver {
         Event::Ended { evicted }
     }
 
+    /// Records that another program took the bot's place. The lease is renewed meanwhile.
+    fn tell_evicted(&mut self) {
+        let (bots, name) = (self.bots.clone(), self.name.clone());
+        self.telling = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut owed = Owed::new(Instant::now());
+            owed.wants(Want::Open(Duration::ZERO), Instant::now());
+            while let Some(due) = owed.due(Instant::now()) {
+                tokio::time::sleep(due).await;
+                owed.tried(trouble(&bots, &name, &words::evicted(&name)).await, Instant::now());
+            }
+        })));
+    }
+
     async fn open(&mut self) -> Event {
+        self.telling = None;
         let bots = &self.bots;
         let config = bots.config.now();
         let Some(account) = config.wecom.bots.get(&self.name) else { return Event::Gone };
@@ -211,41 +229,51 @@ impl Driver {
     }
 }
 
-/// Logs the state of the socket; wakes what waits for it. Never returns.
+/// Logs the state of the socket and keeps the record of it; wakes what waits for it. Never returns.
 async fn watch(bots: Bots, name: String, bot: Bot) {
     let mut state = bot.state();
-    let mut bad_since = Instant::now();
-    let mut told = false;
+    let mut owed = Owed::new(Instant::now());
+    let mut fault = words::CONNECTING;
     loop {
         let now = state.borrow_and_update().clone();
-        let bad = match &now {
+        let want = match &now {
             BotState::Live { .. } => {
                 info!(bot = name, "The bot is connected.");
-                mend(&bots, scope(&name)).await;
-                told = false;
-                None
+                Want::Closed
             }
-            BotState::Refused(failure) => Some((Duration::ZERO, said(failure))),
-            BotState::Lost(failure) => Some((PATIENCE, said(failure))),
-            BotState::Connecting => Some((PATIENCE, words::CONNECTING)),
-            BotState::Evicted | BotState::Stopped => None,
+            BotState::Refused(_) => Want::Open(Duration::ZERO),
+            BotState::Lost(_) | BotState::Connecting => Want::Open(PATIENCE),
+            BotState::Evicted | BotState::Stopped => Want::Nothing,
         };
-        if bad.is_none() {
-            bad_since = Instant::now();
-        }
-        let due = bad.as_ref().filter(|_| !told).map(|(patience, _)| patience.saturating_sub(bad_since.elapsed()));
-        tokio::select! {
-            changed = state.changed() => if changed.is_err() { std::future::pending::<()>().await },
-            () = tokio::time::sleep(due.unwrap_or(LONG)) => if let (Some(_), Some((_, error))) = (due, bad) {
-                trouble(&bots, &name, &error).await;
-                told = true;
-            },
+        fault = match &now {
+            BotState::Refused(failure) | BotState::Lost(failure) => said(failure),
+            BotState::Connecting => words::CONNECTING,
+            BotState::Live { .. } | BotState::Evicted | BotState::Stopped => fault,
+        };
+        owed.wants(want, Instant::now());
+        // Until the state changes.
+        loop {
+            let due = owed.due(Instant::now());
+            tokio::select! {
+                changed = state.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => std::future::pending::<()>().await,
+                },
+                () = tokio::time::sleep(due.unwrap_or(LONG)), if due.is_some() => {
+                    let written = match want {
+                        Want::Closed => mend(&bots, scope(&name)).await,
+                        Want::Open(_) => trouble(&bots, &name, &fault).await,
+                        Want::Nothing => true,
+                    };
+                    owed.tried(written, Instant::now());
+                }
+            }
         }
     }
 }
 
-/// Opens the bot's breaker: messages wait, and the fault is reported by another way.
-async fn trouble(bots: &Bots, name: &str, why: &Words) {
+/// Opens the bot's breaker: messages wait, and the fault is reported by another way. False: the store failed.
+async fn trouble(bots: &Bots, name: &str, why: &Words) -> bool {
     let now = bots.clock.now();
     let breaker = Breaker {
         scope: scope(name),
@@ -257,20 +285,33 @@ async fn trouble(bots: &Bots, name: &str, why: &Words) {
         probe_at: now.plus_millis(60_000),
         failures: 1,
     };
-    if let Err(error) = bots.store.change_breaker(BreakerChange::Open(breaker)).await {
-        warn!(%error, bot = name, "The breaker of the bot's socket could not be opened.");
+    let opened = bots.store.change_breaker(BreakerChange::Open(breaker)).await;
+    if let Err(error) = &opened {
+        warn!(%error, bot = name, "The breaker of the bot's socket could not be opened; it is tried again.");
     }
+    opened.is_ok()
 }
 
 fn said(failure: &wecom::Failure) -> Words {
     (failure.zh(), failure.en()).into()
 }
 
-/// Closes a breaker, if it is open, and wakes what waits for it.
-pub(super) async fn mend(bots: &Bots, scope: Scope) {
-    let open = bots.store.breakers().await.is_ok_and(|open| open.iter().any(|open| open.scope == scope));
-    if open && let Err(error) = bots.store.change_breaker(BreakerChange::Close(scope.clone())).await {
-        return warn!(%error, %scope, "A breaker could not be closed.");
+/// Closes a breaker, if it is open, and wakes what waits for it. False: the store failed.
+pub(super) async fn mend(bots: &Bots, scope: Scope) -> bool {
+    let closed = async {
+        let open = bots.store.breakers().await?.iter().any(|open| open.scope == scope);
+        if open {
+            bots.store.change_breaker(BreakerChange::Close(scope.clone())).await?;
+        }
+        Ok::<_, StoreError>(open)
+    };
+    match closed.await {
+        Ok(open) => bots.sockets.came_alive(open.then_some(scope)),
+        Err(error) => {
+            warn!(%error, %scope, "A breaker could not be closed; it is tried again.");
+            bots.sockets.came_alive(None);
+            return false;
+        }
     }
-    bots.sockets.came_alive(open.then_some(scope));
+    true
 }

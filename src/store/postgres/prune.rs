@@ -13,6 +13,22 @@ use crate::store::{Pruned, Retention, StoreError};
 /// Bytes of a message besides its bodies: its row, those of its transitions and attempts, their indexes.
 const MESSAGE_BYTES: i64 = 1_000;
 
+/// For each table, the expression that counts the bytes of its rows: each row's header and entries in indexes, its columns
+/// of fixed length, and the texts and bodies as they are stored. A column counts once more for each index that has it.
+const OF_ROWS: &str = "
+    WITH columns AS (
+        SELECT c.oid, c.relname, a.attname, a.attlen,
+               1 + (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])) AS times
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r')
+    SELECT format('(SELECT %s * count(*)%s FROM %I)',
+                  28 + 16 * (SELECT count(*) FROM pg_index i WHERE i.indrelid = k.oid)
+                     + coalesce(sum(attlen * times) FILTER (WHERE attlen > 0), 0),
+                  coalesce(string_agg(format(' + %s * coalesce(sum(pg_column_size(%I)::bigint), 0)', times, attname), '')
+                           FILTER (WHERE attlen < 0), ''),
+                  relname)
+    FROM columns k GROUP BY oid, relname ORDER BY relname";
+
 /// The progress of pruning, and the last measured size of the database, less what was pruned since.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pruning {
@@ -52,19 +68,16 @@ impl Db {
     async fn size(&self, enough: u64) -> Result<u64, StoreError> {
         let files = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
                      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
-        let rows = "SELECT (
-            (SELECT coalesce(sum(pg_column_size(raw)), 0) + 300 * count(*) FROM notification)
-            + (SELECT coalesce(sum(pg_column_size(body)), 0) + 80 * count(*) FROM part)
-            + (SELECT coalesce(sum(pg_column_size(target) + coalesce(pg_column_size(note), 0)), 0) + 500 * count(*)
-               FROM message)
-            + (SELECT 200 * count(*) FROM transition)
-            + (SELECT 150 * count(*) FROM attempt)
-            + (SELECT coalesce(sum(pg_column_size(labels)), 0) + 400 * count(*) FROM alert)
-            + (SELECT coalesce(sum(pg_column_size(detail)), 0) + 300 * count(*) FROM act)
-            + (SELECT coalesce(sum(pg_column_size(url)), 0) + 250 * count(*) FROM short_link))::bigint";
         let bytes: i64 = transaction!(&self.0.pool, Kind::Read, tx => async {
             let bytes: i64 = tx.only(files, values![]).await?.try_get(0)?;
-            if bytes.unsigned_abs() <= enough { Ok(bytes) } else { Ok(tx.only(rows, values![]).await?.try_get(0)?) }
+            if bytes.unsigned_abs() <= enough {
+                return Ok(bytes);
+            }
+            let mut tables: Vec<String> = Vec::new();
+            for row in tx.rows(OF_ROWS, values![]).await? {
+                tables.push(row.try_get(0)?);
+            }
+            Ok(tx.only(&format!("SELECT ({})::bigint", tables.join(" + ")), values![]).await?.try_get(0)?)
         })?;
         Ok(bytes.unsigned_abs())
     }

@@ -577,3 +577,23 @@ async fn known_alerts_are_found_by_the_index_also_by_a_plan_made_for_a_small_tab
     store.close().await.unwrap();
     schema.remove().await;
 }
+
+#[tokio::test]
+async fn the_size_of_the_database_counts_each_table() {
+    let Some(schema) = Schema::make().await else { return };
+    let store = schema.open().await;
+    let most = 4 << 20;
+    assert!(!store.is_too_large(most).await.unwrap());
+    // Words are the larger part of what is kept of a message whose body was pruned.
+    let fill = "INSERT INTO message (notification_id, receiver, lane, target, critical, thread, created_at, state, settled_at)
+                SELECT 1, 'ops', 'lane', '{}', false, 1, n, 'sent', n FROM generate_series(1, 2000) n;
+                INSERT INTO message_term (message_id, terms)
+                SELECT id, (SELECT array_to_tsvector(array_agg(md5((id * 200 + n)::text))) FROM generate_series(1, 200) n)
+                FROM message";
+    schema.hand.batch_execute(fill).await.unwrap();
+    assert!(store.is_too_large(most).await.unwrap());
+    schema.hand.batch_execute("DELETE FROM message_term; DELETE FROM message").await.unwrap();
+    assert!(!store.is_too_large(most).await.unwrap(), "free space in files does not count");
+    store.close().await.unwrap();
+    schema.remove().await;
+}

@@ -63,6 +63,7 @@ pub use crate::engine::outbox::{
 };
 #[cfg(test)]
 pub use crate::engine::outbox::{LONGEST_WAIT_MS, PROBE_MS};
+pub use crate::engine::overdue::Late;
 pub use crate::engine::picture::LeaveOut;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
@@ -370,27 +371,22 @@ impl Store {
     /// The live messages of `receivers` that wait since `since` or longer, are not being sent and have not gone to their
     /// receiver's fallback; critical ones first, then by age; at most `limit`. Messages about acts are left out.
     /// O(live messages).
-    pub async fn late(
-        &self,
-        receivers: Vec<String>,
-        since: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<LateMessage>, StoreError> {
+    pub async fn late(&self, receivers: Vec<String>, since: Late, limit: u32) -> Result<Vec<LateMessage>, StoreError> {
         match self {
             Self::Sqlite(db) => db.late(receivers, since, limit).await,
             Self::Postgres(db) => db.late(receivers, since, limit).await,
         }
     }
 
-    /// Queues the content of a message for its receiver's fallback, because it waited for too long. The message stays
-    /// where it is. [`StoreError::Lost`] if it changed meanwhile.
-    pub async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => db.fall_back(request, now).await,
-            Self::Postgres(db) => db.fall_back(request, now).await,
+    /// Queues the content of messages for their receivers' fallbacks, because they waited for too long. The messages stay
+    /// where they are. For each, in order, whether it was done: not if it changed meanwhile.
+    pub async fn fall_back(&self, requests: Vec<Detour>, now: Timestamp) -> Result<Vec<bool>, StoreError> {
+        let told = match self {
+            Self::Sqlite(db) => db.fall_back(requests, now).await,
+            Self::Postgres(db) => db.fall_back(requests, now).await,
         }?;
-        self.wake();
-        Ok(())
+        self.wake_if(told.contains(&true));
+        Ok(told)
     }
 
     /// The breakers that are open, by scope.

@@ -17,6 +17,8 @@ use crate::store::{Detour, Fallback, LateMessage, State, StoreError, TargetRow};
 const LOOK_MS: i64 = 5_000;
 /// Messages handled in one look; more are handled in the next.
 const AT_ONCE: u32 = 256;
+/// Of these, messages that are handled in one transaction: other writers wait for it.
+const TOGETHER: usize = 32;
 
 /// A receiver with a fallback.
 struct Policy<'a> {
@@ -41,46 +43,56 @@ impl Lanes {
     async fn try_overdue(&self, now: Timestamp) -> Result<(), StoreError> {
         let config = self.deliver.setup.now().config.clone();
         let policies = policies(&config);
-        // Messages of a patient receiver must not hide those of others in a look: each limit has a look of its own.
-        let mut by_limit: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-        for (name, policy) in &policies {
-            by_limit.entry(policy.after.shortest_ms()).or_default().push((*name).to_owned());
+        let mut failed = None;
+        let limits = policies.iter().map(|(name, policy)| (*name, policy.after));
+        for (after, receivers) in by_limits(limits) {
+            failed = self.tell_late(&policies, receivers, after, now).await.err().or(failed);
         }
-        for (limit, receivers) in by_limit {
-            self.tell_late(&policies, receivers, limit, now).await?;
-        }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Tells the fallbacks of `receivers`, for what waits longer than `limit` milliseconds and than their own limits.
+    /// Tells the fallbacks of `receivers`, for what waits longer than their limits.
     async fn tell_late(
         &self,
         policies: &HashMap<&str, Policy<'_>>,
         receivers: Vec<String>,
-        limit: i64,
+        after: FallbackAfter,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for late in self.deliver.store.late(receivers, now.plus_millis(-limit), AT_ONCE).await? {
-            let Some(policy) = policies.get(late.receiver.as_str()) else { continue };
-            if !policy.after.is_over(&late, now) {
-                continue;
-            }
-            let fallback = told_by(policy, &late, now);
-            let request = Detour { message: late.message, epoch: late.epoch, revision: late.revision, fallback };
-            match self.deliver.store.fall_back(request, now).await {
-                Ok(()) => info!(
+        let late = self.deliver.store.late(receivers, after.since(now), AT_ONCE).await?;
+        for late in late.chunks(TOGETHER) {
+            let known = late.iter().filter_map(|late| Some((late, policies.get(late.receiver.as_str())?)));
+            let (told, requests): (Vec<_>, Vec<_>) = known
+                .map(|(late, policy)| {
+                    let fallback = told_by(policy, late, now);
+                    let request =
+                        Detour { message: late.message, epoch: late.epoch, revision: late.revision, fallback };
+                    ((late, policy.name), request)
+                })
+                .unzip();
+            let done = self.deliver.store.fall_back(requests, now).await?;
+            // The others were sent or changed meanwhile.
+            for ((late, fallback), _) in told.into_iter().zip(done).filter(|(_, done)| *done) {
+                info!(
                     delivery = late.message,
                     lane = %late.lane,
-                    fallback = policy.name,
+                    fallback,
                     "A message waits for too long; its fallback is told."
-                ),
-                // It was sent or changed meanwhile.
-                Err(StoreError::Lost { .. }) => {}
-                Err(error) => return Err(error),
+                );
             }
         }
         Ok(())
     }
+}
+
+/// The receivers with the same limits. Each pair of limits has a look of its own: what may wait longer takes no place
+/// from what is late.
+fn by_limits<'a>(limits: impl Iterator<Item = (&'a str, FallbackAfter)>) -> BTreeMap<FallbackAfter, Vec<String>> {
+    let mut by_limits: BTreeMap<FallbackAfter, Vec<String>> = BTreeMap::new();
+    for (name, after) in limits {
+        by_limits.entry(after).or_default().push(name.to_owned());
+    }
+    by_limits
 }
 
 fn policies(config: &Config) -> HashMap<&str, Policy<'_>> {
@@ -105,5 +117,19 @@ fn told_by(policy: &Policy<'_>, late: &LateMessage, now: Timestamp) -> Fallback 
         receiver: policy.name.to_owned(),
         note_json: serde_json::to_string(&note).expect("a note is JSON"),
         targets: targets.map(|target| TargetRow::new(target.lane(), target.json())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_messages_are_looked_for_by_each_pair_of_limits() {
+        let after = |critical_ms, other_ms| FallbackAfter { critical_ms, other_ms };
+        let found = by_limits([("a", after(1, 9)), ("b", after(1, 2)), ("c", after(1, 9))].into_iter());
+        let expected = [(after(1, 2), vec!["b"]), (after(1, 9), vec!["a", "c"])];
+        let expected = expected.map(|(after, names)| (after, names.into_iter().map(str::to_owned).collect()));
+        assert_eq!(found, BTreeMap::from(expected));
     }
 }

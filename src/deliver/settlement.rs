@@ -46,8 +46,7 @@ pub fn decide(
     let elsewhere = flight.ways.len() == 1 && instead.is_some();
     let tries = Tries {
         attempts: u32::try_from(claimed.epoch).unwrap_or(u32::MAX),
-        // Of its newest news: a digest that began long ago may hold an alert of this minute.
-        age_ms: at.now.millis_since(queued.created_at.max(queued.notification.received_at)),
+        age_ms: age_ms(queued.created_at, queued.notification.received_at, at.now),
         plain: flight.is_plain(),
         elsewhere,
     };
@@ -141,6 +140,11 @@ pub fn names(missed: &Missed) -> Vec<String> {
     [users.clone(), unlicensed.clone(), numbered("parties", parties), numbered("tags", tags)].concat()
 }
 
+/// The age of a message's newest news: a digest that began long ago may hold an alert of this minute.
+fn age_ms(queued_at: Timestamp, news_at: Timestamp, now: Timestamp) -> i64 {
+    now.millis_since(queued_at.max(news_at))
+}
+
 /// Why a message became dead, from a closed set.
 fn reason(verdict: &Verdict) -> String {
     match verdict.failed() {
@@ -182,6 +186,16 @@ fn outcome(verdict: &Verdict, took: Duration) -> store::Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_age_of_a_digest_counts_from_its_newest_news() {
+        let at = |minutes: i64| Timestamp(1_700_000_000_000 + minutes * 60_000);
+        let (began, now) = (at(0), at(26 * 60));
+        assert_eq!(age_ms(began, at(26 * 60 - 1), now), 60_000);
+        assert_eq!(age_ms(began, began, now), 26 * 3_600_000, "the control");
+        // A copy, which was queued after its news came.
+        assert_eq!(age_ms(at(10), began, now), (26 * 60 - 10) * 60_000);
+    }
 
     #[test]
     fn a_part_is_for_further_people_or_supplements_what_arrived() {

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use super::Denied;
 use super::changes::{Changes, Copy};
-use super::outbox::{Detour, LateMessage, State};
+use super::outbox::{Detour, State};
 use crate::alert::Timestamp;
 use crate::names::LaneKey;
 
 /// How long a message may wait before its receiver's fallback is told, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FallbackAfter {
     /// One that holds a critical alert.
     pub critical_ms: i64,
@@ -21,16 +21,19 @@ pub struct FallbackAfter {
 }
 
 impl FallbackAfter {
-    /// The shortest wait.
-    pub fn shortest_ms(self) -> i64 {
-        self.critical_ms.min(self.other_ms)
+    /// What has waited for too long: what was queued at these times or before.
+    pub fn since(self, now: Timestamp) -> Late {
+        Late { critical: now.plus_millis(-self.critical_ms), other: now.plus_millis(-self.other_ms) }
     }
+}
 
-    /// Has it waited for too long?
-    pub fn is_over(self, message: &LateMessage, now: Timestamp) -> bool {
-        let after_ms = if message.critical { self.critical_ms } else { self.other_ms };
-        now.millis_since(message.created_at) >= after_ms
-    }
+/// Since when a message waits for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Late {
+    /// One that holds a critical alert.
+    pub critical: Timestamp,
+    /// Any other.
+    pub other: Timestamp,
 }
 
 /// What a detour is decided on.

@@ -10,8 +10,8 @@ use crate::names::LaneKey;
 use crate::store::memory::Memory;
 use crate::store::{
     ActAlert, Acted, Admission, Admitted, Audit, Breaker, BreakerChange, Card, Claim, Contents, Delivery,
-    DeliveryFilter, DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, LateMessage, Lease, LeaveOut, NewAct,
-    Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
+    DeliveryFilter, DeliveryRow, Detour, Digest, Escalation, Folded, LaneHead, Late, LateMessage, Lease, LeaveOut,
+    NewAct, Next, Queued, Retention, Settlement, State, Store, StoreError, Taken, Waiting,
 };
 
 /// The store of a world.
@@ -248,7 +248,7 @@ impl Ground {
     }
 
     /// The messages that wait for too long. The store in memory keeps no reasons, so they are not compared.
-    pub async fn late(&self, receivers: &[String], since: Timestamp) -> Result<Vec<LateMessage>, StoreError> {
+    pub async fn late(&self, receivers: &[String], since: Late) -> Result<Vec<LateMessage>, StoreError> {
         const MOST: u32 = 1_000;
         let without = |late: LateMessage| LateMessage { error: None, ..late };
         let real = |found: Vec<LateMessage>| found.into_iter().map(without).collect();
@@ -256,9 +256,9 @@ impl Ground {
              memory => Ok(memory.late(receivers, since)))
     }
 
-    pub async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
-        ask!(self, "fall_back", store => store.fall_back(request.clone(), now).await,
-             memory => memory.fall_back(&request, now))
+    pub async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<bool, StoreError> {
+        ask!(self, "fall_back", store => store.fall_back(vec![request.clone()], now).await.map(|told| told == [true]),
+             memory => Ok(memory.fall_back(&request, now)))
     }
 
     pub async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {

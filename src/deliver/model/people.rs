@@ -12,7 +12,7 @@ use crate::answer::escalation::{Next, next};
 use crate::engine::act::LIMIT;
 use crate::engine::overdue::FallbackAfter;
 use crate::store::{
-    About, ActAlert, ActKind, ActState, Acted, Detour, Fallback, Listeners, NewAct, NewCode, StoreError, TargetRow,
+    About, ActAlert, ActKind, ActState, Acted, Detour, Fallback, Listeners, NewAct, NewCode, TargetRow,
 };
 
 /// Reminders of a step: as in `answer::escalation`.
@@ -204,21 +204,16 @@ impl World {
         }
         let now = self.now();
         let receivers = ["ops", "dba"].map(str::to_owned);
-        let since = now.plus_millis(-AFTER.shortest_ms());
-        let all = self.store.late(&receivers, since).await.map_err(|error| said(&error))?;
-        for late in all.into_iter().filter(|late| AFTER.is_over(late, now)) {
+        let all = self.store.late(&receivers, AFTER.since(now)).await.map_err(|error| said(&error))?;
+        for late in all {
             let Some((name, fallback)) = self.config.fallback(&late.receiver) else { continue };
             let targets = fallback.targets.iter().map(|target| TargetRow::new(target.lane(), target.json()));
             let fallback =
                 Fallback { receiver: name.to_owned(), note_json: "{}".to_owned(), targets: targets.collect() };
             let request = Detour { message: late.message, epoch: late.epoch, revision: late.revision, fallback };
-            match self.store.fall_back(request, now).await {
-                Ok(()) => {
-                    self.dirty = true;
-                    self.note_copies(1).await?;
-                }
-                Err(StoreError::Lost { .. }) => {}
-                Err(error) => return Err(said(&error)),
+            if self.store.fall_back(request, now).await.map_err(|error| said(&error))? {
+                self.dirty = true;
+                self.note_copies(1).await?;
             }
         }
         Ok(())

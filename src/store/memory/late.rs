@@ -2,12 +2,12 @@
 
 use super::{Memory, Message};
 use crate::alert::Timestamp;
-use crate::engine::overdue::{DetourFacts, Stuck, fall_back};
-use crate::store::{Detour, LateMessage, State, StoreError};
+use crate::engine::overdue::{DetourFacts, Late, Stuck, fall_back};
+use crate::store::{Detour, LateMessage, State};
 
 impl Memory {
     /// The waiting messages that were queued before `since` and are told nowhere else, critical ones first.
-    pub fn late(&self, receivers: &[String], since: Timestamp) -> Vec<LateMessage> {
+    pub fn late(&self, receivers: &[String], since: Late) -> Vec<LateMessage> {
         let tables = self.0.borrow();
         let waits = |row: &Message| {
             row.settled_at.is_none()
@@ -15,7 +15,7 @@ impl Memory {
                 && row.fell_back_at.is_none()
                 && row.act.is_none()
                 && row.picture_of.is_none()
-                && row.created_at <= since
+                && row.created_at <= if row.critical { since.critical } else { since.other }
                 && receivers.contains(&row.receiver)
         };
         let late = |(message, row): (i64, &Message)| LateMessage {
@@ -36,7 +36,7 @@ impl Memory {
     }
 
     /// Queues the content of a message for its receiver's fallback.
-    pub fn fall_back(&self, request: &Detour, now: Timestamp) -> Result<(), StoreError> {
+    pub fn fall_back(&self, request: &Detour, now: Timestamp) -> bool {
         let mut tables = self.0.borrow_mut();
         let message = tables.messages.get(request.message).map(|row| Stuck {
             lane: row.lane.clone(),
@@ -47,8 +47,10 @@ impl Memory {
         });
         let told_instead = tables.told_instead(request.message, &request.fallback);
         let facts = DetourFacts { message, told_instead };
-        let changes = fall_back(request, facts, now).map_err(|denied| denied.error(request.message))?;
-        tables.write(&changes);
-        Ok(())
+        let changes = fall_back(request, facts, now);
+        if let Ok(changes) = &changes {
+            tables.write(changes);
+        }
+        changes.is_ok()
     }
 }

@@ -9,7 +9,8 @@ use super::settle::told_instead;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, named, values};
 use crate::alert::Timestamp;
-use crate::engine::overdue::{DetourFacts, Stuck, fall_back};
+use crate::engine::Denied;
+use crate::engine::overdue::{DetourFacts, Late, Stuck, fall_back};
 use crate::names::LaneKey;
 use crate::store::{Detour, LateMessage, State, StoreError};
 
@@ -17,16 +18,16 @@ impl Db {
     pub(in crate::store) async fn late(
         &self,
         receivers: Vec<String>,
-        since: Timestamp,
+        since: Late,
         limit: u32,
     ) -> Result<Vec<LateMessage>, StoreError> {
         let sql = "SELECT id, receiver, lane, state, epoch, revision, critical, created_at, error FROM message
                    WHERE settled_at IS NULL AND state <> 'sending' AND fell_back_at IS NULL AND act_id IS NULL
                      AND picture_of IS NULL
-                     AND created_at <= $1 AND receiver = ANY ($3)
-                   ORDER BY critical DESC, id LIMIT $2";
+                     AND created_at <= CASE WHEN critical THEN $1 ELSE $2 END AND receiver = ANY ($4)
+                   ORDER BY critical DESC, id LIMIT $3";
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let rows = tx.rows(sql, values![since.0, i64::from(limit); receivers]).await?;
+            let rows = tx.rows(sql, values![since.critical.0, since.other.0, i64::from(limit); receivers]).await?;
             let late = |row: &Row| {
                 Ok(LateMessage {
                     message: row.try_get(0)?,
@@ -44,11 +45,22 @@ impl Db {
         })
     }
 
-    pub(in crate::store) async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::store) async fn fall_back(
+        &self,
+        requests: Vec<Detour>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StoreError> {
         transaction!(self.writing()?, Kind::Ordered, tx => async {
-            let facts = facts(&tx, &request).await?;
-            let changes = fall_back(&request, facts, now).map_err(|denied| denied.error(request.message))?;
-            write(&tx, &changes).await
+            let mut told = Vec::new();
+            // One after the other: each finds what those before it told.
+            for request in &requests {
+                told.push(match fall_back(request, facts(&tx, request).await?, now) {
+                    Ok(changes) => write(&tx, &changes).await.map(|()| true)?,
+                    Err(Denied::Lost) => false,
+                    Err(denied) => return Err(denied.error(request.message).into()),
+                });
+            }
+            Ok(told)
         })
     }
 }

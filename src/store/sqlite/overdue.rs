@@ -8,7 +8,8 @@ use super::lanes::named;
 use super::settle::told_instead;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
-use crate::engine::overdue::{DetourFacts, Stuck, fall_back};
+use crate::engine::Denied;
+use crate::engine::overdue::{DetourFacts, Late, Stuck, fall_back};
 use crate::names::LaneKey;
 use crate::store::{Detour, LateMessage, State, StoreError};
 
@@ -16,7 +17,7 @@ impl Db {
     pub(in crate::store) async fn late(
         &self,
         receivers: Vec<String>,
-        since: Timestamp,
+        since: Late,
         limit: u32,
     ) -> Result<Vec<LateMessage>, StoreError> {
         let receivers = serde_json::to_string(&receivers).expect("names are JSON");
@@ -25,10 +26,10 @@ impl Db {
                 "SELECT id, receiver, lane, state, epoch, revision, critical, created_at, error FROM message
                  WHERE settled_at IS NULL AND state <> 'sending' AND fell_back_at IS NULL AND act_id IS NULL
                    AND picture_of IS NULL
-                   AND created_at <= ?2 AND receiver IN (SELECT value FROM json_each(?1))
-                 ORDER BY critical DESC, id LIMIT ?3",
+                   AND created_at <= iif(critical, ?2, ?3) AND receiver IN (SELECT value FROM json_each(?1))
+                 ORDER BY critical DESC, id LIMIT ?4",
             )?;
-            let rows = select.query_map(params![receivers, since.0, limit], |row| {
+            let rows = select.query_map(params![receivers, since.critical.0, since.other.0, limit], |row| {
                 Ok(LateMessage {
                     message: row.get(0)?,
                     receiver: row.get(1)?,
@@ -46,11 +47,19 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn fall_back(&self, request: Detour, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::store) async fn fall_back(
+        &self,
+        requests: Vec<Detour>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StoreError> {
         self.write(move |connection| {
-            let facts = facts(connection, &request)?;
-            let changes = fall_back(&request, facts, now).map_err(|denied| denied.error(request.message))?;
-            write(connection, &changes)
+            // One after the other: each finds what those before it told.
+            let one = |request: &Detour| match fall_back(request, facts(connection, request)?, now) {
+                Ok(changes) => write(connection, &changes).map(|()| true),
+                Err(Denied::Lost) => Ok(false),
+                Err(denied) => Err(denied.error(request.message)),
+            };
+            requests.iter().map(one).collect()
         })
         .await
     }

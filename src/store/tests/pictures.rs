@@ -147,7 +147,7 @@ async fn a_picture_is_neither_foldable_nor_told_by_a_fallback_nor_late(store: &S
     store.admit(notification(1, "lane", vec![firing("DiskFull", 1)])).await.unwrap();
     let lease = store.acquire(&lane()).await.unwrap().unwrap();
     assert_eq!(store.fold(&lease, None, at(1)).await.unwrap(), None, "one message is not folded");
-    let late = store.late(vec!["ops".to_owned()], at(60), 10).await.unwrap();
+    let late = store.late(vec!["ops".to_owned()], Late { critical: at(60), other: at(60) }, 10).await.unwrap();
     assert!(!late.is_empty() && late.iter().all(|late| late.message != picture), "{late:?}");
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.messages, backlog.oldest), (2, Some(at(1))));

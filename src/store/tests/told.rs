@@ -20,6 +20,7 @@ contract! {
     the_delivery_wakes_for_what_is_queued,
     messages_about_acts_fold_to_the_last_state,
     a_critical_alert_is_seen_however_much_waits,
+    messages_that_may_wait_longer_hide_none_that_is_late,
     what_waits_for_too_long_is_copied_to_the_fallback_once,
     a_digest_that_its_fallback_told_by_age_is_not_told_there_again,
 }
@@ -263,16 +264,38 @@ async fn the_delivery_wakes_for_what_is_queued(store: &Store) {
     woken("a breaker that closes");
 }
 
+fn since(minute: i64) -> Late {
+    Late { critical: at(minute), other: at(minute) }
+}
+
+async fn messages_that_may_wait_longer_hide_none_that_is_late(store: &Store) {
+    let mut critical = firing("DiskFull", 0);
+    critical.critical = true;
+    for minute in 0..3 {
+        store.admit(notification(minute, "lane", vec![firing(&format!("patient {minute}"), 0)])).await.unwrap();
+    }
+    store.admit(notification(3, "lane", vec![critical])).await.unwrap();
+    let late = async |critical, other, limit| {
+        let since = Late { critical: at(critical), other: at(other) };
+        let rows = store.late(vec!["ops".to_owned()], since, limit).await.unwrap();
+        rows.into_iter().map(|row| row.message).collect::<Vec<_>>()
+    };
+    assert_eq!(late(3, -1, 1).await, [4]);
+    assert_eq!(late(2, 1, 10).await, [1, 2]);
+    assert_eq!(late(2, 1, 1).await, [1], "each kind is counted by its own limit");
+    assert_eq!(late(3, 2, 10).await, [4, 1, 2, 3]);
+}
+
 async fn what_waits_for_too_long_is_copied_to_the_fallback_once(store: &Store) {
     let mut critical = firing("DiskFull", 0);
     critical.critical = true;
     store.admit(notification(0, "lane", vec![firing("HighCPU", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![critical])).await.unwrap();
-    let late = async |minute| store.late(vec!["ops".to_owned()], at(minute), 10).await.unwrap();
+    let late = async |minute| store.late(vec!["ops".to_owned()], since(minute), 10).await.unwrap();
     assert_eq!(late(0).await.iter().map(|row| row.message).collect::<Vec<_>>(), [1]);
     let both = late(1).await;
     assert_eq!(both.iter().map(|row| (row.message, row.critical)).collect::<Vec<_>>(), [(2, true), (1, false)]);
-    assert!(store.late(vec!["dba".to_owned()], at(1), 10).await.unwrap().is_empty());
+    assert!(store.late(vec!["dba".to_owned()], since(1), 10).await.unwrap().is_empty());
     let detour = |row: &LateMessage| Detour {
         message: row.message,
         epoch: row.epoch,
@@ -284,8 +307,9 @@ async fn what_waits_for_too_long_is_copied_to_the_fallback_once(store: &Store) {
             targets: ["backup", "lane"].map(|lane| TargetRow::new(LaneKey::stored(lane), "{}".to_owned())).to_vec(),
         },
     };
-    store.fall_back(detour(&both[0]), at(3)).await.unwrap();
-    assert!(matches!(store.fall_back(detour(&both[0]), at(3)).await, Err(StoreError::Lost { .. })), "once");
+    let twice = [&both[0], &both[0]].map(detour).to_vec();
+    assert_eq!(store.fall_back(twice, at(3)).await.unwrap(), [true, false], "once");
+    assert_eq!(store.fall_back(vec![detour(&both[0])], at(3)).await.unwrap(), [false]);
     let told = head(store, "backup", at(3)).await.unwrap();
     assert_eq!((told.receiver.as_str(), kinds(&told)), ("backup", vec![Firing]));
     assert_eq!(late(1).await.iter().map(|row| row.message).collect::<Vec<_>>(), [1]);
@@ -376,10 +400,10 @@ async fn a_digest_that_its_fallback_told_by_age_is_not_told_there_again(store: &
         note_json: "{}".to_owned(),
         targets: vec![TargetRow::new(LaneKey::stored("backup"), "{}".to_owned())],
     };
-    let late = store.late(vec!["ops".to_owned()], at(20), 10).await.unwrap();
+    let late = store.late(vec!["ops".to_owned()], since(20), 10).await.unwrap();
     let [row] = &late[..] else { panic!("{late:?}") };
     let detour = Detour { message: digest, epoch: row.epoch, revision: row.revision, fallback: backup() };
-    store.fall_back(detour, at(20)).await.unwrap();
+    assert_eq!(store.fall_back(vec![detour], at(20)).await.unwrap(), [true]);
     let waiting = async || store.waiting(&LaneKey::stored("backup"), at(30)).await.unwrap().messages.len();
     assert_eq!(waiting().await, 1);
     // It is refused for good only afterwards.

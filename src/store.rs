@@ -612,7 +612,7 @@ impl Store {
 
     /// The firing alerts that the end of `identity` may mean: the alert itself, and those that share its title or its
     /// event; of the rows of all receivers the oldest 200.
-    pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, StoreError> {
+    pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<related::Candidates, StoreError> {
         match self {
             Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,
             Self::Postgres(db) => db.candidates(identity, kin.clone()).await,

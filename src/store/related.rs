@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Candidate, Related};
 use crate::alert::{Identity, Relation, ThreadId};
 
-/// Rows considered for one end: with more of one title a person could not tell them apart either.
+/// Rows considered for one end: with more of one title a person could not tell them apart either. The alert itself and
+/// those of its event come first.
 pub(super) const CANDIDATES: i64 = 200;
 
 /// One receiver's row of a firing alert, with its relations if they are on record.
@@ -20,8 +21,18 @@ pub(super) struct Row {
     pub marks: Option<String>,
 }
 
+/// The firing alerts that an end may mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Each once.
+    pub alerts: Vec<Candidate>,
+    /// Are these all? Otherwise what is the only one among them may not be the only one.
+    pub all: bool,
+}
+
 /// One candidate for each alert, in the order of the rows.
-pub(super) fn gathered(rows: Vec<Row>) -> Vec<Candidate> {
+pub(super) fn gathered(rows: Vec<Row>) -> Candidates {
+    let all = rows.len() as u64 <= CANDIDATES.unsigned_abs();
     let mut candidates: Vec<Candidate> = Vec::new();
     for row in rows {
         let Ok(identity) = <[u8; 32]>::try_from(row.identity.as_slice()).map(Identity) else { continue };
@@ -37,7 +48,7 @@ pub(super) fn gathered(rows: Vec<Row>) -> Vec<Candidate> {
         });
         candidates.push(Candidate { identity, receivers: vec![row.receiver], thread: ThreadId(row.thread), kin });
     }
-    candidates
+    Candidates { alerts: candidates, all }
 }
 
 fn relation(bytes: &[u8]) -> Option<Relation> {
@@ -67,7 +78,8 @@ pub enum Meant {
 /// Which firing alert an end means: the one with its key, else the one of its event, else the only one with its title
 /// whose text does not contradict it, else the one with which it shares an identifier that no other has. One that names
 /// another thing of the same kind (10.0.0.1 and 10.0.0.2) is never meant.
-pub fn meant(identity: Identity, kin: &Related, candidates: Vec<Candidate>) -> Meant {
+pub fn meant(identity: Identity, kin: &Related, candidates: Candidates) -> Meant {
+    let Candidates { alerts: candidates, all: complete } = candidates;
     if let Some(itself) = candidates.iter().find(|candidate| candidate.identity == identity) {
         return Meant::One(itself.clone());
     }
@@ -95,6 +107,7 @@ pub fn meant(identity: Identity, kin: &Related, candidates: Vec<Candidate>) -> M
     };
     match pool.len() {
         0 => Meant::Nothing,
+        _ if !complete => Meant::Unclear(pool),
         1 if contradict(&kin.marks, &all[0]) || speak_of_others(&kin.marks, &all[0]) => Meant::Unclear(pool),
         1 => Meant::One(pool.swap_remove(0)),
         count => {
@@ -156,6 +169,10 @@ fn kind(mark: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn all(alerts: Vec<Candidate>) -> Candidates {
+        Candidates { alerts, all: true }
+    }
+
     fn related(family: u8, event: Option<u8>, keyed: bool, marks: &[&str]) -> Related {
         let marks = marks.iter().map(|mark| (*mark).to_owned()).collect();
         Related { family: [family; 16], event: event.map(|event| [event; 16]), keyed, marks }
@@ -172,7 +189,7 @@ mod tests {
 
     #[track_caller]
     fn expect(kin: &Related, candidates: &[Candidate], only: Option<u8>) {
-        let found = meant(Identity([99; 32]), kin, candidates.to_vec());
+        let found = meant(Identity([99; 32]), kin, all(candidates.to_vec()));
         match (found, only) {
             (Meant::One(one), Some(id)) => assert_eq!(one.identity, Identity([id; 32])),
             (Meant::Unclear(_) | Meant::Nothing, None) => {}
@@ -228,10 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn of_candidates_that_are_not_all_none_is_the_only_one() {
+        let alerts = vec![on(1, related(7, None, false, &["db-1"])), on(2, related(7, None, false, &["db-2"]))];
+        let end = related(7, None, false, &["db-1"]);
+        let found = |all| meant(Identity([99; 32]), &end, Candidates { alerts: alerts.clone(), all });
+        assert_eq!(found(true), Meant::One(alerts[0].clone()));
+        assert_eq!(found(false), Meant::Unclear(alerts.clone()));
+        let itself = Candidate { identity: Identity([99; 32]), ..alerts[1].clone() };
+        let candidates = Candidates { alerts: vec![itself.clone()], all: false };
+        assert_eq!(meant(Identity([99; 32]), &end, candidates), Meant::One(itself));
+    }
+
+    #[test]
     fn the_alert_itself_precedes_all_others() {
         let itself = Candidate { identity: Identity([99; 32]), ..on(1, related(1, None, true, &[])) };
         let other = on(2, related(7, None, false, &["db-1"]));
-        let found = meant(Identity([99; 32]), &related(7, None, false, &["db-1"]), vec![other, itself.clone()]);
+        let found = meant(Identity([99; 32]), &related(7, None, false, &["db-1"]), all(vec![other, itself.clone()]));
         assert_eq!(found, Meant::One(itself));
     }
 }

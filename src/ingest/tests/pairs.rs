@@ -3,7 +3,7 @@
 use super::*;
 use crate::alert::ThreadId;
 use crate::engine::{Candidate, Related};
-use crate::store::related::{Meant, meant};
+use crate::store::related::{Candidates, Meant, meant};
 
 fn told(body: &str) -> Alert {
     let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
@@ -28,7 +28,10 @@ fn ends(first: &str, second: &str) -> bool {
         thread: ThreadId(1),
         kin: Some(related(&on)),
     };
-    matches!(meant(over.identity(&source()), &related(&over), vec![candidate]), Meant::One(_))
+    matches!(
+        meant(over.identity(&source()), &related(&over), Candidates { alerts: vec![candidate], all: true }),
+        Meant::One(_)
+    )
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::engine::admit::{Held, Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
-use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered};
-use crate::store::{Admission, Admitted, Candidate, Related, StoreError};
+use crate::store::related::{CANDIDATES, Candidates, Row as RelatedRow, gathered};
+use crate::store::{Admission, Admitted, Related, StoreError};
 
 /// The stored states of alerts. OFFSET 0: each is found by the index, also where the planner's statistics are old.
 pub(super) const KNOWN: &str = "
@@ -106,20 +106,21 @@ pub(super) async fn last_ids(tx: &Tx) -> Result<Ids, Fault> {
 }
 
 /// The firing alerts that an end may mean.
-pub(super) async fn candidates(tx: &Tx, identity: Identity, kin: &Related) -> Result<Vec<Candidate>, Fault> {
+pub(super) async fn candidates(tx: &Tx, identity: Identity, kin: &Related) -> Result<Candidates, Fault> {
     let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
     let sql = format!(
-        "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
+        "SELECT * FROM (
+         SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
              WHERE a.identity = $1 AND a.status = 'firing'
          UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
              WHERE r.family = $2 AND a.status = 'firing'
          UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
              WHERE r.event = $3 AND a.status = 'firing'
-         ORDER BY 8 LIMIT $4"
+         ) c ORDER BY c.identity <> $1, (c.event = $3) IS NOT TRUE, c.id LIMIT $4"
     );
     let (identity, family): (&[u8], &[u8]) = (&identity.0, &kin.family);
     let event: Option<&[u8]> = kin.event.as_ref().map(|event| &event[..]);
-    let rows = tx.rows(&sql, values![identity, family, event, CANDIDATES]).await?;
+    let rows = tx.rows(&sql, values![identity, family, event, CANDIDATES + 1]).await?;
     let row = |row: &tokio_postgres::Row| -> Result<RelatedRow, Fault> {
         Ok(RelatedRow {
             identity: row.try_get(0)?,

@@ -92,7 +92,8 @@ impl Db {
         skip: u32,
         take: u32,
     ) -> Result<Vec<DigestItem>, StoreError> {
-        let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT $3 OFFSET $2";
+        let order =
+            "ORDER BY t.kind IN ('resolved', 'lapsed', 'notice'), a.critical DESC, x.last DESC LIMIT $3 OFFSET $2";
         let sql = format!("{ALERTS} {order}");
         transaction!(&self.0.pool, Kind::Read, tx => async {
             let rows = tx.rows(&sql, values![message, i64::from(skip), i64::from(take)]).await?;

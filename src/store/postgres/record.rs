@@ -14,9 +14,10 @@ use crate::alert::{Format, Identity, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
+use crate::store::related::Candidates;
 use crate::store::terms::in_tsquery;
 use crate::store::{
-    ActKind, AttemptRow, Audit, Backlog, Candidate, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
+    ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, Related, State, StoreError, TransitionRow,
 };
 
@@ -145,7 +146,7 @@ impl Db {
         &self,
         identity: Identity,
         kin: Related,
-    ) -> Result<Vec<Candidate>, StoreError> {
+    ) -> Result<Candidates, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => async {
             candidates(&tx, identity, &kin).await
         })

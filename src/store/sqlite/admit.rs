@@ -17,29 +17,31 @@ use crate::engine::admit::{self, Key, Merge, Waits, admit, keys, of_one_state};
 use crate::engine::changes::Ids;
 use crate::engine::dedup::Known;
 use crate::engine::judge::AlertRow;
-use crate::store::related::{CANDIDATES, Row as RelatedRow, gathered};
-use crate::store::{Admission, Admitted, Candidate, Related, StoreError};
+use crate::store::related::{CANDIDATES, Candidates, Row as RelatedRow, gathered};
+use crate::store::{Admission, Admitted, Related, StoreError};
 
 impl Db {
     pub(in crate::store) async fn candidates(
         &self,
         identity: Identity,
         kin: Related,
-    ) -> Result<Vec<Candidate>, StoreError> {
+    ) -> Result<Candidates, StoreError> {
         self.read(move |connection| {
             let identified = among("SELECT ?1 AS identity");
-            let columns = "a.identity, a.receiver, a.thread, r.family, r.event, r.keyed, r.marks, a.id";
+            let columns = "a.identity AS identity, a.receiver, a.thread, r.family, r.event AS event, r.keyed, r.marks,
+                           a.id AS id";
             let mut select = connection.held(&format!(
-                "SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
+                "SELECT * FROM (
+                 SELECT {columns} FROM alert a LEFT JOIN related r ON r.alert_id = a.id
                      WHERE {identified} AND a.status = 'firing'
                  UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
                      WHERE r.family = ?2 AND a.status = 'firing'
                  UNION SELECT {columns} FROM related r JOIN alert a ON a.id = r.alert_id
                      WHERE r.event = ?3 AND a.status = 'firing'
-                 ORDER BY 8 LIMIT ?4"
+                 ) ORDER BY identity <> ?1, (event = ?3) IS NOT TRUE, id LIMIT ?4"
             ))?;
             let event = kin.event.as_ref().map(|event| &event[..]);
-            let rows = select.query_map(params![&identity.0[..], &kin.family[..], event, CANDIDATES], |row| {
+            let rows = select.query_map(params![&identity.0[..], &kin.family[..], event, CANDIDATES + 1], |row| {
                 Ok(RelatedRow {
                     identity: row.get(0)?,
                     receiver: row.get(1)?,

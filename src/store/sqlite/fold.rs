@@ -90,7 +90,8 @@ impl Db {
         take: u32,
     ) -> Result<Vec<DigestItem>, StoreError> {
         self.read(move |connection| {
-            let order = "ORDER BY t.kind = 'resolved', a.critical DESC, x.last DESC LIMIT ?3 OFFSET ?2";
+            let order =
+                "ORDER BY t.kind IN ('resolved', 'lapsed', 'notice'), a.critical DESC, x.last DESC LIMIT ?3 OFFSET ?2";
             let mut select = connection.held(&format!("{ALERTS} {order}"))?;
             let rows = select.query_map(params![message, skip, take], item)?;
             Ok(rows.collect::<Result<_, _>>()?)

@@ -46,7 +46,8 @@ pub struct Survey {
     pub groups: Option<Result<(), UpstreamError>>,
 }
 
-/// Silences made elsewhere that one look reads, one request each; of the others only the ids are known.
+/// Silences made elsewhere that one look reads with a request each, at the same time; of more than that, all are listed
+/// at once.
 const SILENCES: usize = 20;
 
 impl Client {
@@ -315,16 +316,34 @@ async fn look(wire: &Wire, names: &[String], ours: &HashSet<String>) -> Result<L
             .map(async |query| ask(wire, Doing::Alerts, "/alerts/groups", &query, body::groups).await);
         look.groups = join_all(groups).await.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
     }
-    let mut foreign: Vec<&String> =
-        look.alerts.iter().flat_map(|alert| &alert.silenced_by).filter(|id| !ours.contains(*id)).collect();
-    foreign.sort_unstable();
-    foreign.dedup();
-    let read = foreign.into_iter().filter(|id| body::is_id(id)).take(SILENCES).map(async |id| {
-        ask(wire, Doing::Get, &format!("/silence/{id}"), &[], body::silence).await.ok().map(|(silence, _)| silence)
-    });
-    look.silences = join_all(read).await.into_iter().flatten().map(|silence| (silence.id.clone(), silence)).collect();
+    look.silences = foreign(wire, &look.alerts, ours).await;
     look.inhibitors = inhibitors(wire, &look.alerts).await;
     Ok(look)
+}
+
+/// The silences that hide some of these alerts, but for `ours`, by id. What cannot be read now is read by a later look.
+async fn foreign(wire: &Wire, alerts: &[Firing], ours: &HashSet<String>) -> HashMap<String, Silence> {
+    let ids = alerts.iter().flat_map(|alert| &alert.silenced_by);
+    let wanted: HashSet<&String> = ids.filter(|id| !ours.contains(*id) && body::is_id(id)).collect();
+    let listed = match wanted.len() {
+        0..=SILENCES => None,
+        _ => ask(wire, Doing::List, "/silences", &[], body::silences).await.ok(),
+    };
+    let mut silences: Vec<Silence> = Vec::new();
+    if let Some(listed) = listed {
+        silences = listed;
+    } else {
+        let ids: Vec<&String> = wanted.iter().copied().collect();
+        for ids in ids.chunks(SILENCES) {
+            let read = ids.iter().map(async |id| {
+                let path = format!("/silence/{id}");
+                ask(wire, Doing::Get, &path, &[], body::silence).await.ok().map(|(silence, _)| silence)
+            });
+            silences.extend(join_all(read).await.into_iter().flatten());
+        }
+    }
+    let hiding = silences.into_iter().filter(|silence| wanted.contains(&silence.id));
+    hiding.map(|silence| (silence.id.clone(), silence)).collect()
 }
 
 fn slow(wire: &Wire, patience: Duration) -> UpstreamError {

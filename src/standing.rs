@@ -44,11 +44,13 @@ fn concerns(silence: &Silence, hidden: &[ActAlert], thread: ThreadId, alerts: &[
         return true;
     }
     let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
+    let made_for: HashSet<Identity> = hidden.iter().map(|known| known.identity).collect();
+    // Another upstream may have alerts with the same labels.
+    let beside: HashSet<(&SourceId, &str)> =
+        hidden.iter().map(|known| (&known.source, known.sender.as_str())).collect();
     alerts.iter().any(|alert| {
-        let made_for = |known: &ActAlert| known.identity == alert.identity;
-        // Another upstream may have alerts with the same labels.
-        let beside = |known: &ActAlert| known.source == alert.source && known.sender == alert.sender;
-        hidden.iter().any(made_for) || hidden.iter().any(beside) && hides(&matchers, alert)
+        made_for.contains(&alert.identity)
+            || beside.contains(&(&alert.source, alert.sender.as_str())) && hides(&matchers, alert)
     })
 }
 

@@ -14,8 +14,6 @@ use crate::store::{About, ActAlert, ActKind, DeliveryFilter, StoreError, Ticket,
 
 /// Messages of an episode that are searched for their recipients.
 const RECEIVERS: usize = 50;
-/// Alerts of one owner that are searched.
-const OWNED: u32 = 1_000;
 
 /// Is the actor authorised? Visitors of the page are unauthenticated: only where anyone may act are they. If the alert
 /// is unknown the actor is authorised, and the act has no effect.
@@ -85,8 +83,7 @@ async fn was_sent(acts: &Acts, eyes: &Eyes<'_>, open: &[String], filter: Deliver
 /// Has the actor acknowledged one of these alerts? The owner may release it.
 async fn has_it(acts: &Acts, actor: &Actor, about: About) -> Result<bool, StoreError> {
     let About::Thread(thread) = about else { return Ok(false) };
-    let (owned, _) = acts.store.alerts_on_of(Vec::new(), &actor.id, OWNED).await?;
-    Ok(owned.iter().any(|alert| alert.thread == thread))
+    acts.store.has(&actor.id, thread).await
 }
 
 /// What a person may do in the console.

@@ -92,7 +92,19 @@ impl Answer {
             ActState::Repeated => repeated(kind, before.map(|doer| (before_by, clock(doer.at), doer.until.map(clock))), zh),
             ActState::Open | ActState::Done => done(kind, until.map(clock), zh),
         };
+        let text = text + &missed(acted.missed, zh);
         Self { label, text, state: Some(acted.state), act: acted.act }
+    }
+}
+
+/// That an act was too large for all of its alerts.
+fn missed(alerts: u64, zh: bool) -> String {
+    match (alerts, zh) {
+        (0, _) => String::new(),
+        (_, true) => format!("告警太多，还有 {alerts} 条没有处理到，请再操作一次。"),
+        (_, false) => {
+            format!(" There are too many alerts for one act: {alerts} were not reached. Do it again for them.")
+        }
     }
 }
 

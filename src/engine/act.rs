@@ -14,7 +14,7 @@ use super::changes::{
     CardState, Changes, EndedAct, EscalationChange, Ids, NewActRow, NewMessage, NewTransition, Owner, SilenceChange,
     Touched,
 };
-use crate::alert::{Status, Timestamp, TransitionKind};
+use crate::alert::{Identity, Status, Timestamp, TransitionKind};
 use crate::engine::TargetRow;
 
 pub use request::{
@@ -103,8 +103,10 @@ pub struct PressedCard {
 pub struct ActFacts {
     /// The act that the same event made before.
     pub first: Option<Recorded>,
-    /// The firing alerts that it means, for each receiver.
+    /// The firing alerts that it reaches, for each receiver.
     pub on: Vec<ActAlert>,
+    /// How many alerts more it means.
+    pub missed: u64,
     /// The silences that [`EarlierSilence::outlasts`] holds for, newest first.
     pub silences: Vec<EarlierSilence>,
     /// Acts of the same person on the first of the alerts within [`LIMIT_MS`].
@@ -168,12 +170,28 @@ impl<'a> Draft<'a> {
 pub fn act(request: &NewAct, facts: ActFacts, now: Timestamp) -> Draft<'_> {
     if let Some(Recorded { id, state, doer, .. }) = facts.first {
         let (again, alerts) = (true, each_once(facts.on));
-        return Draft::without_effect(Acted { act: id, state, again, before: Some(doer), alerts, lanes: Vec::new() });
+        return Draft::without_effect(Acted {
+            act: id,
+            state,
+            again,
+            before: Some(doer),
+            alerts,
+            missed: 0,
+            lanes: Vec::new(),
+        });
     }
     let ruling = rule(request, &facts.on, facts.recent, same_silence(facts.silences, &facts.on));
     if ruling.state == ActState::Limited {
         let (state, alerts) = (ActState::Limited, each_once(facts.on));
-        return Draft::without_effect(Acted { act: 0, state, again: false, before: None, alerts, lanes: Vec::new() });
+        return Draft::without_effect(Acted {
+            act: 0,
+            state,
+            again: false,
+            before: None,
+            alerts,
+            missed: 0,
+            lanes: Vec::new(),
+        });
     }
     let mut changes = Changes::default();
     // An act without effect is answered with the code; one that takes effect keeps it for the card.
@@ -207,6 +225,7 @@ pub fn act(request: &NewAct, facts: ActFacts, now: Timestamp) -> Draft<'_> {
             again: false,
             before: None,
             alerts: Vec::new(),
+            missed: if keeps_code { facts.missed } else { 0 },
             lanes: Vec::new(),
         },
         changes,
@@ -229,7 +248,7 @@ pub fn end_act(end: &ActEnd, facts: EndFacts, now: Timestamp) -> Option<Draft<'_
     let Recorded { id, kind, state, doer, detail } = facts.act?;
     if state != ActState::Open {
         let alerts = each_once(facts.on);
-        let acted = Acted { act: id, state, again: true, before: Some(doer), alerts, lanes: Vec::new() };
+        let acted = Acted { act: id, state, again: true, before: Some(doer), alerts, missed: 0, lanes: Vec::new() };
         return Some(Draft::without_effect(acted));
     }
     let mut changes = Changes::default();
@@ -237,7 +256,15 @@ pub fn end_act(end: &ActEnd, facts: EndFacts, now: Timestamp) -> Option<Draft<'_
     let detail = if end.detail.is_empty() { detail } else { end.detail.clone() };
     let until = made.map(|silence| silence.until).or(doer.until);
     changes.act_states.push(EndedAct { act: id, state: end.state, detail, until });
-    let acted = Acted { act: id, state: end.state, again: false, before: None, alerts: Vec::new(), lanes: Vec::new() };
+    let acted = Acted {
+        act: id,
+        state: end.state,
+        again: false,
+        before: None,
+        alerts: Vec::new(),
+        missed: 0,
+        lanes: Vec::new(),
+    };
     let mut draft = Draft { acted, changes, merges: Vec::new(), told_as: None };
     if end.state == ActState::Done {
         draft.changes.silences = match (kind, made) {
@@ -269,7 +296,7 @@ pub fn tell_of_act<'a>(
 ) -> Option<Draft<'a>> {
     let Recorded { id, kind, state, .. } = facts.act.filter(|_| !told)?;
     let one = telling(&facts.on, receiver, target)?;
-    let acted = Acted { act: id, state, again: false, before: None, alerts: Vec::new(), lanes: Vec::new() };
+    let acted = Acted { act: id, state, again: false, before: None, alerts: Vec::new(), missed: 0, lanes: Vec::new() };
     let mut draft = Draft::without_effect(acted);
     let mut ids = facts.ids;
     draft.tell(id, kind, vec![one], &facts.kept, &mut ids, now);
@@ -411,10 +438,48 @@ const fn is_told_at_once(kind: ActKind, state: ActState) -> bool {
     done && matches!(kind, ActKind::Acknowledge | ActKind::Release | ActKind::Hide | ActKind::Forget)
 }
 
-/// The alerts among `on` that a request means.
-pub fn meant(act: &NewAct, mut on: Vec<ActAlert>) -> Vec<ActAlert> {
-    on.retain(|alert| act.only.is_empty() || act.only.contains(&alert.identity));
-    on
+/// A firing alert of the object of a request, for one receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its row.
+    pub alert: i64,
+    pub identity: Identity,
+    /// Is it acknowledged?
+    pub taken: bool,
+}
+
+/// The firing alerts that a request reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Their rows, in order, for each receiver.
+    pub alerts: Vec<i64>,
+    /// How many alerts more are meant, each once.
+    pub missed: u64,
+}
+
+/// Chooses the alerts that a request reaches: those that it means, at most `most`, and first those that it changes, so
+/// that the next request reaches what this one left.
+pub fn reach(act: &NewAct, mut firing: Vec<Candidate>, most: usize) -> Reach {
+    let only: HashSet<Identity> = act.only.iter().copied().collect();
+    firing.retain(|one| only.is_empty() || only.contains(&one.identity));
+    let changes = |one: &Candidate| match act.kind {
+        ActKind::Acknowledge => !one.taken,
+        ActKind::Release => one.taken,
+        _ => true,
+    };
+    firing.sort_unstable_by_key(|one| (!changes(one), one.alert));
+    let (mut reached, mut missed) = (HashSet::new(), HashSet::new());
+    for one in &firing {
+        if reached.contains(&one.identity) || reached.len() < most {
+            reached.insert(one.identity);
+        } else if changes(one) {
+            missed.insert(one.identity);
+        }
+    }
+    let rows = firing.iter().filter(|one| reached.contains(&one.identity));
+    let mut alerts: Vec<i64> = rows.map(|one| one.alert).collect();
+    alerts.sort_unstable();
+    Reach { alerts, missed: missed.len() as u64 }
 }
 
 /// The alerts among `touched` that are firing.

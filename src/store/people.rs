@@ -12,7 +12,8 @@ use crate::names::LaneKey;
 
 impl Store {
     /// Records an act and does the part of it that the store can do: the acknowledgement, and the messages about it.
-    /// Idempotent for each event. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched.
+    /// Idempotent for each event. At most [`ACT_ALERTS`](super::ACT_ALERTS) alerts are touched; the answer tells how
+    /// many more there are.
     pub async fn act(&self, act: NewAct, now: Timestamp) -> Result<Acted, StoreError> {
         let acted = match self {
             Self::Sqlite(db) => db.act(act, now).await,
@@ -129,6 +130,15 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.alerts_on(limit).await,
             Self::Postgres(db) => db.alerts_on(limit).await,
+        }
+    }
+
+    /// Has `person` (any case) acknowledged a firing alert of this episode?
+    pub async fn has(&self, person: &str, thread: ThreadId) -> Result<bool, StoreError> {
+        let person = person.to_ascii_lowercase();
+        match self {
+            Self::Sqlite(db) => db.has(person, thread).await,
+            Self::Postgres(db) => db.has(person, thread).await,
         }
     }
 

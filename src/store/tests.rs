@@ -38,6 +38,7 @@ mod acts;
 mod api;
 mod cards;
 mod contract;
+mod crowds;
 mod escalations;
 mod fixtures;
 mod groups;

@@ -191,6 +191,8 @@ pub struct Acted {
     pub before: Option<Doer>,
     /// The firing alerts it is about, each once, however many receivers know it; at most [`ACT_ALERTS`].
     pub alerts: Vec<ActAlert>,
+    /// How many alerts more it is about, which it did not reach.
+    pub missed: u64,
     /// The lanes that got a message, to be woken.
     pub lanes: Vec<LaneKey>,
 }
@@ -206,8 +208,9 @@ pub struct Doer {
     pub until: Option<Timestamp>,
 }
 
-/// Alerts that one act touches at most; a notification rarely has more, and the transaction must stay short.
-pub const ACT_ALERTS: usize = 1_000;
+/// Alerts that one act reaches at most: as many as a large body has, which is admitted in one transaction as well. The
+/// actor is told how many it did not reach.
+pub const ACT_ALERTS: usize = 20_000;
 
 /// An alert as acts, escalations and upstream checks see it.
 #[derive(Debug, Clone, PartialEq, Eq)]

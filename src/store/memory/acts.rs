@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Alert, Memory, Tables};
 use crate::alert::{Identity, Status, ThreadId, Timestamp, TransitionKind};
-use crate::engine::act::{self, ActFacts, ActKind, ActState, LIMIT_MS, PressedCard, meant};
+use crate::engine::act::{self, ActFacts, ActKind, ActState, Candidate, LIMIT_MS, PressedCard, Reach, reach};
 use crate::engine::admit::{Merge, Waits, of_one_state};
 use crate::engine::escalate::{Course, advance};
 use crate::store::{ACT_ALERTS, About, ActAlert, Acted, Escalation, NewAct};
@@ -74,7 +74,7 @@ impl Act {
 impl Tables {
     fn act_facts(&self, request: &NewAct, now: Timestamp) -> ActFacts {
         let first = self.events.get(&act::event(&request.event)).map(|act| self.acts[act].recorded.clone());
-        let on = meant(request, self.on(request.about));
+        let (on, missed) = self.on(request);
         if first.is_some() {
             return ActFacts { first, on, ..ActFacts::default() };
         }
@@ -91,7 +91,7 @@ impl Tables {
         let recent = on.first().map_or(0, |alert| self.recent(request, alert.alert, now));
         // Notifications stay.
         let kept = on.iter().map(|alert| (alert.notification, alert.notification)).collect();
-        ActFacts { first, silences, recent, thread, card, kept, on, ids: self.last_ids() }
+        ActFacts { first, silences, recent, thread, card, kept, on, missed, ids: self.last_ids() }
     }
 
     /// Acts of the same person, or of all visitors of the page, on an alert shortly before.
@@ -106,9 +106,9 @@ impl Tables {
         u32::try_from(acts.filter(|(_, act)| same(act)).count()).unwrap_or(u32::MAX)
     }
 
-    /// The firing alerts that a request is about, for each receiver.
-    fn on(&self, about: About) -> Vec<ActAlert> {
-        let identities: BTreeSet<[u8; 32]> = match about {
+    /// The firing alerts that a request reaches, for each receiver, and how many alerts more it means.
+    fn on(&self, request: &NewAct) -> (Vec<ActAlert>, u64) {
+        let identities: BTreeSet<[u8; 32]> = match request.about {
             About::Message(message) => {
                 let told = self.messages.get(message).into_iter().flat_map(|row| &row.transitions);
                 let alerts = told.filter_map(|id| self.alerts.get(self.transitions[id].moved.alert));
@@ -120,10 +120,14 @@ impl Tables {
             }
             About::Nothing => BTreeSet::new(),
         };
-        let identities = identities.into_iter().take(ACT_ALERTS).map(Identity);
-        let mut ids: Vec<i64> = identities.flat_map(|identity| self.of(identity).map(|(id, _)| id)).collect();
-        ids.sort_unstable();
-        ids.into_iter().map(|id| self.act_alert(id)).collect()
+        let firing = identities.into_iter().map(Identity).flat_map(|identity| self.of(identity));
+        let candidate = |(id, alert): (i64, &Alert)| Candidate {
+            alert: id,
+            identity: alert.identity,
+            taken: alert.owner.is_some(),
+        };
+        let Reach { alerts, missed } = reach(request, firing.map(candidate).collect(), ACT_ALERTS);
+        (alerts.into_iter().map(|id| self.act_alert(id)).collect(), missed)
     }
 
     /// The firing alerts of an identity, one for each receiver, by id.

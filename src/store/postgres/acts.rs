@@ -117,8 +117,8 @@ async fn facts(tx: &Tx, request: &NewAct, now: Timestamp) -> Result<ActFacts, Fa
         let row = tx.row("SELECT thread FROM message WHERE id = $1", values![message]).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     };
-    let (first, on, thread) = try_join3(find(tx, "event = $1", values![event]), on(tx, request.about), thread).await?;
-    let on = act::meant(request, on);
+    let (first, (on, missed), thread) =
+        try_join3(find(tx, "event = $1", values![event]), on(tx, request), thread).await?;
     if first.is_some() {
         return Ok(ActFacts { first, on, ..ActFacts::default() });
     }
@@ -141,7 +141,7 @@ async fn facts(tx: &Tx, request: &NewAct, now: Timestamp) -> Result<ActFacts, Fa
         }
     };
     let (card, recent, silences, kept) = try_join4(card, recent, silences, kept(tx, &on)).await?;
-    Ok(ActFacts { first, on, silences, recent, thread, card, kept, ..ActFacts::default() })
+    Ok(ActFacts { first, on, missed, silences, recent, thread, card, kept, ..ActFacts::default() })
 }
 
 async fn end_facts(tx: &Tx, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, Fault> {

@@ -7,8 +7,9 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, named, time, values};
 use crate::alert::{Identity, Status, ThreadId};
+use crate::engine::act::{Candidate, Reach, reach};
 use crate::names::SourceId;
-use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
+use crate::store::{ACT_ALERTS, About, ActAlert, Doer, NewAct, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
 pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
@@ -20,7 +21,8 @@ impl Db {
         // In the order of the request, as if asked one by one.
         let sql = format!(
             "SELECT {COLUMNS} FROM unnest($1) WITH ORDINALITY AS k (identity, place)
-             JOIN alert a ON a.identity = k.identity AND a.status = 'firing' ORDER BY k.place, a.id"
+             CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = k.identity OFFSET 0) a
+             WHERE a.status = 'firing' ORDER BY k.place, a.id"
         );
         transaction!(&self.0.pool, Kind::Read, tx => async {
             tx.rows(&sql, values![; identities]).await?.iter().map(|row| alert(row, 0)).collect()
@@ -32,6 +34,14 @@ impl Db {
         let sql = "SELECT DISTINCT receiver COLLATE \"C\" FROM alert WHERE thread = $1 ORDER BY 1";
         transaction!(&self.0.pool, Kind::Read, tx => async {
             tx.rows(sql, values![thread.0]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        })
+    }
+
+    pub(in crate::store) async fn has(&self, person: String, thread: ThreadId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM alert
+                                  WHERE thread = $1 AND status = 'firing' AND lower(acknowledged_by) = $2)";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            Ok(tx.only(sql, values![thread.0, person]).await?.try_get(0)?)
         })
     }
 
@@ -75,24 +85,37 @@ impl Db {
     }
 }
 
-/// The firing alerts that a request is about, for each receiver.
-pub(super) async fn on(tx: &Tx, about: About) -> Result<Vec<ActAlert>, Fault> {
-    // One lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes.
-    let (named, number) = match about {
+/// The firing alerts that a request reaches, for each receiver, and how many alerts more it means.
+pub(super) async fn on(tx: &Tx, request: &NewAct) -> Result<(Vec<ActAlert>, u64), Fault> {
+    // One lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes: of the
+    // identity, not of all that fires.
+    let (named, number) = match request.about {
         About::Message(message) => (
             "SELECT DISTINCT b.identity FROM (SELECT alert_id FROM transition WHERE message_id = $1 OFFSET 0) t
              CROSS JOIN LATERAL (SELECT identity FROM alert WHERE id = t.alert_id OFFSET 0) b",
             message,
         ),
         About::Thread(thread) => ("SELECT DISTINCT identity FROM alert WHERE thread = $1", thread.0),
-        About::Nothing => return Ok(Vec::new()),
+        About::Nothing => return Ok((Vec::new(), 0)),
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM ({named} LIMIT {ACT_ALERTS}) named
-         CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = named.identity AND status = 'firing' OFFSET 0) a
-         ORDER BY a.id"
+        "SELECT a.id, a.identity, a.acknowledged_by IS NOT NULL FROM ({named}) named
+         CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = named.identity OFFSET 0) a WHERE a.status = 'firing'"
     );
-    tx.rows(&sql, values![number]).await?.iter().map(|row| alert(row, 0)).collect()
+    let mut firing = Vec::new();
+    for row in &tx.rows(&sql, values![number]).await? {
+        firing.push(Candidate { alert: row.try_get(0)?, identity: identity(row, 1)?, taken: row.try_get(2)? });
+    }
+    let Reach { alerts, missed } = reach(request, firing, ACT_ALERTS);
+    if alerts.is_empty() {
+        return Ok((Vec::new(), missed));
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM unnest($1) AS k (id)
+         CROSS JOIN LATERAL (SELECT * FROM alert WHERE id = k.id OFFSET 0) a ORDER BY a.id"
+    );
+    let rows = tx.rows(&sql, values![; alerts]).await?;
+    Ok((rows.iter().map(|row| alert(row, 0)).collect::<Result<_, Fault>>()?, missed))
 }
 
 /// The alerts that an act touched, as they are now.
@@ -108,13 +131,11 @@ pub(super) async fn select(tx: &Tx, condition: &str, values: Values<'_>) -> Resu
 
 /// An alert in the columns from `first` on.
 pub(super) fn alert(row: &Row, first: usize) -> Result<ActAlert, Fault> {
-    let identity: &[u8] = row.try_get(first + 1)?;
-    let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
     let by: Option<String> = row.try_get(first + 13)?;
     let at = time(row, first + 14)?;
     Ok(ActAlert {
         alert: row.try_get(first)?,
-        identity: Identity(identity),
+        identity: identity(row, first + 1)?,
         receiver: row.try_get(first + 2)?,
         source: SourceId::parse(row.try_get(first + 3)?),
         name: row.try_get(first + 4)?,
@@ -128,4 +149,10 @@ pub(super) fn alert(row: &Row, first: usize) -> Result<ActAlert, Fault> {
         sender: row.try_get(first + 12)?,
         acknowledged: by.map(|by| Doer { by, at: at.unwrap_or_default(), until: None }),
     })
+}
+
+fn identity(row: &Row, column: usize) -> Result<Identity, Fault> {
+    let identity: &[u8] = row.try_get(column)?;
+    let identity = identity.try_into().map_err(|_| StoreError::bug("an identity is not 32 bytes long"))?;
+    Ok(Identity(identity))
 }

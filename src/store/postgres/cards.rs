@@ -46,8 +46,11 @@ async fn card(tx: &Tx, message: i64) -> Result<Option<Card>, Fault> {
     let sql =
         "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
                WHERE m.id = $1";
-    let condition =
-        format!("a.id IN (SELECT alert_id FROM transition WHERE message_id = $1) ORDER BY a.id LIMIT {ACT_ALERTS}");
+    // Those that fire first, and of them those that nobody has: they decide about the buttons.
+    let condition = format!(
+        "a.id IN (SELECT b.id FROM alert b WHERE b.id IN (SELECT alert_id FROM transition WHERE message_id = $1)
+                  ORDER BY b.status <> 'firing', b.acknowledged_by IS NOT NULL, b.id LIMIT {ACT_ALERTS}) ORDER BY a.id"
+    );
     let (found, alerts) = try_join(tx.row(sql, values![message]), select(tx, &condition, values![message])).await?;
     let Some(row) = found else { return Ok(None) };
     let (created_at, code_at) = (moment(&row, 0)?, moment(&row, 2)?);

@@ -65,7 +65,7 @@ fn finish(connection: &Connection, draft: Draft<'_>) -> Result<Acted, StoreError
 
 fn facts(connection: &Connection, request: &NewAct, now: Timestamp) -> Result<ActFacts, StoreError> {
     let first = find(connection, "event = ?1", text(&act::event(&request.event)))?;
-    let on = act::meant(request, on(connection, request.about)?);
+    let (on, missed) = on(connection, request)?;
     if first.is_some() {
         return Ok(ActFacts { first, on, ..ActFacts::default() });
     }
@@ -86,7 +86,7 @@ fn facts(connection: &Connection, request: &NewAct, now: Timestamp) -> Result<Ac
     };
     let recent = on.first().map_or(Ok(0), |alert| recent(connection, request, alert, now))?;
     let kept = kept(connection, &on)?;
-    Ok(ActFacts { first, silences, thread, card, recent, kept, on, ids: last_ids(connection)? })
+    Ok(ActFacts { first, silences, thread, card, recent, kept, on, missed, ids: last_ids(connection)? })
 }
 
 fn end_facts(connection: &Connection, act: i64, silence: Option<&NewSilence>) -> Result<EndFacts, StoreError> {

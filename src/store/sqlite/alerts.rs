@@ -7,8 +7,9 @@ use super::keys::among;
 use super::lanes::{named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
+use crate::engine::act::{Candidate, Reach, reach};
 use crate::names::SourceId;
-use crate::store::{ACT_ALERTS, About, ActAlert, Doer, StoreError};
+use crate::store::{ACT_ALERTS, About, ActAlert, Doer, NewAct, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
 pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
@@ -34,6 +35,15 @@ impl Db {
             let mut select = connection.held(sql)?;
             let rows = select.query_map([thread.0], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn has(&self, person: String, thread: ThreadId) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM alert
+                                      WHERE thread = ?1 AND status = 'firing' AND lower(acknowledged_by) = ?2)";
+            Ok(connection.held(sql)?.query_row(params![thread.0, person], |row| row.get(0))?)
         })
         .await
     }
@@ -85,19 +95,27 @@ impl Db {
     }
 }
 
-/// The firing alerts that a request is about, for each receiver.
-pub(super) fn on(connection: &Connection, about: About) -> Result<Vec<ActAlert>, StoreError> {
-    let (named, number) = match about {
+/// The firing alerts that a request reaches, for each receiver, and how many alerts more it means.
+pub(super) fn on(connection: &Connection, request: &NewAct) -> Result<(Vec<ActAlert>, u64), StoreError> {
+    let (named, number) = match request.about {
         About::Message(message) => (
             "SELECT DISTINCT b.identity FROM transition t JOIN alert b ON b.id = t.alert_id WHERE t.message_id = ?1",
             message,
         ),
         About::Thread(thread) => ("SELECT DISTINCT identity FROM alert WHERE thread = ?1", thread.0),
-        About::Nothing => return Ok(Vec::new()),
+        About::Nothing => return Ok((Vec::new(), 0)),
     };
-    let identified = among(&format!("{named} LIMIT {ACT_ALERTS}"));
-    let condition = format!("{identified} AND a.status = 'firing' ORDER BY a.id");
-    select(connection, &condition, [number])
+    let sql = format!(
+        "SELECT a.id, a.identity, a.acknowledged_by IS NOT NULL FROM alert a WHERE {} AND a.status = 'firing'",
+        among(named)
+    );
+    let candidate =
+        |row: &Row<'_>| Ok(Candidate { alert: row.get(0)?, identity: Identity(row.get(1)?), taken: row.get(2)? });
+    let firing = connection.held(&sql)?.query_map([number], candidate)?.collect::<Result<_, _>>()?;
+    let Reach { alerts, missed } = reach(request, firing, ACT_ALERTS);
+    let alerts = serde_json::to_string(&alerts).expect("numbers are JSON");
+    let condition = "a.id IN (SELECT value FROM json_each(?1)) ORDER BY a.id";
+    Ok((select(connection, condition, [alerts])?, missed))
 }
 
 /// The alerts that an act touched, as they are now.

@@ -289,21 +289,16 @@ impl Acts {
     }
 
     /// The answer once the act is completed, or the given one after `patience`.
-    pub async fn finished(&self, actor: &Actor, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
+    pub async fn finished(&self, answer: Answer, patience: Duration) -> Result<Answer, StoreError> {
         let begun = tokio::time::Instant::now();
-        // Open acts have an index: the cost does not depend on the number of recorded acts.
-        let is_open = async || {
-            let filter = ActFilter { open: true, limit: 1_000, ..ActFilter::default() };
-            self.store.acts(filter).await.map(|open| open.iter().any(|act| act.id == answer.act))
-        };
-        while is_open().await? {
+        while silencing::open(self, answer.act).await?.is_some() {
             if begun.elapsed() >= patience {
                 return Ok(answer);
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        let filter = ActFilter { by: Some(actor.on_record(self.language())), limit: 100, ..ActFilter::default() };
-        let act = self.store.acts(filter).await?.into_iter().find(|act| act.id == answer.act);
+        let filter = ActFilter { among: vec![answer.act], ..ActFilter::default() };
+        let act = self.store.acts(filter).await?.pop();
         Ok(match act {
             Some(act) => answer.ended(act.state, &act.detail, self.language()),
             None => answer,

@@ -169,7 +169,7 @@ async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str, unknown
         return Ok(());
     };
     let rows: Vec<ActAlert> = due.iter().map(|due| due.alert.clone()).collect();
-    let origins = Origins::of(&acts.store, setup, &rows).await?;
+    let mut origins = Origins::of(&acts.store, setup, &rows);
     let minutes = u64::try_from(acts.clock.now().millis_since(first.fired_at) / 60_000).unwrap_or_default();
     let note = Note::Escalated { receiver: first.alert.receiver.clone(), minutes, unknown };
     let note_json = serde_json::to_string(&note).expect("a note is JSON");
@@ -177,10 +177,10 @@ async fn tell(acts: &Acts, setup: &Setup, due: &[&Escalation], to: &str, unknown
     // replica's copy.
     let again = Receiver { repeat_interval: AGAIN, escalate: Vec::new(), ..receiver.as_ref().clone() };
     let mut passed = 0;
-    for (notification, told) in origins.iter() {
-        let told: Vec<_> = told.into_iter().map(|(row, alert)| (row, alert.clone())).collect();
+    while let Some(origin) = origins.next().await? {
+        let told: Vec<_> = origin.alerts().map(|(row, alert)| (row, alert.clone())).collect();
         passed += told.len();
-        pass_on(acts, notification, told, &again, Some(note_json.clone())).await?;
+        pass_on(acts, &origin.notification, told, &again, Some(note_json.clone())).await?;
     }
     if passed < due.len() {
         warn!(receiver = to, "An alert cannot be escalated: what told of it was pruned.");

@@ -13,7 +13,7 @@ use super::{Acts, Setup};
 use crate::config::{Receiver, Upstream};
 use crate::engine::truth::Suppressed;
 use crate::render::{self, Note};
-use crate::store::{About, ActAlert, ActKind, ActState, Listeners, NewAct, StoreError};
+use crate::store::{About, ActAlert, ActKind, ActState, Listeners, NewAct, StoreError, Truth};
 use crate::upstream::Client;
 
 /// A receiver that was told of the alert more recently than this is not reminded.
@@ -67,7 +67,7 @@ impl Run<'_> {
             }
             Command::Check { id, .. } => return Ok(Event::Checked { gone: is_gone(client, &id).await }),
             Command::Drop { act, id } => acts.store.end_silence(act, id, acts.clock.now()).await?,
-            Command::Note(truths) => acts.store.note_truths(truths).await?,
+            Command::Note(truths) => note(acts, truths).await?,
             Command::End { .. } => unreachable!("the look is over"),
         }
         Ok(Event::Done)
@@ -106,10 +106,10 @@ impl Run<'_> {
             Suppressed::Interval => render::Hidden::Interval,
         };
         let note_json = serde_json::to_string(&Note::Shown { after }).expect("a note is JSON");
-        let origins = Origins::of(&acts.store, setup, alerts).await?;
-        for (notification, told) in origins.iter() {
+        let mut origins = Origins::of(&acts.store, setup, alerts);
+        while let Some(origin) = origins.next().await? {
             let mut by_receiver: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-            for (row, alert) in told {
+            for (row, alert) in origin.alerts() {
                 by_receiver.entry(&row.receiver).or_default().push((row, alert.clone()));
             }
             for (name, told) in by_receiver {
@@ -118,11 +118,17 @@ impl Run<'_> {
                     continue;
                 };
                 let again = Receiver { repeat_interval: AGAIN, escalate: Vec::new(), ..receiver.as_ref().clone() };
-                pass_on(acts, notification, told, &again, Some(note_json.clone())).await?;
+                pass_on(acts, &origin.notification, told, &again, Some(note_json.clone())).await?;
             }
         }
         Ok(())
     }
+}
+
+/// Records readings.
+pub(super) async fn note(acts: &Acts, truths: Vec<Truth>) -> Result<(), StoreError> {
+    let clock = acts.clock.clone();
+    acts.store.note_truths(truths, move || clock.now()).await
 }
 
 /// Idempotency key: a silence made elsewhere is reported once for each episode.

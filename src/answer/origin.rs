@@ -1,6 +1,7 @@
 //! The origin of an alert that is acted on: its notification, read again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::vec::IntoIter;
 
 use super::Setup;
 use crate::alert::{Alert, Identity, Notification};
@@ -8,42 +9,55 @@ use crate::ingest;
 use crate::names::SourceId;
 use crate::store::{ActAlert, Kept, Store, StoreError};
 
-/// Notifications read again at most, the oldest first; alerts of others are left out. A card is about one notification,
-/// a short id rarely about more.
-const NOTIFICATIONS: usize = 20;
+/// The notifications of some alerts, read one after the other: one of them at a time is in memory, however many there are.
+pub(super) struct Origins<'a> {
+    store: &'a Store,
+    setup: &'a Setup,
+    left: IntoIter<(i64, Vec<&'a ActAlert>)>,
+}
 
-/// The notifications of `alerts`, each with its alerts.
-pub(super) struct Origins(Vec<(Notification, Vec<(ActAlert, usize)>)>);
+/// A notification, with those of the alerts that it told of.
+pub(super) struct Origin<'a> {
+    /// The notification.
+    pub notification: Notification,
+    places: Vec<(&'a ActAlert, usize)>,
+}
 
-impl Origins {
-    /// Reads them. An alert whose notification was pruned, or is now read in another way, is left out.
-    pub(super) async fn of(store: &Store, setup: &Setup, alerts: &[ActAlert]) -> Result<Self, StoreError> {
-        let mut by_notification: HashMap<i64, Vec<&ActAlert>> = HashMap::new();
-        for alert in alerts {
-            by_notification.entry(alert.notification).or_default().push(alert);
-        }
-        let mut found: Vec<_> = by_notification.into_iter().collect();
-        found.sort_unstable_by_key(|(id, _)| *id);
-        let mut origins = Vec::new();
-        for (id, alerts) in found.into_iter().take(NOTIFICATIONS) {
-            if let Some(kept) = store.notification(id).await? {
-                let notification = read(setup, &kept);
+impl<'a> Origins<'a> {
+    /// Of these alerts, the oldest notification first.
+    pub(super) fn of(store: &'a Store, setup: &'a Setup, alerts: &'a [ActAlert]) -> Self {
+        Self { store, setup, left: by_notification(alerts).into_iter() }
+    }
+
+    /// Reads the next one. An alert whose notification was pruned, or is now read in another way, is left out.
+    pub(super) async fn next(&mut self) -> Result<Option<Origin<'a>>, StoreError> {
+        for (id, alerts) in self.left.by_ref() {
+            if let Some(kept) = self.store.notification(id).await? {
+                let notification = read(self.setup, &kept);
                 let places = places(&notification, &kept.source, &alerts);
                 if !places.is_empty() {
-                    origins.push((notification, places));
+                    return Ok(Some(Origin { notification, places }));
                 }
             }
         }
-        Ok(Self(origins))
+        Ok(None)
     }
+}
 
-    /// Each notification with its alerts.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Notification, Vec<(&ActAlert, &Alert)>)> {
-        self.0.iter().map(|(notification, places)| {
-            let alerts = places.iter().filter_map(|(row, index)| Some((row, notification.alerts.get(*index)?)));
-            (notification, alerts.collect())
-        })
+impl<'a> Origin<'a> {
+    /// Its alerts.
+    pub(super) fn alerts(&self) -> impl Iterator<Item = (&'a ActAlert, &Alert)> {
+        self.places.iter().filter_map(|(row, index)| Some((*row, self.notification.alerts.get(*index)?)))
     }
+}
+
+/// The alerts of each notification, the oldest first.
+fn by_notification(alerts: &[ActAlert]) -> Vec<(i64, Vec<&ActAlert>)> {
+    let mut grouped: BTreeMap<i64, Vec<&ActAlert>> = BTreeMap::new();
+    for alert in alerts {
+        grouped.entry(alert.notification).or_default().push(alert);
+    }
+    grouped.into_iter().collect()
 }
 
 fn read(setup: &Setup, kept: &Kept) -> Notification {
@@ -51,15 +65,15 @@ fn read(setup: &Setup, kept: &Kept) -> Notification {
 }
 
 /// The places of `alerts` in `notification`.
-fn places(notification: &Notification, source: &SourceId, alerts: &[&ActAlert]) -> Vec<(ActAlert, usize)> {
+fn places<'a>(notification: &Notification, source: &SourceId, alerts: &[&'a ActAlert]) -> Vec<(&'a ActAlert, usize)> {
     // An alert has a row for each of its receivers.
-    let mut by_identity: HashMap<Identity, Vec<&ActAlert>> = HashMap::new();
+    let mut by_identity: HashMap<Identity, Vec<&'a ActAlert>> = HashMap::new();
     for alert in alerts {
         by_identity.entry(alert.identity).or_default().push(alert);
     }
     let of = |alert: &Alert| by_identity.get(&alert.identity(source)).into_iter().flatten();
     let indexed = notification.alerts.iter().enumerate();
-    indexed.flat_map(|(index, alert)| of(alert).map(move |row| ((**row).clone(), index))).collect()
+    indexed.flat_map(|(index, alert)| of(alert).map(move |row| (*row, index))).collect()
 }
 
 #[cfg(test)]

@@ -13,16 +13,16 @@ use crate::store::{ActAlert, StoreError};
 /// Tells the receivers of these rows that their alerts are resolved, as wegraf observed.
 pub(super) async fn tell_end(acts: &Acts, setup: &Setup, rows: &[ActAlert]) -> Result<(), StoreError> {
     let now = acts.clock.now();
-    let origins = Origins::of(&acts.store, setup, rows).await?;
-    for (notification, told) in origins.iter() {
+    let mut origins = Origins::of(&acts.store, setup, rows);
+    while let Some(origin) = origins.next().await? {
         let mut by_receiver: BTreeMap<&str, Vec<(&ActAlert, Alert)>> = BTreeMap::new();
-        for (row, alert) in told {
+        for (row, alert) in origin.alerts() {
             let over = Alert { status: Status::Resolved, ends_at: Some(row.ends_at.unwrap_or(now)), ..alert.clone() };
             by_receiver.entry(&row.receiver).or_default().push((row, over));
         }
         for (name, told) in by_receiver {
             if let Some(receiver) = setup.config.receiver(name) {
-                pass_on(acts, notification, told, &receiver, None).await?;
+                pass_on(acts, &origin.notification, told, &receiver, None).await?;
             } else {
                 error!(
                     receiver = name,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::origin::Origins;
 use super::silencing;
 use super::{Acts, Setup};
 use crate::standing;
@@ -54,8 +53,9 @@ impl Acts {
     /// What a silence for these alerts would hide; `None` if none can be made for them.
     pub async fn scope(&self, alerts: &[ActAlert]) -> Result<Option<Scope>, StoreError> {
         let setup = self.setup.now();
-        let origins = Origins::of(&self.store, &setup, alerts).await?;
-        let Some((upstream, Some(matchers))) = silencing::matchers(&setup, &origins) else { return Ok(None) };
+        let Some((upstream, Some(matchers))) = silencing::matchers(self, &setup, alerts).await? else {
+            return Ok(None);
+        };
         let upstream = upstream.name.clone();
         let (count, by_upstream) = match self.counts.of(&setup, &upstream, &matchers).await {
             Some(count) => (count, true),

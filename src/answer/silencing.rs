@@ -10,7 +10,7 @@ use super::failed::Failed;
 use super::job::{Command, Done, Event, Job, Place, Trouble, What, is_left};
 use super::origin::Origins;
 use super::{Acts, Setup, Via};
-use crate::alert::Alert;
+use crate::alert::{Alert, Notification, ThreadId};
 use crate::config::{Target, To, Upstream};
 use crate::deliver;
 use crate::names::Duty;
@@ -18,29 +18,50 @@ use crate::standing;
 use crate::store::{ActAlert, ActEnd, ActFilter, ActRow, ActState, DeliveryFilter, StoreError, TargetRow};
 use crate::upstream::{self, Client, Matcher, Origin, Problem, SilenceState, UpstreamError};
 
-/// Acts that one sweep completes.
-const SWEPT: u32 = 20;
-/// Messages of an episode that are searched for the one to be resent.
+/// Open acts that are read at once.
+const OPEN: u32 = 200;
+/// Messages of an episode that are read at once to find the one to be resent.
 const RESENT: usize = 50;
 
-/// Completes acts whose process ended before they were done.
+/// Completes acts whose process ended before they were done, the oldest first. One that fails keeps no other waiting.
 pub(super) async fn sweep(acts: &Acts) -> Result<(), StoreError> {
-    let mut open = acts.store.acts(ActFilter { open: true, limit: SWEPT, ..ActFilter::default() }).await?;
-    open.retain(|act| is_left(act.at, acts.clock.now()));
-    // Two replicas that complete the same act at once would make two silences.
-    if open.is_empty() || !acts.store.take_on(Duty::Silences).await? {
-        return Ok(());
+    let mut failed = None;
+    for act in left(acts).await? {
+        // Two replicas that complete the same act at once would make two silences.
+        if !acts.store.take_on(Duty::Silences).await? {
+            break;
+        }
+        failed = finish(acts, act).await.err().or(failed);
     }
-    for act in open {
-        finish(acts, act.id).await?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// The acts that are left open, the oldest first.
+async fn left(acts: &Acts) -> Result<Vec<i64>, StoreError> {
+    let (mut left, mut before) = (Vec::new(), None);
+    loop {
+        let filter = ActFilter { open: true, before, limit: OPEN, ..ActFilter::default() };
+        let open = acts.store.acts(filter).await?;
+        let now = acts.clock.now();
+        left.extend(open.iter().filter(|act| is_left(act.at, now)).map(|act| act.id));
+        before = open.last().map(|act| act.id);
+        if open.len() < OPEN as usize {
+            break;
+        }
     }
-    Ok(())
+    left.reverse();
+    Ok(left)
+}
+
+/// An act, if it is open.
+pub(super) async fn open(acts: &Acts, act: i64) -> Result<Option<ActRow>, StoreError> {
+    let filter = ActFilter { open: true, among: vec![act], ..ActFilter::default() };
+    Ok(acts.store.acts(filter).await?.pop())
 }
 
 /// Completes an open act, records its result, and tells the actor and the receivers.
 pub(super) async fn finish(acts: &Acts, act: i64) -> Result<(), StoreError> {
-    let open = acts.store.acts(ActFilter { open: true, limit: 1_000, ..ActFilter::default() }).await?;
-    let Some(act) = open.into_iter().find(|open| open.id == act) else { return Ok(()) };
+    let Some(act) = open(acts, act).await? else { return Ok(()) };
     let alerts = acts.store.act_alerts(act.id).await?;
     let run = Run { acts, setup: acts.setup.now(), act: &act, alerts: &alerts };
     let (mut job, mut event) = (Job::new(act.clone(), alerts.clone()), Event::Started);
@@ -116,8 +137,8 @@ impl Run<'_> {
     /// Where a silence for the alerts is made.
     async fn place(&self) -> Result<Result<Place, Failed>, StoreError> {
         let Self { acts, setup, act, alerts } = self;
-        let origins = Origins::of(&acts.store, setup, alerts).await?;
-        let Some((upstream, matchers)) = matchers(setup, &origins) else { return Ok(Err(Failed::no_upstream())) };
+        let found = matchers(acts, setup, alerts).await?;
+        let Some((upstream, matchers)) = found else { return Ok(Err(Failed::no_upstream())) };
         let Some(matchers) = matchers else { return Ok(Err(Failed::too_wide())) };
         Ok(Ok(Place { upstream: upstream.name.clone(), matchers, author: author(acts, act).await }))
     }
@@ -146,11 +167,8 @@ impl Run<'_> {
         let message = if let Some(message) = act.message {
             message
         } else {
-            let filter = DeliveryFilter { thread: Some(act.thread), limit: RESENT, ..DeliveryFilter::default() };
-            // An act is not resent; the alert is what the request means.
-            let told = acts.store.deliveries(filter).await?.into_iter().find(|row| row.act.is_none());
-            let Some(newest) = told else { return Ok(Err(Failed::nothing())) };
-            newest.message
+            let Some(newest) = newest(acts, act.thread).await? else { return Ok(Err(Failed::nothing())) };
+            newest
         };
         let again = deliver::again(&acts.store, message, acts.clock.now()).await?;
         Ok(match again.refusal(message) {
@@ -173,6 +191,20 @@ impl Run<'_> {
     }
 }
 
+/// The newest message that told of an episode. An act is not resent; the alert is what the request means.
+async fn newest(acts: &Acts, thread: ThreadId) -> Result<Option<i64>, StoreError> {
+    let mut before = None;
+    loop {
+        let filter = DeliveryFilter { thread: Some(thread), before, limit: RESENT, ..DeliveryFilter::default() };
+        let rows = acts.store.deliveries(filter).await?;
+        let told = rows.iter().find(|row| row.act.is_none());
+        before = rows.last().map(|row| row.message);
+        if told.is_some() || rows.len() < RESENT {
+            return Ok(told.map(|row| row.message));
+        }
+    }
+}
+
 impl From<UpstreamError> for Trouble {
     fn from(error: UpstreamError) -> Self {
         Self { gone: error.problem == Problem::NotFound, why: error.into() }
@@ -187,29 +219,59 @@ pub(super) async fn is_gone(client: &Client, silence: &str) -> bool {
     }
 }
 
+/// An upstream, and the matchers of one silence there; `None` if it would be too wide.
+type Found<'a> = (&'a Upstream, Option<Vec<Matcher>>);
+
 /// The upstream of these alerts, and the matchers of a silence for all of them: different notifications may have told
-/// them last. `None` also if they come from several upstreams.
-pub(super) fn matchers<'a>(setup: &'a Setup, origins: &Origins) -> Option<(&'a Upstream, Option<Vec<Matcher>>)> {
-    let (mut seen, mut all) = (HashSet::new(), Vec::new());
-    for (notification, told) in origins.iter() {
-        for (row, alert) in told {
-            let origin = Origin {
-                format: notification.format,
-                external_url: &notification.external_url,
-                source: &row.source,
-                org: upstream::org_of(alert),
-            };
-            if let Some(upstream) = upstream::upstream_for(&setup.config.upstreams, &origin)
+/// them last. No matchers also if they come from several upstreams.
+pub(super) async fn matchers<'a>(
+    acts: &Acts,
+    setup: &'a Setup,
+    alerts: &[ActAlert],
+) -> Result<Option<Found<'a>>, StoreError> {
+    let (mut seen, mut found) = (HashSet::new(), None);
+    let mut origins = Origins::of(&acts.store, setup, alerts);
+    while let Some(origin) = origins.next().await? {
+        for (row, alert) in origin.alerts() {
+            if let Some(upstream) = upstream_of(setup, &origin.notification, row, alert)
                 && seen.insert(row.identity)
             {
-                all.push((upstream, alert));
+                found = Some(with(found, upstream, alert));
             }
         }
+        if matches!(found, Some((_, None))) {
+            // No other alert makes it narrower.
+            break;
+        }
     }
-    let (upstream, _) = *all.first()?;
-    let alerts: Option<Vec<&Alert>> =
-        all.iter().map(|(other, alert)| (other.name == upstream.name).then_some(*alert)).collect();
-    Some((upstream, alerts.and_then(|alerts| upstream::together(upstream, &alerts))))
+    Ok(found)
+}
+
+/// What was found so far, with one more alert.
+fn with<'a>(found: Option<Found<'a>>, upstream: &'a Upstream, alert: &Alert) -> Found<'a> {
+    match found {
+        None => (upstream, upstream::matchers_for(upstream, alert)),
+        Some((first, Some(common))) if first.name == upstream.name => {
+            (first, upstream::narrowed_to(upstream, common, alert))
+        }
+        Some((first, _)) => (first, None),
+    }
+}
+
+/// The upstream of an alert of this notification.
+pub(super) fn upstream_of<'a>(
+    setup: &'a Setup,
+    notification: &Notification,
+    row: &ActAlert,
+    alert: &Alert,
+) -> Option<&'a Upstream> {
+    let origin = Origin {
+        format: notification.format,
+        external_url: &notification.external_url,
+        source: &row.source,
+        org: upstream::org_of(alert),
+    };
+    upstream::upstream_for(&setup.config.upstreams, &origin)
 }
 
 /// `张三 (zhangsan)`, if WeCom gives the name.

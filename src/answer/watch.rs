@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Identity, Labels, ThreadId, Timestamp};
 use crate::config::{Config, Upstream};
-use crate::engine::truth::{Before, Said, State, Suppressed, together};
+use crate::engine::truth::{Before, FRESH_MS, Said, State, Suppressed, together};
 use crate::store::{ActAlert, Followed, Truth};
-use crate::upstream::Look;
+use crate::upstream::{Index, Look};
 
 /// Interval of looks while something depends on them: a step that waits, a suppressed alert, one that is absent.
 pub(super) const OPEN: Duration = Duration::from_secs(15);
@@ -34,23 +34,82 @@ pub(super) fn open_interval(upstream: &Upstream) -> Duration {
 /// When each upstream was asked.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
-    /// By name: when last, and consecutive failures.
-    asked: HashMap<String, (Instant, u32)>,
+    /// By name.
+    asked: HashMap<String, Asked>,
+}
+
+/// How an upstream was asked last.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    /// Consecutive failures.
+    failures: u32,
+    /// Was something open then?
+    open: bool,
+}
+
+/// What one round makes of an upstream, page by page of its alerts.
+#[derive(Debug, Default)]
+pub(super) struct Round(HashMap<String, Turn>);
+
+/// What becomes of the remaining alerts of an upstream in this round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It is not due.
+    Later,
+    /// It is asked about them; `open`: one of those before needs the next look soon.
+    Asked { open: bool },
+    /// It does not answer.
+    Silent { open: bool },
 }
 
 impl Rounds {
-    /// Is it time to look at the upstream of these alerts?
-    pub fn is_due(&self, upstream: &Upstream, rows: &[Row], at: Instant) -> bool {
-        let Some((asked, failures)) = self.asked.get(&upstream.name) else { return true };
-        let interval = if rows.iter().any(Row::is_open) { open_interval(upstream) } else { QUIET };
-        at.duration_since(*asked) >= interval.saturating_mul(1 << (*failures).min(4)).min(QUIET)
+    /// Is this page of alerts of an upstream asked about? All pages of a round are, or none. `all`: it is asked in any case.
+    pub fn takes(&self, round: &mut Round, upstream: &Upstream, rows: &[Row], all: bool, at: Instant) -> bool {
+        let open = rows.iter().any(Row::is_open);
+        let first = || if all || self.is_due(upstream, open, at) { Turn::Asked { open } } else { Turn::Later };
+        let turn = round.0.entry(upstream.name.clone()).or_insert_with(first);
+        match turn {
+            Turn::Asked { open: before } => *before |= open,
+            Turn::Silent { .. } | Turn::Later => return false,
+        }
+        true
     }
 
-    /// It was asked; `answered`: one of its peers did answer.
-    pub fn asked(&mut self, upstream: &str, answered: bool, at: Instant) {
-        let (last, failures) = self.asked.entry(upstream.to_owned()).or_insert((at, 0));
-        *last = at;
-        *failures = if answered { 0 } else { *failures + 1 };
+    /// Alerts with a waiting step stand on the first page; whether others are open is known from the last round.
+    fn is_due(&self, upstream: &Upstream, open: bool, at: Instant) -> bool {
+        let Some(asked) = self.asked.get(&upstream.name) else { return true };
+        let interval = if open || asked.open { open_interval(upstream) } else { QUIET };
+        at.duration_since(asked.at) >= interval.saturating_mul(1 << asked.failures.min(4)).min(QUIET)
+    }
+
+    /// The round is over.
+    pub fn end(&mut self, round: Round, at: Instant) {
+        for (upstream, turn) in round.0 {
+            let (open, answered) = match turn {
+                Turn::Later => continue,
+                Turn::Asked { open } => (open, true),
+                Turn::Silent { open } => (open, false),
+            };
+            let failures = self.asked.get(&upstream).map_or(0, |asked| asked.failures);
+            let failures = if answered { 0 } else { failures + 1 };
+            self.asked.insert(upstream, Asked { at, failures, open });
+        }
+    }
+}
+
+impl Round {
+    /// The upstream did not answer: it is not asked about the next page.
+    pub fn gave_up(&mut self, upstream: &str) {
+        if let Some(turn @ Turn::Asked { .. }) = self.0.get_mut(upstream) {
+            let open = *turn == Turn::Asked { open: true };
+            *turn = Turn::Silent { open };
+        }
+    }
+
+    /// It could not be asked, for a reason that is not the upstream's: it stays due.
+    pub fn forget(&mut self, upstream: &str) {
+        self.0.insert(upstream.to_owned(), Turn::Later);
     }
 }
 
@@ -199,6 +258,13 @@ pub(super) enum Command {
     End { answered: bool },
 }
 
+impl Command {
+    /// Would it be wrong by an old look? An end cannot be taken back.
+    const fn is_of_the_present(&self) -> bool {
+        matches!(self, Self::Over(_))
+    }
+}
+
 /// One look at an upstream.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -209,6 +275,8 @@ pub(super) struct Watch {
     /// What is still to be done after the look.
     todo: VecDeque<Command>,
     answered: bool,
+    /// When it was asked.
+    asked_at: Timestamp,
 }
 
 /// The command that is outstanding, with what its answer needs.
@@ -226,7 +294,15 @@ impl Watch {
     pub fn new(upstream: &Upstream, rows: Vec<Row>) -> Self {
         let gone_after_ms = i64::try_from(upstream.gone_after.as_millis()).unwrap_or(i64::MAX);
         let upstream = upstream.name.clone();
-        Self { upstream, gone_after_ms, rows, phase: Phase::Idle, todo: VecDeque::new(), answered: false }
+        Self {
+            upstream,
+            gone_after_ms,
+            rows,
+            phase: Phase::Idle,
+            todo: VecDeque::new(),
+            answered: false,
+            asked_at: Timestamp(0),
+        }
     }
 
     /// Takes the answer to the last command.
@@ -242,23 +318,29 @@ impl Watch {
             (Phase::Reading, Event::Silences(ours)) => {
                 let ids = ours.iter().map(|silence| silence.id.clone()).collect();
                 self.phase = Phase::Looking(ours);
+                self.asked_at = now;
                 Command::Look { names: names(&self.rows), ours: ids }
             }
             (Phase::Looking(ours), Event::Looked(looks)) => {
                 self.answered = looks.iter().any(Option::is_some);
                 self.todo = self.follow(&ours, &looks, now);
-                self.next()
+                self.next(now)
             }
             (Phase::Checking(act, id), Event::Checked { gone: true }) => {
                 self.phase = Phase::Doing;
                 Command::Drop { act, id }
             }
-            (Phase::Checking(..), Event::Checked { gone: false }) | (Phase::Doing, Event::Done) => self.next(),
+            (Phase::Checking(..), Event::Checked { gone: false }) | (Phase::Doing, Event::Done) => self.next(now),
             (phase, event) => panic!("{event:?} answers no command of {phase:?}"),
         }
     }
 
-    fn next(&mut self) -> Command {
+    fn next(&mut self, now: Timestamp) -> Command {
+        // This process was paused, and the alerts may have fired again since: the next look decides anew.
+        let is_old = !(0..=FRESH_MS).contains(&now.millis_since(self.asked_at));
+        if is_old && self.todo.front().is_some_and(Command::is_of_the_present) {
+            self.todo.clear();
+        }
         let command = self.todo.pop_front().unwrap_or(Command::End { answered: self.answered });
         self.phase = match &command {
             Command::Check { act, id } => Phase::Checking(*act, id.clone()),
@@ -272,12 +354,13 @@ impl Watch {
         let ids: HashSet<String> = ours.iter().map(|silence| silence.id.clone()).collect();
         let here: HashSet<Identity> = ours.iter().flat_map(|silence| silence.alerts.iter().copied()).collect();
         let mut found = Found::default();
+        let indexes: Vec<Option<Index<'_>>> = looks.iter().map(|look| look.as_ref().map(Look::index)).collect();
         for row in &self.rows {
             let labels = row.labels();
-            let said: Vec<Said> = looks
+            let said: Vec<Said> = indexes
                 .iter()
-                .map(|look| match look {
-                    Some(look) => look.said(&labels, &row.kept.receiver, &ids, now),
+                .map(|index| match index {
+                    Some(index) => index.said(&labels, &row.kept.receiver, &ids, now),
                     None => Said::Nothing,
                 })
                 .collect();
@@ -338,7 +421,13 @@ impl<'a> Found<'a> {
     }
 
     fn commands(mut self, ours: &[Ours], now: Timestamp) -> VecDeque<Command> {
-        let mut todo: VecDeque<Command> = self.hidden.into_values().map(Command::Hide).collect();
+        let mut todo = VecDeque::new();
+        if !self.over.is_empty() {
+            self.over.dedup();
+            // First, since it is true of the present only.
+            todo.push_back(Command::Over(self.over));
+        }
+        todo.extend(self.hidden.into_values().map(Command::Hide));
         for (_, row) in &self.shown {
             if let Some((step, Some(after))) = row.step {
                 let due_at = now.plus_millis(after);
@@ -351,10 +440,6 @@ impl<'a> Found<'a> {
             if !alerts.is_empty() {
                 todo.push_back(Command::Remind { after, alerts });
             }
-        }
-        if !self.over.is_empty() {
-            self.over.dedup();
-            todo.push_back(Command::Over(self.over));
         }
         // Otherwise the record would keep a silence as in force that was ended upstream, and a request for a new one
         // would be answered as a repetition.
@@ -384,6 +469,96 @@ fn was_hidden_by(was: &State, silence: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::Status;
+    use crate::config::UpstreamKind;
+    use crate::names::SourceId;
+
+    fn upstream() -> Upstream {
+        Upstream {
+            name: "am".to_owned(),
+            kind: UpstreamKind::Alertmanager,
+            url: "http://am:9093".to_owned(),
+            peers: Vec::new(),
+            credential: None,
+            ca_file: None,
+            sources: Vec::new(),
+            org_id: None,
+            gone_after: Duration::from_mins(2),
+            tenant: None,
+            ignore_labels: Vec::new(),
+        }
+    }
+
+    fn alert() -> ActAlert {
+        ActAlert {
+            alert: 1,
+            identity: Identity([1; 32]),
+            receiver: "ops".to_owned(),
+            source: SourceId::Configured("am".to_owned()),
+            name: "磁盘将满".to_owned(),
+            labels_json: r#"{"alertname":"磁盘将满"}"#.to_owned(),
+            critical: false,
+            status: Status::Firing,
+            starts_at: None,
+            ends_at: None,
+            notification: 1,
+            thread: ThreadId(1),
+            sender: String::new(),
+            acknowledged: None,
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_asked_about_all_pages_of_a_round_or_none_and_not_again_once_it_is_silent() {
+        let upstream = upstream();
+        let begin = Instant::now();
+        let at = |seconds: u64| begin + Duration::from_secs(seconds);
+        let page = |state: State| {
+            let kept = Kept { receiver: String::new(), state };
+            vec![Row { alert: alert(), step: None, upstream: "am".to_owned(), kept, before: None }]
+        };
+        let mut rounds = Rounds::default();
+        // Only the last page holds something open: the next look is soon.
+        let mut round = Round::default();
+        assert!(rounds.takes(&mut round, &upstream, &page(State::Active), false, at(0)));
+        assert!(rounds.takes(&mut round, &upstream, &page(State::Absent), false, at(0)));
+        rounds.end(round, at(0));
+        let mut round = Round::default();
+        assert!(!rounds.takes(&mut round, &upstream, &page(State::Active), false, at(14)));
+        assert!(!rounds.takes(&mut round, &upstream, &page(State::Absent), false, at(16)), "all pages or none");
+        rounds.end(round, at(16));
+        let mut round = Round::default();
+        assert!(rounds.takes(&mut round, &upstream, &page(State::Active), false, at(16)));
+        round.gave_up("am");
+        assert!(!rounds.takes(&mut round, &upstream, &page(State::Active), false, at(16)), "it does not answer");
+        rounds.end(round, at(16));
+        let due = |seconds| rounds.takes(&mut Round::default(), &upstream, &page(State::Active), false, at(seconds));
+        assert!(!due(16 + 59) && due(16 + 60), "quiet, and once in vain");
+        assert!(rounds.takes(&mut Round::default(), &upstream, &page(State::Active), true, at(17)), "all are asked");
+    }
+
+    #[test]
+    fn a_process_that_was_paused_ends_nothing_by_what_it_read_before() {
+        let upstream = upstream();
+        let at = |ms: i64| Timestamp(1_700_000_000_000).plus_millis(ms);
+        let before = Before { seen_at: at(-10_000), listed_at: Some(at(-130_000)), absent_at: Some(at(-120_000)) };
+        let kept = Kept { receiver: String::new(), state: State::Absent };
+        let row = Row { alert: alert(), step: None, upstream: "am".to_owned(), kept, before: Some(before) };
+        // It answers in time, after a pause, and after the clock was set back.
+        for (answered, over) in [(FRESH_MS, true), (FRESH_MS + 1, false), (-1, false)] {
+            let mut watch = Watch::new(&upstream, vec![row.clone()]);
+            assert!(matches!(watch.on(Event::Started, at(0)), Command::Silences));
+            assert!(matches!(watch.on(Event::Silences(Vec::new()), at(0)), Command::Look { .. }));
+            let next = watch.on(Event::Looked(vec![Some(Look::default())]), at(answered));
+            assert_eq!(matches!(next, Command::Over(_)), over, "{next:?}");
+            if over {
+                let next = watch.on(Event::Done, at(answered));
+                assert!(matches!(next, Command::Note(_)), "{next:?}");
+            } else {
+                assert!(matches!(next, Command::End { answered: true }), "{next:?}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_kept_is_read_back_and_anything_else_is_unknown() {

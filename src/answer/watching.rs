@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
-use super::following::follow;
+use super::following::{follow, note};
 use super::origin::Origins;
-use super::watch::{Kept, OPEN, Rounds, Row, open_interval};
+use super::silencing::upstream_of;
+use super::watch::{Kept, OPEN, Round, Rounds, Row, open_interval};
 use super::{Acts, Setup};
 use crate::engine::truth::{State, Verdict, verdict};
 use crate::names::Duty;
 use crate::store::{ActAlert, Escalation, Followed, StoreError, Truth};
-use crate::upstream::{self, Origin};
 
-/// Firing alerts that are followed, each receiver's on its own; those with a waiting step come first.
+/// Firing alerts that are looked at together, each receiver's on its own; those with a waiting step come first.
 const FOLLOWED: u32 = 5_000;
 /// Longest wait for an upstream in a round of looks.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,26 +67,54 @@ impl Looks {
             return Ok(());
         }
         let again = !self.placed_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, &setup));
-        let rows = placed(acts, &setup, acts.store.followed(FOLLOWED).await?, again).await?;
-        self.placed_by = Some(setup.clone());
+        let (mut round, mut after, mut failed) = (Round::default(), None, None);
+        loop {
+            let followed = acts.store.followed(after, FOLLOWED).await?;
+            let is_last = followed.len() < FOLLOWED as usize;
+            after = followed.last().map(Followed::place);
+            let rows = placed(acts, &setup, followed, again).await?;
+            failed = self.page(acts, &setup, &mut round, rows, all).await.err().or(failed);
+            if is_last {
+                break;
+            }
+        }
+        self.placed_by = Some(setup);
+        self.rounds.end(round, Instant::now());
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Asks about one page of alerts. A failure with one upstream does not keep the others from being asked.
+    async fn page(
+        &self,
+        acts: &Acts,
+        setup: &Setup,
+        round: &mut Round,
+        rows: Vec<Row>,
+        all: bool,
+    ) -> Result<(), StoreError> {
+        let mut by_upstream: HashMap<String, Vec<Row>> = HashMap::new();
+        for row in rows {
+            by_upstream.entry(row.upstream.clone()).or_default().push(row);
+        }
         let mut failed = None;
         for upstream in &setup.config.upstreams {
-            let of = |row: &&Row| row.upstream == upstream.name;
-            let rows: Vec<Row> = rows.iter().filter(of).cloned().collect();
-            if rows.is_empty() || !(all || self.rounds.is_due(upstream, &rows, Instant::now())) {
+            let Some(rows) = by_upstream.remove(&upstream.name) else { continue };
+            if !self.rounds.takes(round, upstream, &rows, all, Instant::now()) {
                 continue;
             }
-            match follow(acts, &setup, upstream, rows, PATIENCE).await {
-                Ok(answered) => {
-                    self.rounds.asked(&upstream.name, answered, Instant::now());
-                    if !answered {
-                        debug!(
-                            upstream = upstream.name,
-                            "An upstream does not answer: the state of its alerts is unknown."
-                        );
-                    }
+            match follow(acts, setup, upstream, rows, PATIENCE).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    round.gave_up(&upstream.name);
+                    debug!(
+                        upstream = upstream.name,
+                        "An upstream does not answer: the state of its alerts is unknown."
+                    );
                 }
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    round.forget(&upstream.name);
+                    failed = Some(error);
+                }
             }
         }
         failed.map_or(Ok(()), Err)
@@ -120,18 +148,12 @@ async fn placed(acts: &Acts, setup: &Setup, followed: Vec<Followed>, again: bool
 /// Finds the upstreams of alerts by their notifications, and records them.
 async fn place(acts: &Acts, setup: &Setup, new: Vec<Followed>) -> Result<Vec<Row>, StoreError> {
     let alerts: Vec<ActAlert> = new.iter().map(|one| one.alert.clone()).collect();
-    let origins = Origins::of(&acts.store, setup, &alerts).await?;
+    let mut origins = Origins::of(&acts.store, setup, &alerts);
     let mut found: HashMap<i64, (String, String)> = HashMap::new();
-    for (notification, told) in origins.iter() {
-        for (row, alert) in told {
-            let origin = Origin {
-                format: notification.format,
-                external_url: &notification.external_url,
-                source: &row.source,
-                org: upstream::org_of(alert),
-            };
-            if let Some(upstream) = upstream::upstream_for(&setup.config.upstreams, &origin) {
-                found.insert(row.alert, (upstream.name.clone(), notification.upstream_receiver.clone()));
+    while let Some(origin) = origins.next().await? {
+        for (row, alert) in origin.alerts() {
+            if let Some(upstream) = upstream_of(setup, &origin.notification, row, alert) {
+                found.insert(row.alert, (upstream.name.clone(), origin.notification.upstream_receiver.clone()));
             }
         }
     }
@@ -151,7 +173,7 @@ async fn place(acts: &Acts, setup: &Setup, new: Vec<Followed>) -> Result<Vec<Row
         one.truth = Some(truth);
         rows.push(Row::of(one, &setup.config));
     }
-    acts.store.note_truths(truths).await?;
+    note(acts, truths).await?;
     Ok(rows)
 }
 
@@ -161,8 +183,8 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
     if setup.config.upstreams.is_empty() || due.is_empty() {
         return Ok(HashMap::new());
     }
-    let wanted = |one: &Followed| due.iter().any(|due| due.alert.alert == one.alert.alert);
-    let followed = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted).collect();
+    let wanted: Vec<i64> = due.iter().map(|due| due.alert.alert).collect();
+    let followed = acts.store.followed_among(wanted.clone()).await?;
     let rows = placed(acts, setup, followed, false).await?;
     for upstream in &setup.config.upstreams {
         let stale = |row: &&Row| row.upstream == upstream.name && !row.is_younger(JUST_READ_MS, acts.clock.now());
@@ -172,8 +194,7 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
         }
     }
     // Read again: the answers were recorded, and fresh readings of earlier rounds count as well.
-    let rows = acts.store.followed(FOLLOWED).await?.into_iter().filter(wanted);
-    let rows = rows.map(|one| Row::of(one, &setup.config));
+    let rows = acts.store.followed_among(wanted).await?.into_iter().map(|one| Row::of(one, &setup.config));
     let asked = rows.filter(|row| !row.upstream.is_empty());
     Ok(asked.map(|row| (row.alert.alert, verdict(row.reading(), acts.clock.now()))).collect())
 }

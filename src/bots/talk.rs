@@ -169,7 +169,7 @@ async fn pressed(
     let mut answered = bots.acts.press_at(actor, click, msgid, Some(target.lane())).await?;
     if answered.state == Some(ActState::Open) {
         // Most upstreams answer in time for the card to show the result.
-        answered = bots.acts.finished(actor, answered, PRESS).await?;
+        answered = bots.acts.finished(answered, PRESS).await?;
     }
     let _alone = bots.sockets.card(&click.task_id).lock().await;
     let card = match card_name::message(&click.task_id) {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Timestamp;
+use crate::alert::{ThreadId, Timestamp};
 
 /// A reading that is older than this says nothing any more: four rounds of looks, and less than people would notice.
 pub const FRESH_MS: i64 = 60_000;
@@ -102,6 +102,20 @@ pub fn verdict(reading: Option<(&State, Timestamp)>, now: Timestamp) -> Verdict 
     }
 }
 
+/// Is a reading recorded? Only one of the alert's present episode (`thread`), and not over a newer one: a replica that
+/// was paused brings its reading late, after another one took over. `recorded`: the episode and the time of the reading
+/// on record. What that holds of the future does not count, because a clock was set back since.
+pub fn is_recorded(
+    (episode, seen_at): (ThreadId, Timestamp),
+    recorded: Option<(ThreadId, Timestamp)>,
+    thread: Option<ThreadId>,
+    now: Timestamp,
+) -> bool {
+    let replaces =
+        |(known, at): (ThreadId, Timestamp)| known != episode || seen_at >= at || at.millis_since(now) > FRESH_MS;
+    thread == Some(episode) && recorded.is_none_or(replaces)
+}
+
 /// What one peer says of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
@@ -176,6 +190,30 @@ mod tests {
 
     fn silenced(id: &str) -> State {
         State::SilencedElsewhere { id: id.to_owned(), by: "lisi".to_owned(), until: None, why: String::new() }
+    }
+
+    #[test]
+    fn a_newer_reading_of_the_present_episode_is_recorded() {
+        let at = |minutes: i64| NOW.plus_millis(minutes * 60_000);
+        let (old, new) = (ThreadId(1), ThreadId(2));
+        // A reading, the one on record, the present episode, the present time.
+        for (reading, recorded, thread, now, is) in [
+            ((new, at(0)), None, Some(new), at(0), true),
+            ((new, at(0)), None, None, at(0), false),
+            ((new, at(5)), Some((new, at(4))), Some(new), at(5), true),
+            ((new, at(5)), Some((new, at(5))), Some(new), at(5), true),
+            // Read before a pause, or by the slower of two replicas.
+            ((new, at(4)), Some((new, at(5))), Some(new), at(5), false),
+            ((new, at(-60)), Some((new, at(5))), Some(new), at(5), false),
+            ((old, at(4)), Some((new, at(5))), Some(new), at(5), false),
+            ((old, at(9)), Some((new, at(5))), Some(new), at(9), false),
+            ((new, at(4)), Some((old, at(5))), Some(new), at(5), true),
+            // The clock was set back by an hour, then by half a minute, in which another clock may differ as well.
+            ((new, at(-55)), Some((new, at(5))), Some(new), at(-55), true),
+            ((new, NOW), Some((new, NOW.plus_millis(30_000))), Some(new), NOW, false),
+        ] {
+            assert_eq!(is_recorded(reading, recorded, thread, now), is, "{reading:?} {recorded:?} {thread:?} {now:?}");
+        }
     }
 
     #[test]

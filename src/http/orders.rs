@@ -169,7 +169,7 @@ pub(super) async fn recalled(
     };
     let said = server.acts.act(&actor, wish).await?;
     let act = said.act;
-    server.acts.finished(&actor, said, PATIENCE).await?;
+    server.acts.finished(said, PATIENCE).await?;
     let filter = ActFilter { by: Some(actor.id), limit: 100, ..ActFilter::default() };
     let row = server.store.acts(filter).await?.into_iter().find(|row| row.id == act);
     Ok(match row.as_ref().map(|row| row.state) {

@@ -36,6 +36,22 @@ pub struct Followed {
     pub truth: Option<Truth>,
 }
 
+impl Followed {
+    /// Its place in the order of [`Store::followed`].
+    pub const fn place(&self) -> Place {
+        Place { waits: self.step.is_some(), alert: self.alert.alert }
+    }
+}
+
+/// A place in the order of firing alerts: those with a waiting step of an escalation come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Does a step wait?
+    pub waits: bool,
+    /// The alert's row.
+    pub alert: i64,
+}
+
 /// A source with pushed alerts that lapse unless they are pushed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lapsing {
@@ -49,19 +65,32 @@ pub struct Lapsing {
 
 impl Store {
     /// The firing alerts of all sources but wegraf itself, for each receiver; those with a waiting step of an escalation
-    /// come first.
-    pub async fn followed(&self, limit: u32) -> Result<Vec<Followed>, StoreError> {
+    /// come first. A page of them: those `after` a place, or the first ones.
+    pub async fn followed(&self, after: Option<Place>, limit: u32) -> Result<Vec<Followed>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.followed(limit).await,
-            Self::Postgres(db) => db.followed(limit).await,
+            Self::Sqlite(db) => db.followed(after, limit).await,
+            Self::Postgres(db) => db.followed(after, limit).await,
         }
     }
 
-    /// Records what upstreams said; of an alert's row the newest is kept.
-    pub async fn note_truths(&self, truths: Vec<Truth>) -> Result<(), StoreError> {
+    /// Those of these rows that [`Store::followed`] would return, in its order.
+    pub async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.note_truths(truths).await,
-            Self::Postgres(db) => db.note_truths(truths).await,
+            Self::Sqlite(db) => db.followed_among(alerts).await,
+            Self::Postgres(db) => db.followed_among(alerts).await,
+        }
+    }
+
+    /// Records what upstreams said; of an alert's row the newest is kept. `now` is asked once the rows are locked: no
+    /// pause of this process lies between the comparison and the commit unnoticed.
+    pub async fn note_truths(
+        &self,
+        truths: Vec<Truth>,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.note_truths(truths, now).await,
+            Self::Postgres(db) => db.note_truths(truths, now).await,
         }
     }
 

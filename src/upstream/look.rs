@@ -58,30 +58,72 @@ impl About {
     }
 }
 
+/// A look in which alerts are found by their labels, however many are listed.
+#[derive(Debug)]
+pub struct Index<'a> {
+    look: &'a Look,
+    /// For each label: the places of the alerts that have it.
+    places: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// The groups of each alert.
+    groups: HashMap<&'a Labels, Vec<&'a Group>>,
+}
+
 impl Look {
+    /// Makes its alerts findable.
+    pub fn index(&self) -> Index<'_> {
+        let mut places: HashMap<_, Vec<usize>> = HashMap::new();
+        for (place, alert) in self.alerts.iter().enumerate() {
+            for (name, value) in &alert.labels {
+                places.entry((name.as_str(), value.as_str())).or_default().push(place);
+            }
+        }
+        let mut groups: HashMap<_, Vec<&Group>> = HashMap::new();
+        for group in &self.groups {
+            groups.entry(&group.labels).or_default().push(group);
+        }
+        Index { look: self, places, groups }
+    }
+}
+
+impl Index<'_> {
     /// What the peer says of the alert with these labels, which `receiver` (empty: any) told us. `ours`: ids of silences
     /// that were made through wegraf.
     pub fn said(&self, labels: &Labels, receiver: &str, ours: &HashSet<String>, now: Timestamp) -> Said {
         let Some(found) = self.find(labels) else {
-            return Said::Absent { up_ms: self.up_since.map(|since| now.millis_since(since)) };
+            return Said::Absent { up_ms: self.look.up_since.map(|since| now.millis_since(since)) };
         };
         Said::Listed(self.state(found, receiver, ours))
     }
 
     /// The alert with these labels; else one with more of them: upstream may have labels that it does not send.
     fn find(&self, labels: &Labels) -> Option<&Firing> {
-        let same = |alert: &&Firing| public(&alert.labels).eq(labels.iter());
-        let more = |alert: &&Firing| labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value));
-        self.alerts.iter().find(same).or_else(|| self.alerts.iter().find(more))
+        let alerts = &self.look.alerts;
+        // Those that have the rarest of the labels; all, if there are no labels.
+        let candidates: Vec<&Firing> = if labels.is_empty() {
+            alerts.iter().collect()
+        } else {
+            let places: Option<Vec<&Vec<usize>>> = labels.iter().map(|(name, value)| self.with(name, value)).collect();
+            let rarest = places?.into_iter().min_by_key(|places| places.len())?;
+            rarest.iter().map(|place| &alerts[*place]).collect()
+        };
+        let same = |alert: &&&Firing| public(&alert.labels).eq(labels.iter());
+        let more = |alert: &&&Firing| labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value));
+        candidates.iter().find(same).or_else(|| candidates.iter().find(more)).copied()
+    }
+
+    /// The places of the alerts that have this label.
+    fn with<'l>(&'l self, name: &'l str, value: &'l str) -> Option<&'l Vec<usize>> {
+        self.places.get(&(name, value))
     }
 
     fn state(&self, found: &Firing, receiver: &str, ours: &HashSet<String>) -> State {
-        let marked = |id: &String| self.silences.get(id).is_some_and(|silence| is_marked(&silence.comment));
+        let Look { silences, inhibitors, .. } = self.look;
+        let marked = |id: &String| silences.get(id).is_some_and(|silence| is_marked(&silence.comment));
         if found.silenced_by.iter().any(|id| ours.contains(id) || marked(id)) {
             return State::SilencedByUs;
         }
         if let Some(id) = found.silenced_by.first() {
-            let known = self.silences.get(id);
+            let known = silences.get(id);
             return State::SilencedElsewhere {
                 id: id.clone(),
                 by: known.map(|silence| silence.author.clone()).unwrap_or_default(),
@@ -90,7 +132,7 @@ impl Look {
             };
         }
         if let Some(fingerprint) = found.inhibited_by.first() {
-            let by = self.inhibitors.get(fingerprint).unwrap_or(fingerprint).clone();
+            let by = inhibitors.get(fingerprint).unwrap_or(fingerprint).clone();
             return State::Inhibited { by };
         }
         match self.muted(found, receiver) {
@@ -101,8 +143,7 @@ impl Look {
 
     /// The interval that mutes the alert in every group of this receiver that has it.
     fn muted(&self, found: &Firing, receiver: &str) -> Option<String> {
-        let of = |group: &&Group| group.labels == found.labels;
-        let mut groups: Vec<&Group> = self.groups.iter().filter(of).collect();
+        let mut groups = self.groups.get(&found.labels).cloned().unwrap_or_default();
         if groups.iter().any(|group| group.receiver == receiver) {
             groups.retain(|group| group.receiver == receiver);
         }
@@ -140,7 +181,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn said(look: &Look, receiver: &str) -> Said {
-        look.said(&labels(DISK), receiver, &HashSet::from(["ours".to_owned()]), NOW)
+        look.index().said(&labels(DISK), receiver, &HashSet::from(["ours".to_owned()]), NOW)
     }
 
     #[test]

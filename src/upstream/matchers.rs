@@ -150,9 +150,15 @@ pub fn common_matchers<'a>(upstream: &Upstream, alerts: impl IntoIterator<Item =
     let mut alerts = alerts.into_iter();
     let mut common = matchers_for(upstream, alerts.next()?)?;
     for alert in alerts {
-        let matchers = matchers_for(upstream, alert)?;
-        common.retain(|matcher| matchers.contains(matcher));
+        common = narrowed_to(upstream, common, alert)?;
     }
+    Some(common)
+}
+
+/// Those of the `common` matchers that hold for one more alert; `None` as in [`common_matchers`].
+pub fn narrowed_to(upstream: &Upstream, mut common: Vec<Matcher>, alert: &Alert) -> Option<Vec<Matcher>> {
+    let matchers = matchers_for(upstream, alert)?;
+    common.retain(|matcher| matchers.contains(matcher));
     names(&common).then_some(common)
 }
 

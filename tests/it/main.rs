@@ -42,6 +42,7 @@ mod console_password;
 mod console_save;
 mod console_wecom;
 mod crash;
+mod crowd;
 mod demo;
 mod docs;
 mod door;

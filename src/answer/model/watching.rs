@@ -55,7 +55,7 @@ impl World {
             listed_at: None,
             absent_at: None,
         });
-        self.memory.note_truths(truths.collect());
+        self.memory.note_truths(truths.collect(), now);
         self.memory.followed().into_iter().map(|one| Row::of(one, &self.config)).collect()
     }
 
@@ -96,7 +96,7 @@ impl World {
                 return Some(Event::Checked { gone: gone && self.mutant != Mutant::EndUnheard });
             }
             Command::Drop { act, id } => self.memory.end_silence(act, &id, now),
-            Command::Note(truths) => self.memory.note_truths(truths),
+            Command::Note(truths) => self.memory.note_truths(truths, now),
             Command::End { .. } => return None,
         }
         Some(Event::Done)

@@ -155,7 +155,7 @@ pub(super) async fn carry_out(
     let actor = Actor { id: caller.name(), via: Via::Api(caller.token.name.clone()) };
     let mut answer = server.acts.act(&actor, wish).await?;
     if answer.state == Some(ActState::Open) {
-        answer = server.acts.finished(&actor, answer, PATIENCE).await?;
+        answer = server.acts.finished(answer, PATIENCE).await?;
     }
     let text = said(answer.text.clone());
     let status = match answer.state {

@@ -210,5 +210,5 @@ pub(super) async fn again(
     let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
     let answered = server.acts.act(&actor, wish).await?;
     let status = if answered.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Ok((outcome(server, &actor, kind, answered, PATIENCE).await?, status))
+    Ok((outcome(server, kind, answered, PATIENCE).await?, status))
 }

@@ -109,5 +109,5 @@ async fn wanted<'f>(
     let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
     let answered = gate.server.acts.act(&actor, wish).await?;
     let status = if answered.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Ok((outcome(&gate.server, &actor, kind, answered, PATIENCE).await?, status))
+    Ok((outcome(&gate.server, kind, answered, PATIENCE).await?, status))
 }

@@ -183,7 +183,7 @@ async fn wanted(
         return Ok((no(console::DENIED), StatusCode::FORBIDDEN));
     }
     let status = if answer.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Ok((outcome(server, actor, kind, answer, PATIENCE).await?, status))
+    Ok((outcome(server, kind, answer, PATIENCE).await?, status))
 }
 
 /// The act that the button `wish` of a form asks for, for the span that it chooses.
@@ -203,13 +203,12 @@ pub(in crate::http) fn asked_for(wish: &str, span: &str) -> Result<(ActKind, Opt
 /// The result of an act: if it has a step upstream, that of the step, if it ends soon enough.
 pub(in crate::http) async fn outcome(
     server: &Server,
-    actor: &Actor,
     kind: ActKind,
     mut answer: Answer,
     patience: Duration,
 ) -> Result<Said, StoreError> {
     if answer.state == Some(ActState::Open) {
-        answer = server.acts.finished(actor, answer, patience).await?;
+        answer = server.acts.finished(answer, patience).await?;
         if answer.state == Some(ActState::Done) {
             return Ok((true, console::done(kind)));
         }

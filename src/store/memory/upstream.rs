@@ -4,7 +4,7 @@ use super::{Act, Made, Memory, Tables};
 use crate::alert::{Status, ThreadId, Timestamp};
 use crate::engine::act::{self, EarlierSilence, EndFacts, Recorded, SILENCES, still_on};
 use crate::engine::escalate::{Course, delay};
-use crate::engine::truth::FRESH_MS;
+use crate::engine::truth::is_recorded;
 use crate::store::acts::AFTER_SILENCE_MS;
 use crate::store::{ActAlert, ActEnd, ActKind, ActRow, ActState, Acted, Followed, NewAct, Silence, Truth};
 
@@ -112,14 +112,12 @@ impl Memory {
     }
 
     /// Records what upstreams said.
-    pub fn note_truths(&self, truths: Vec<Truth>) {
+    pub fn note_truths(&self, truths: Vec<Truth>, now: Timestamp) {
         let mut tables = self.0.borrow_mut();
         for truth in truths {
-            let newer = |known: &Truth| {
-                let ahead = known.seen_at.millis_since(truth.seen_at);
-                truth.thread != known.thread || ahead <= 0 || ahead > FRESH_MS
-            };
-            if tables.alerts.get(truth.alert).is_some() && tables.truths.get(&truth.alert).is_none_or(newer) {
+            let thread = tables.alerts.get(truth.alert).map(|alert| ThreadId(alert.row.thread));
+            let recorded = tables.truths.get(&truth.alert).map(|known| (known.thread, known.seen_at));
+            if is_recorded((truth.thread, truth.seen_at), recorded, thread, now) {
                 tables.truths.insert(truth.alert, truth);
             }
         }

@@ -1,55 +1,67 @@
 //! What upstreams say of firing alerts, and until when pushed alerts count as firing.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Row;
 
 use super::Db;
 use super::alerts::{COLUMNS, alert, select};
-use super::tx::{Fault, Kind, transaction};
+use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, time, values};
-use crate::alert::Timestamp;
-use crate::engine::truth::FRESH_MS;
+use crate::alert::{ThreadId, Timestamp};
+use crate::engine::truth::is_recorded;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
-use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
+use crate::store::{ActAlert, Followed, Lapsing, Place, StoreError, Truth};
 
 impl Db {
-    pub(in crate::store) async fn followed(&self, limit: u32) -> Result<Vec<Followed>, StoreError> {
-        let sql = format!(
-            "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
-             FROM alert a
-             LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
-             LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
-             WHERE a.status = 'firing' AND a.source <> $1 ORDER BY e.step IS NULL, a.id LIMIT $2"
-        );
+    pub(in crate::store) async fn followed(
+        &self,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Followed>, StoreError> {
+        let (waits, alert) = after.map_or((true, i64::MIN), |after| (after.waits, after.alert));
+        let sql = selected("(e.step IS NULL, a.id) > ($2, $3)", limit);
         let own = SourceId::Wegraf.stored().into_owned();
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            tx.rows(&sql, values![own, i64::from(limit)]).await?.iter().map(followed).collect()
+            tx.rows(&sql, values![own, !waits, alert]).await?.iter().map(followed).collect()
         })
     }
 
-    pub(in crate::store) async fn note_truths(&self, truths: Vec<Truth>) -> Result<(), StoreError> {
+    pub(in crate::store) async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
+        let sql = selected("a.id = ANY ($2)", u32::MAX);
+        let own = SourceId::Wegraf.stored().into_owned();
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(&sql, values![own; alerts]).await?.iter().map(followed).collect()
+        })
+    }
+
+    pub(in crate::store) async fn note_truths(
+        &self,
+        truths: Vec<Truth>,
+        now: impl Fn() -> Timestamp + Sync,
+    ) -> Result<(), StoreError> {
         let alerts: Vec<i64> = truths.iter().map(|truth| truth.alert).collect();
-        let threads: Vec<i64> = truths.iter().map(|truth| truth.thread.0).collect();
-        let upstreams: Vec<String> = truths.iter().map(|truth| text(&truth.upstream).into_owned()).collect();
-        let states: Vec<String> = truths.iter().map(|truth| json(&truth.state_json).into_owned()).collect();
-        let seen: Vec<i64> = truths.iter().map(|truth| truth.seen_at.0).collect();
-        let listed: Vec<Option<i64>> = truths.iter().map(|truth| truth.listed_at.map(|time| time.0)).collect();
-        let absent: Vec<Option<i64>> = truths.iter().map(|truth| truth.absent_at.map(|time| time.0)).collect();
-        // An alert may have been pruned meanwhile. In order of ids, so that two replicas never wait for one another.
-        let sql = format!(
-            "INSERT INTO truth (alert_id, thread, upstream, state, seen_at, listed_at, absent_at)
-                   SELECT k.* FROM unnest($1, $2, $3, $4, $5, $6, $7)
-                          AS k (id, thread, upstream, state, seen_at, listed_at, absent_at)
-                   WHERE EXISTS (SELECT 1 FROM alert a WHERE a.id = k.id) ORDER BY k.id
-                   ON CONFLICT (alert_id) DO UPDATE
-                   SET thread = excluded.thread, upstream = excluded.upstream, state = excluded.state,
-                       seen_at = excluded.seen_at, listed_at = excluded.listed_at, absent_at = excluded.absent_at
-                   WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at
-                      OR truth.seen_at - excluded.seen_at > {FRESH_MS}"
-        );
         transaction!(self.writing()?, Kind::Write, tx => async {
-            tx.execute(&sql, values![; alerts, threads, upstreams, states, seen, listed, absent]).await?;
-            Ok(())
+            // In the order of ids, so that two replicas never wait for one another.
+            let recorded = "SELECT alert_id, thread, seen_at FROM truth WHERE alert_id = ANY ($1)
+                            ORDER BY alert_id FOR UPDATE";
+            let mut known = HashMap::new();
+            for row in tx.rows(recorded, values![; alerts]).await? {
+                known.insert(row.try_get::<_, i64>(0)?, (ThreadId(row.try_get(1)?), moment(&row, 2)?));
+            }
+            let mut threads = HashMap::new();
+            for row in tx.rows("SELECT id, thread FROM alert WHERE id = ANY ($1)", values![; alerts]).await? {
+                threads.insert(row.try_get::<_, i64>(0)?, ThreadId(row.try_get(1)?));
+            }
+            let now = now();
+            let kept = truths.iter().filter(|truth| {
+                let (recorded, thread) = (known.get(&truth.alert), threads.get(&truth.alert));
+                is_recorded((truth.thread, truth.seen_at), recorded.copied(), thread.copied(), now)
+            });
+            let (again, new): (Vec<&Truth>, Vec<&Truth>) = kept.partition(|truth| known.contains_key(&truth.alert));
+            write(&tx, &again, AGAIN).await?;
+            write(&tx, &new, NEW).await
         })
     }
 
@@ -76,6 +88,44 @@ impl Db {
         let source = source.stored().into_owned();
         transaction!(&self.0.pool, Kind::Read, tx => select(&tx, &condition, values![source, before.0]))
     }
+}
+
+/// Rows that exist, and are locked.
+const AGAIN: &str = "UPDATE truth t
+    SET thread = k.thread, upstream = k.upstream, state = k.state, seen_at = k.seen_at, listed_at = k.listed_at,
+        absent_at = k.absent_at
+    FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (id, thread, upstream, state, seen_at, listed_at, absent_at)
+    WHERE t.alert_id = k.id";
+
+/// Rows that did not exist. The alert may have been pruned since, and another replica may just have made one.
+const NEW: &str = "INSERT INTO truth (alert_id, thread, upstream, state, seen_at, listed_at, absent_at)
+    SELECT k.* FROM unnest($1, $2, $3, $4, $5, $6, $7)
+        AS k (id, thread, upstream, state, seen_at, listed_at, absent_at)
+    WHERE EXISTS (SELECT 1 FROM alert a WHERE a.id = k.id) ORDER BY k.id
+    ON CONFLICT (alert_id) DO NOTHING";
+
+async fn write(tx: &Tx, truths: &[&Truth], sql: &str) -> Result<(), Fault> {
+    let alerts: Vec<i64> = truths.iter().map(|truth| truth.alert).collect();
+    let threads: Vec<i64> = truths.iter().map(|truth| truth.thread.0).collect();
+    let upstreams: Vec<String> = truths.iter().map(|truth| text(&truth.upstream).into_owned()).collect();
+    let states: Vec<String> = truths.iter().map(|truth| json(&truth.state_json).into_owned()).collect();
+    let seen: Vec<i64> = truths.iter().map(|truth| truth.seen_at.0).collect();
+    let listed: Vec<Option<i64>> = truths.iter().map(|truth| truth.listed_at.map(|time| time.0)).collect();
+    let absent: Vec<Option<i64>> = truths.iter().map(|truth| truth.absent_at.map(|time| time.0)).collect();
+    let values = values![; alerts, threads, upstreams, states, seen, listed, absent];
+    tx.execute_if(!truths.is_empty(), sql, values).await?;
+    Ok(())
+}
+
+/// The firing alerts of others than $1 that fulfil a condition.
+fn selected(condition: &str, limit: u32) -> String {
+    format!(
+        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
+         FROM alert a
+         LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
+         LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
+         WHERE a.status = 'firing' AND a.source <> $1 AND {condition} ORDER BY e.step IS NULL, a.id LIMIT {limit}"
+    )
 }
 
 fn followed(row: &Row) -> Result<Followed, Fault> {

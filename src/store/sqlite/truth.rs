@@ -1,61 +1,68 @@
 //! What upstreams say of firing alerts, and until when pushed alerts count as firing.
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, Params, params};
 
 use super::Db;
 use super::alerts::{COLUMNS, alert, select};
 use super::lanes::time;
 use super::statement::Prepare as _;
-use crate::alert::Timestamp;
-use crate::engine::truth::FRESH_MS;
+use crate::alert::{ThreadId, Timestamp};
+use crate::engine::truth::is_recorded;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
-use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
+use crate::store::{ActAlert, Followed, Lapsing, Place, StoreError, Truth};
 
 impl Db {
-    pub(in crate::store) async fn followed(&self, limit: u32) -> Result<Vec<Followed>, StoreError> {
+    pub(in crate::store) async fn followed(
+        &self,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<Followed>, StoreError> {
         self.read(move |connection| {
-            let mut select = connection.held(&format!(
-                "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
-                 FROM alert a
-                 LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
-                 LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
-                 WHERE a.status = 'firing' AND a.source <> ?1 ORDER BY e.step IS NULL, a.id LIMIT ?2"
-            ))?;
-            let rows = select.query_map(params![SourceId::Wegraf.stored(), limit], |row| {
-                let alert = alert(row, 7)?;
-                let truth = match row.get::<_, Option<String>>(2)? {
-                    Some(upstream) => Some(Truth {
-                        alert: alert.alert,
-                        thread: alert.thread,
-                        upstream,
-                        state_json: row.get(3)?,
-                        seen_at: Timestamp(row.get(4)?),
-                        listed_at: time(row, 5)?,
-                        absent_at: time(row, 6)?,
-                    }),
-                    None => None,
-                };
-                Ok(Followed { alert, told_at: Timestamp(row.get(0)?), step: row.get(1)?, truth })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let (waits, alert) = after.map_or((true, i64::MIN), |after| (after.waits, after.alert));
+            let condition = "(e.step IS NULL, a.id) > (?2, ?3)";
+            followed(connection, condition, limit, params![SourceId::Wegraf.stored(), !waits, alert])
         })
         .await
     }
 
-    pub(in crate::store) async fn note_truths(&self, truths: Vec<Truth>) -> Result<(), StoreError> {
+    pub(in crate::store) async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
+        let alerts = serde_json::to_string(&alerts).expect("numbers are JSON");
+        self.read(move |connection| {
+            let condition = "a.id IN (SELECT value FROM json_each(?2))";
+            followed(connection, condition, u32::MAX, params![SourceId::Wegraf.stored(), alerts])
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn note_truths(
+        &self,
+        truths: Vec<Truth>,
+        now: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<(), StoreError> {
         self.write(move |connection| {
-            // An alert may have been pruned meanwhile.
+            let mut known = connection.held(
+                "SELECT a.thread, t.thread, t.seen_at FROM alert a LEFT JOIN truth t ON t.alert_id = a.id WHERE a.id = ?1",
+            )?;
             let mut note = connection.held(
                 "INSERT INTO truth (alert_id, thread, upstream, state, seen_at, listed_at, absent_at)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM alert WHERE id = ?1)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (alert_id) DO UPDATE
                  SET thread = excluded.thread, upstream = excluded.upstream, state = excluded.state,
-                     seen_at = excluded.seen_at, listed_at = excluded.listed_at, absent_at = excluded.absent_at
-                 WHERE excluded.thread <> truth.thread OR excluded.seen_at >= truth.seen_at
-                    OR truth.seen_at - excluded.seen_at > ?8",
+                     seen_at = excluded.seen_at, listed_at = excluded.listed_at, absent_at = excluded.absent_at",
             )?;
             for truth in &truths {
+                // An alert may have been pruned meanwhile.
+                let found = known.query_row([truth.alert], |row| {
+                    let recorded: Option<i64> = row.get(1)?;
+                    let at = time(row, 2)?;
+                    Ok((ThreadId(row.get(0)?), recorded.zip(at).map(|(thread, at)| (ThreadId(thread), at))))
+                });
+                let found = found.optional()?;
+                let (thread, recorded) = found.map_or((None, None), |(thread, recorded)| (Some(thread), recorded));
+                if !is_recorded((truth.thread, truth.seen_at), recorded, thread, now()) {
+                    continue;
+                }
                 note.execute(params![
                     truth.alert,
                     truth.thread.0,
@@ -64,7 +71,6 @@ impl Db {
                     truth.seen_at.0,
                     truth.listed_at.map(|time| time.0),
                     truth.absent_at.map(|time| time.0),
-                    FRESH_MS,
                 ])?;
             }
             Ok(())
@@ -103,4 +109,37 @@ impl Db {
         })
         .await
     }
+}
+
+/// The firing alerts of others than ?1 that fulfil a condition.
+fn followed(
+    connection: &Connection,
+    condition: &str,
+    limit: u32,
+    values: impl Params,
+) -> Result<Vec<Followed>, StoreError> {
+    let mut select = connection.held(&format!(
+        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
+         FROM alert a
+         LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
+         LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
+         WHERE a.status = 'firing' AND a.source <> ?1 AND {condition} ORDER BY e.step IS NULL, a.id LIMIT {limit}"
+    ))?;
+    let rows = select.query_map(values, |row| {
+        let alert = alert(row, 7)?;
+        let truth = match row.get::<_, Option<String>>(2)? {
+            Some(upstream) => Some(Truth {
+                alert: alert.alert,
+                thread: alert.thread,
+                upstream,
+                state_json: row.get(3)?,
+                seen_at: Timestamp(row.get(4)?),
+                listed_at: time(row, 5)?,
+                absent_at: time(row, 6)?,
+            }),
+            None => None,
+        };
+        Ok(Followed { alert, told_at: Timestamp(row.get(0)?), step: row.get(1)?, truth })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

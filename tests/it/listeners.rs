@@ -3,9 +3,11 @@
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 
 use wecom_simulator::Setup;
+use wegraf::internals::time::Clock;
 
 use crate::harness::{World, alertmanager};
 use crate::process::{Wegraf, run};
+use crate::sources::sign;
 
 const REST: &str = "
 trusted_proxies: [127.0.0.1]
@@ -110,4 +112,28 @@ async fn what_is_counted_is_counted_for_all_addresses_together() {
         futures_util::future::join_all(all).await.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect();
     let taken = statuses.iter().filter(|status| **status == 200).count();
     assert!(taken < 100 && statuses.contains(&429), "each address counts for itself: {taken} were taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_request_is_good_once_at_all_addresses_together() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    let [one, two] = [xtask::gateway::free().unwrap(), xtask::gateway::free().unwrap()];
+    let rest = "
+sources: { signed: { hmac: { secret: hmac-secret-4410, header: X-Sign, timestamp_header: X-Time } } }
+receivers: { ops: { targets: [ { webhook: ops-group } ] }, dba: { targets: [ { webhook: dba-group } ] } }
+route: { receiver: ops }
+";
+    world.write("wegraf.yaml", &world.config_text(&format!("['{one}', '{two}']"), rest));
+    let _running = Wegraf::serve_as_written(&mut world).await;
+    let time = (Clock::System.now().0 / 1000).to_string();
+    let post = async |address, receiver: &str, name: &str| {
+        let body = alertmanager(name, &[("a", "firing")]);
+        let signature = sign("hmac-secret-4410", &format!("{time}:{body}"));
+        let request = world.http.post(format!("http://{address}/webhook/{receiver}"));
+        let request = request.header("x-sign", signature).header("x-time", &time).body(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(&one, "ops", "first").await, 200);
+    assert_eq!(post(&two, "dba", "first").await, 401, "a copy for another receiver, at the other address");
+    assert_eq!(post(&two, "dba", "second").await, 200, "the control");
 }

@@ -83,7 +83,7 @@ async fn a_source_posts_only_to_its_receivers_and_nothing_of_it_is_lost() {
     assert_eq!(world.arrived("user=daixuan", 1).await.len(), 1);
 }
 
-fn sign(secret: &str, text: &str) -> String {
+pub fn sign(secret: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let hex: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();

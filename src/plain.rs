@@ -1,5 +1,7 @@
 //! What a text says without its decoration, and whether it says anything: placeholders that a sender did not expand,
-//! words for "nothing", marks of HTML, markdown and Slack.
+//! words for "nothing", marks of HTML, markdown and Slack, names of signs.
+
+mod signs;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -93,12 +95,20 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SLACK_LINK: LazyLock<Regex> = LazyLock::new(|| regex(r"<(https?://[^|<>\s]+)\|([^<>]*)>"));
 static SLACK_BARE: LazyLock<Regex> = LazyLock::new(|| regex(r"<(https?://[^|<>\s]+)>"));
-static SLACK_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"<[@!#][^<>\s]{1,60}>"));
+static SLACK_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"<([@!#])([^<>\s]{1,60})>"));
 static AT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?is)<at\b[^>]*>.*?</at\s*>"));
-static MARKDOWN_LINK: LazyLock<Regex> = LazyLock::new(|| regex(r"!?\[([^\[\]]*)\]\((https?://[^()\s]+)\)"));
+/// `[words](address)`: brackets in the words and in the address are in pairs. The address of another program's page
+/// (`dingtalk://…?url=…`) holds that of the page.
+static MARKDOWN_LINK: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,300})\]",
+        r"\(\s*<?((?:[A-Za-z][A-Za-z0-9+.-]{1,20}:|[/#])(?:[^()\s<>]|\([^()\s]*\))*)>?\s*\)"
+    ))
+});
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| regex(r"&(amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});"));
 static BOLD: LazyLock<Regex> = LazyLock::new(|| regex(r"(\*\*|__|~~)(\S(?:.*?\S)?)(\*\*|__|~~)"));
-static STRONG: LazyLock<Regex> = LazyLock::new(|| regex(r"(^|[\s\p{P}])\*([^\s*](?:[^*]*[^\s*])?)\*($|[\s\p{P}])"));
+static STRONG: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(^|[\s(\[（【「,，;；。、：|>])\*([^\s*](?:[^*\n]*[^\s*])?)\*($|[\s\p{P}])"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"`+([^`]+)`+"));
 
 /// `text` without the marks of HTML and of Slack: tags that end a line become line ends, other known tags go, links
@@ -150,7 +160,7 @@ pub fn line(text: &str) -> String {
     let text = AT.replace_all(&text, "");
     let text = SLACK_LINK.replace_all(&text, "$2");
     let text = SLACK_BARE.replace_all(&text, "$1");
-    let text = SLACK_CALL.replace_all(&text, "");
+    let text = called(&text);
     let text = TAG.replace_all(&text, "");
     let text = BREAKS.replace_all(&text, " ");
     without_marks(&entities(&MARKDOWN_LINK.replace_all(&text, "$1")))
@@ -159,16 +169,127 @@ pub fn line(text: &str) -> String {
 /// The same of a line that [`prose`] went over: its tags and entities are gone, and what they wrote out is text.
 pub fn line_of_prose(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
-    without_marks(&MARKDOWN_LINK.replace_all(&SLACK_CALL.replace_all(&text, ""), "$1"))
+    without_marks(&MARKDOWN_LINK.replace_all(&called(&text), "$1"))
+}
+
+/// `text` with the names of those who are called, without the numbers that Slack gives them.
+fn called(text: &str) -> Cow<'_, str> {
+    SLACK_CALL.replace_all(text, |found: &regex::Captures<'_>| {
+        let mark = if &found[1] == "#" { "#" } else { "@" };
+        let (number, name) = found[2].split_once('|').unwrap_or((&found[2], &found[2]));
+        let is_number = name == number
+            && (name.contains('^') || name.starts_with(['U', 'W', 'C', 'S', 'B']) && name.len() >= 8 && is_code(name));
+        if is_number { String::new() } else { format!("{mark}{}", name.trim_start_matches(['@', '#'])) }
+    })
+}
+
+fn is_code(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && name.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn without_marks(text: &str) -> String {
     let text = unmarked(text.trim());
-    let text = BOLD.replace_all(text, "$2");
-    let text = STRONG.replace_all(&text, "$1$2$3");
-    let text = CODE.replace_all(&text, "$1");
+    let text = without_emphasis(text);
     let text = unmarked(text.trim()).trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '~' | '|'));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn without_emphasis(text: &str) -> String {
+    let text = BOLD.replace_all(text, "$2");
+    let text = STRONG.replace_all(&text, "$1$2$3");
+    signs::shown(&CODE.replace_all(&text, "$1")).into_owned()
+}
+
+/// `text` as a person reads it, line by line: as [`prose`] leaves it and without the marks of markdown and Slack. Links are told
+/// by their words and their address, tables by their cells, `:fire:` by its sign. Code stays as it is, and so does a line
+/// without marks.
+pub fn text(text: &str) -> String {
+    let text = prose(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out: Vec<String> = Vec::with_capacity(lines.len());
+    let (mut in_code, mut in_table) = (false, false);
+    for (at, line) in lines.iter().enumerate() {
+        if is_fence(line) {
+            in_code = !in_code;
+        } else if in_code {
+            out.push((*line).to_owned());
+        } else if is_border(line) {
+            in_table = line.contains('|');
+        } else {
+            let heads = lines.get(at + 1).is_some_and(|next| next.contains('|') && is_border(next));
+            in_table &= line.contains('|');
+            out.push(if in_table || heads && line.contains('|') || is_row(line) { row(line) } else { text_line(line) });
+        }
+    }
+    out.join("\n").trim().to_owned()
+}
+
+/// Does the line begin or end code?
+fn is_fence(line: &str) -> bool {
+    let line = line.trim();
+    let after = line.trim_start_matches('`');
+    line.len() >= after.len() + 3
+        && after.len() <= 20
+        && after.chars().all(|c| c.is_alphanumeric() || "+-_#".contains(c))
+}
+
+/// Is it the line between the head of a table and its rows, or one that only draws?
+fn is_border(line: &str) -> bool {
+    let line = line.trim();
+    line.contains("--") && line.contains(['|', '+']) && line.chars().all(|letter| "|+-:= ".contains(letter))
+}
+
+fn is_row(line: &str) -> bool {
+    let line = line.trim();
+    line.len() > 2 && line.starts_with('|') && line.ends_with('|')
+}
+
+/// A row of a table: `name: value` of two cells.
+fn row(line: &str) -> String {
+    let cells = line.trim().trim_matches('|').split('|').map(text_line);
+    let cells: Vec<String> = cells.filter(|cell| !cell.trim().is_empty()).map(|cell| cell.trim().to_owned()).collect();
+    match &cells[..] {
+        [name, value] => format!("{}: {value}", name.trim_end_matches([':', '：'])),
+        several => several.join(" · "),
+    }
+}
+
+fn text_line(line: &str) -> String {
+    let visible: String = line.chars().filter(|letter| !is_invisible(*letter)).collect();
+    let linked = MARKDOWN_LINK.replace_all(&visible, |found: &regex::Captures<'_>| with_address(&found[1], &found[2]));
+    let called = called(&linked);
+    let (bullet, rest) = bullet(called.trim());
+    let plain = unmarked(without_emphasis(unmarked(rest)).trim()).trim_end().to_owned();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = format!("{bullet}{plain}");
+    // Columns and indents of a line without marks stay.
+    if words(&shown) == words(line) { line.trim_end().to_owned() } else { shown }
+}
+
+/// A link by its words and its address, if it leads to a page.
+fn with_address(words: &str, address: &str) -> String {
+    let page = address.starts_with("http://") || address.starts_with("https://");
+    let address = if page { Cow::Borrowed(address) } else { page_of(address).unwrap_or_default() };
+    match (words.trim(), &*address) {
+        (words, "") => words.to_owned(),
+        (words, address) if words.is_empty() || words == address => address.to_owned(),
+        (words, address) => format!("{words} {address}"),
+    }
+}
+
+/// The page that the address of a program opens: `dingtalk://dingtalkclient/page/link?url=https%3A%2F%2F…`.
+fn page_of(address: &str) -> Option<Cow<'_, str>> {
+    let (_, query) = address.split_once('?')?;
+    let (_, page) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "url")?;
+    page.starts_with("http").then(|| Cow::Owned(page.into_owned()))
+}
+
+/// The mark of an item of a list, as `- `, and the item.
+fn bullet(line: &str) -> (&'static str, &str) {
+    let found =
+        line.strip_prefix(['-', '*', '+', '•', '·', '●', '▪', '◦']).filter(|rest| rest.starts_with([' ', '\t']));
+    found.map_or(("", line), |rest| ("- ", rest.trim_start()))
 }
 
 /// Without the marks that begin a heading, a quote or a list. `#42` and `-5` are no marks.
@@ -182,12 +303,24 @@ fn unmarked(text: &str) -> &str {
         let is_mark = first == '>'
             || after.is_empty()
             || after.starts_with(char::is_whitespace)
-            || (run >= 3 && !matches!(first, '*' | '_' | '~'));
+            || (run >= 3 && !matches!(first, '*' | '_' | '~'))
+            || (run == 2 && first == '#');
         if !is_mark {
             return rest;
         }
         rest = after;
     }
+}
+
+/// `line` without the addresses behind its words; an address alone stays.
+pub fn without_addresses(line: &str) -> Cow<'_, str> {
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"[\s(（<]*https?://[!-~]+[)）>]?"));
+    if !line.contains("://") {
+        return Cow::Borrowed(line);
+    }
+    let words = ADDRESS.replace_all(line, " ");
+    let words = words.trim().trim_end_matches([':', '：', '|', '-', '·']).trim_end();
+    if words.chars().any(char::is_alphanumeric) { Cow::Owned(words.to_owned()) } else { Cow::Borrowed(line) }
 }
 
 const fn is_invisible(letter: char) -> bool {
@@ -282,6 +415,53 @@ mod tests {
             assert_eq!(line(text), plain, "{text}");
         }
         assert_eq!(first_line("%%%\n\n订单主机\n第二行").0, "订单主机");
+    }
+
+    #[test]
+    fn a_text_loses_its_marks_and_keeps_its_words() {
+        for (marked, plain) in [
+            ("## 磁盘将满\n> **主机**：db-1\n> 级别：*P1*", "磁盘将满\n主机：db-1\n级别：P1"),
+            ("##磁盘将满", "磁盘将满"),
+            ("* one\n+ two\n• three\n- four", "- one\n- two\n- three\n- four"),
+            ("**[面板](https://g.example.com/d/1)** 先看", "面板 https://g.example.com/d/1 先看"),
+            ("[[P1] 缓存](https://g.example.com/a_(b)) 慢", "[P1] 缓存 https://g.example.com/a_(b) 慢"),
+            (
+                "[打开](dingtalk://dingtalkclient/page/link?url=https%3A%2F%2Fg.example.com%2F1&pc_slide=false)",
+                "打开 https://g.example.com/1",
+            ),
+            ("[顶部](#top) ![](https://g.example.com/p.png)", "顶部 https://g.example.com/p.png"),
+            ("| 项 | 值 |\n|----|:--:|\n| CPU | 97% |\n| 内存 | 60% |", "项: 值\nCPU: 97%\n内存: 60%"),
+            ("host | cpu | mem\n--- | --- | ---\nweb-1 | 97% | 60%", "host · cpu · mem\nweb-1 · 97% · 60%"),
+            ("+----+----+\n| a | b |\n+----+----+", "a: b"),
+            (
+                ":rotating_light: 缓存慢 :fire::fire:\n10:30:45 a:b:c :custom_logo:",
+                "🚨 缓存慢 🔥🔥\n10:30:45 a:b:c :custom_logo:",
+            ),
+            ("before\n```sql\n# select *\n  from `t`\n```\nafter", "before\n# select *\n  from `t`\nafter"),
+            ("<@U012AB3CD> <@zhangsan> <!here> <!subteam^S0123> <#C0123456|ops>", "@zhangsan @here  #ops"),
+            ("Caused by: x\n    at a.B.c(D.java:7)\ntotal   5", "Caused by: x\n    at a.B.c(D.java:7)\ntotal   5"),
+            (
+                "process:*evil* and 2 * 3 * 4, #42, snake_case_name, a|b",
+                "process:*evil* and 2 * 3 * 4, #42, snake_case_name, a|b",
+            ),
+            ("kb ~~old~~ __new__ `code` x", "kb old new code x"),
+        ] {
+            assert_eq!(text(marked), plain, "{marked}");
+            assert!(marked.contains("```") || text(plain) == plain, "what has no marks stays: {plain}");
+        }
+    }
+
+    #[test]
+    fn addresses_leave_a_line_that_has_words() {
+        for (line, words) in [
+            ("主机宕机 https://g.example.com/1", "主机宕机"),
+            ("Deploy failed (https://ci.example.com/42)", "Deploy failed"),
+            ("详情：https://g.example.com/1", "详情"),
+            ("https://g.example.com/1", "https://g.example.com/1"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(without_addresses(line), words, "{line}");
+        }
     }
 
     #[test]

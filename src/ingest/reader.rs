@@ -5,14 +5,18 @@
 mod keys;
 mod level;
 mod marks;
+mod measured;
 mod place;
 mod rest;
 mod state;
 mod title;
+mod when;
 
+pub(super) use measured::{compared, measured, measures};
+pub(super) use rest::is_secret_address;
 pub use rest::{Listed, listed};
 #[cfg(test)]
-pub(super) use rest::{is_personal, is_secret, is_secret_address};
+pub(super) use rest::{is_personal, is_secret};
 
 use std::sync::LazyLock;
 
@@ -27,6 +31,7 @@ use super::{UNNAMED, field, moment, plain, title as line};
 use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
 use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
+use when::{ENDS, MOMENTS, STARTS, names_moment};
 
 /// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
 #[derive(Debug, Default)]
@@ -73,55 +78,6 @@ const NAME: usize = 256;
 
 /// Names of the message.
 const EVENT_KEYS: &[&str] = &["id", "eventid", "messageid"];
-const STARTS: &[&str] = &[
-    "startedat",
-    "startsat",
-    "starttime",
-    "fireddatetime",
-    "triggeredat",
-    "triggertime",
-    "firsttriggertime",
-    "firsttimestamp",
-    "datestarted",
-    "firstoccurtime",
-    "occurat",
-    "occurredat",
-    "occurtime",
-    "alerttime",
-    "firetime",
-    "statechangetime",
-    "begintime",
-    "createdat",
-    "timestamp",
-    "time",
-    "date",
-    "datetime",
-    "eventtime",
-    "时间",
-    "告警时间",
-    "触发时间",
-    "发生时间",
-    "开始时间",
-    "故障时间",
-];
-/// Times of which a body does not say whether something began or ended then.
-const MOMENTS: &[&str] =
-    &["statechangetime", "timestamp", "time", "date", "datetime", "eventtime", "alerttime", "时间", "告警时间"];
-const ENDS: &[&str] = &[
-    "resolvedat",
-    "resolveddatetime",
-    "resolvetime",
-    "recoverytime",
-    "recovertime",
-    "endedat",
-    "closedat",
-    "dateclosed",
-    "clearedat",
-    "endsat",
-    "恢复时间",
-    "解决时间",
-    "结束时间",
-];
 const LINKS: &[&str] = &[
     "titlelink",
     "alerturl",
@@ -210,9 +166,19 @@ impl Reader<'_> {
         }
         let over = status == Status::Resolved;
         let begins: Vec<&str> = STARTS.iter().filter(|name| !over || !MOMENTS.contains(name)).copied().collect();
-        let starts_at = self.time(&given.starts_at, &members, &begins, &lines);
-        let moment = || self.time("", &members, MOMENTS, &lines);
-        let ends_at = over.then(|| self.time(&given.ends_at, &members, ENDS, &lines).or_else(moment)).flatten();
+        let spoken = |over: bool| {
+            let found = moment::spoken(&text, over, &self.settings.timezone);
+            found.and_then(|time| moment::plausible(time, self.now))
+        };
+        let starts_at = when::time(self, &given.starts_at, &members, &begins, &lines).or_else(|| spoken(false));
+        let moment = || when::time(self, "", &members, MOMENTS, &lines);
+        let end = || when::time(self, &given.ends_at, &members, ENDS, &lines).or_else(|| spoken(true)).or_else(moment);
+        let ends_at = over.then(end).flatten();
+        let mut measured = measured::of(&members, &lines);
+        let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values.clone() };
+        if !values.is_empty() && !measured.expression.is_empty() {
+            annotations.insert_new("expression", measured.expression.as_str());
+        }
         let links = links(&members, &given, &annotations, &text);
         if !links.rule.is_empty() {
             origins.push(("link", "…".to_owned(), links.rule.clone()));
@@ -230,7 +196,7 @@ impl Reader<'_> {
             lapses_at: None,
             fingerprint: field::fingerprint(&labels),
             discriminator,
-            values: if health == Health::Normal { given.values } else { Vec::new() },
+            values: if health == Health::Normal { values } else { Vec::new() },
             asked: Asked::default(),
             links,
             annotations,
@@ -239,30 +205,8 @@ impl Reader<'_> {
             labels,
         };
         let rest = status != Status::Resolved && shape != TEXT;
-        let text = if rest { rest::with_rest(text, &alert, &titled, &leaves, brief) } else { text };
+        let text = if rest { rest::with_rest(text, &alert, &titled, &leaves, &measured.told, brief) } else { text };
         Some(Told { alert, text, origins })
-    }
-
-    fn time(
-        &self,
-        given: &str,
-        members: &Members<'_>,
-        names: &[&str],
-        lines: &[(String, String)],
-    ) -> Option<Timestamp> {
-        let read =
-            |text: &str| moment::read(text, &self.settings.timezone).and_then(|time| moment::plausible(time, self.now));
-        if !plain::is_missing(given) {
-            return read(given);
-        }
-        let found = members.named(names).into_iter().find_map(|member| match member.value {
-            Value::String(text) => read(text),
-            Value::Number(number) => read(&number.to_string()),
-            _ => None,
-        });
-        found.or_else(|| {
-            lines.iter().filter(|(name, _)| names.contains(&name.as_str())).find_map(|(_, value)| read(value))
-        })
     }
 
     /// What makes this alert the same as another one, or another.
@@ -350,10 +294,7 @@ impl Reader<'_> {
 
     fn is_time(&self, leaf: &Leaf) -> bool {
         let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
-        let is_named = STARTS.contains(&name.as_str())
-            || ENDS.contains(&name.as_str())
-            || ["time", "date", "timestamp", "at", "updated"].iter().any(|tail| name.ends_with(tail));
-        is_named && moment::read(&leaf.text, &self.settings.timezone).is_some()
+        names_moment(&name) && moment::read(&leaf.text, &self.settings.timezone).is_some()
     }
 }
 
@@ -405,7 +346,10 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
             .unwrap_or_default()
     };
     let in_text = || {
-        URL.find_iter(text)
+        let texts = [text, given.name.as_str()];
+        texts
+            .iter()
+            .flat_map(|text| URL.find_iter(text))
             .map(|found| field::link(found.as_str().trim_end_matches(['.', ',', ')', ';', '!']).to_owned()))
             .find(|url| !rest::is_secret_address(url))
             .unwrap_or_default()

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::lexicon::Word;
+use super::reader::is_secret_address;
 use super::tree::said;
 
 /// An item for the general reader, and what its colour says.
@@ -41,7 +42,77 @@ pub(super) fn items(object: &Map<String, Value>) -> Option<(&'static str, Vec<It
     if is_list("blocks") || is_list("attachments") {
         return Some(("slack", slack(object)));
     }
+    if object.contains_key("chat_id") && (text("text").is_some() || text("caption").is_some()) {
+        return Some(("telegram", vec![(telegram(object), None)]));
+    }
     None
+}
+
+/// A link by its words and its address; an address that holds a credential is not told.
+fn link(words: &str, address: &str) -> String {
+    let (words, address) = (words.trim(), address.trim());
+    let address = if is_secret_address(address) { "" } else { address };
+    if words.is_empty() || address.is_empty() { format!("{words}{address}") } else { format!("{words} {address}") }
+}
+
+/// The page that a button or another part of a card opens, in the ways of all makes.
+fn address(part: &Map<String, Value>) -> Option<&str> {
+    const NAMES: [&str; 11] = [
+        "url",
+        "actionURL",
+        "actionUrl",
+        "action_url",
+        "messageURL",
+        "messageUrl",
+        "default_url",
+        "pc_url",
+        "href",
+        "uri",
+        "link",
+    ];
+    const HOLDERS: [&str; 8] =
+        ["multi_url", "behaviors", "onClick", "on_click", "openLink", "open_link", "targets", "target"];
+    let is_page = |text: &&str| text.starts_with("http");
+    NAMES.iter().find_map(|name| said(part.get(*name)?).filter(is_page)).or_else(|| {
+        HOLDERS.iter().find_map(|name| match part.get(*name)? {
+            Value::Object(inner) => address(inner),
+            Value::Array(items) => items.iter().find_map(|item| match item {
+                Value::Object(inner) => address(inner),
+                item => said(item).filter(is_page),
+            }),
+            _ => None,
+        })
+    })
+}
+
+/// The links of a list of buttons, each with its words.
+fn buttons(list: Option<&Value>) -> Vec<String> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items
+        .flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice))
+        .filter_map(|button| {
+            let button = button.as_object()?;
+            Some(link(&words(button), address(button)?))
+        })
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// The words on a button.
+fn words(button: &Map<String, Value>) -> String {
+    const NAMES: [&str; 6] = ["title", "text", "name", "label", "content", "keyname"];
+    let found = NAMES.iter().find_map(|name| match button.get(*name)? {
+        Value::Object(inner) => ["content", "text"].iter().find_map(|name| said(inner.get(*name)?)),
+        value => said(value),
+    });
+    found.unwrap_or_default().to_owned()
+}
+
+fn telegram(object: &Map<String, Value>) -> Value {
+    let text = object.get("text").or_else(|| object.get("caption")).and_then(said).unwrap_or_default();
+    let mut lines = vec![text.to_owned()];
+    lines.extend(buttons(object.get("reply_markup").and_then(|markup| markup.get("inline_keyboard"))));
+    json!({ "text": lines.join("\n") })
 }
 
 /// WeCom and DingTalk, which share their frame.
@@ -64,8 +135,14 @@ fn corporate(object: &Map<String, Value>, kind: &str) -> Value {
         }
         "actionCard" | "action_card" => {
             put("title", get("title"));
-            put("text", if get("text").is_empty() { get("markdown") } else { get("text") });
-            put("url", get("singleURL"));
+            let text = if get("text").is_empty() { get("markdown") } else { get("text") };
+            let single = [get("singleURL"), get("single_url")].into_iter().find(|url| !url.is_empty());
+            let words = [get("singleTitle"), get("single_title")].into_iter().find(|words| !words.is_empty());
+            let mut lines = vec![text.to_owned()];
+            lines.extend(single.map(|url| link(words.unwrap_or_default(), url)));
+            lines.extend(buttons(inner.get("btns").or_else(|| inner.get("btn_json_list"))));
+            put("text", &lines.join("\n"));
+            put("url", single.unwrap_or_default());
         }
         "news" | "feedCard" | "mpnews" => {
             let articles = inner.get("articles").or_else(|| inner.get("links")).and_then(Value::as_array);
@@ -82,9 +159,8 @@ fn corporate(object: &Map<String, Value>, kind: &str) -> Value {
             for (index, article) in articles.iter().enumerate() {
                 let url = of(article, ["url", "messageURL"]);
                 let parts = [
-                    if index == 0 { String::new() } else { of(article, ["title", "title"]) },
+                    if index == 0 { String::new() } else { link(&of(article, ["title", "title"]), &url) },
                     of(article, ["description", "digest"]),
-                    if index == 0 { String::new() } else { url },
                 ];
                 lines.extend(parts.into_iter().filter(|part| !part.is_empty()));
             }
@@ -133,8 +209,12 @@ fn card(card: &Value) -> Value {
             } else {
                 (part("keyname"), part("value"))
             };
-            lines.push(if text.is_empty() { name.to_owned() } else { format!("{name}: {text}") });
+            let line = if text.is_empty() { name.to_owned() } else { format!("{name}: {text}") };
+            lines.push(link(&line, row.get("url").and_then(said).unwrap_or_default()));
         }
+    }
+    for list in ["jump_list", "button_list"] {
+        lines.extend(buttons(card.get(list)));
     }
     let title = [at("/main_title/title"), at("/source/desc"), "卡片 (template_card)"]
         .into_iter()
@@ -166,15 +246,24 @@ fn feishu(object: &Map<String, Value>, kind: &str) -> Item {
         "interactive" => {
             let card = object.get("card").unwrap_or(content);
             let mut texts = Vec::new();
-            for list in [card.get("elements"), card.pointer("/body/elements"), card.pointer("/i18n_elements/zh_cn")] {
+            // Of a card in several languages one is read.
+            let translated = card.get("i18n_elements").and_then(Value::as_object);
+            let translated = translated.and_then(|all| all.get("zh_cn").or_else(|| all.values().next()));
+            for list in [card.get("elements"), card.pointer("/body/elements"), translated] {
                 collect(list.unwrap_or(&Value::Null), &mut texts);
             }
+            // A card that is kept at Feishu: only what is filled in is here.
+            let variables = card.pointer("/data/template_variable").and_then(Value::as_object);
+            texts.extend(
+                variables
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(name, value)| Some(format!("{name}: {}", super::tree::spoken(value)?))),
+            );
             let title = card.pointer("/header/title/content").cloned().unwrap_or_default();
             let colour = card.pointer("/header/template").and_then(Value::as_str).and_then(colour);
-            (
-                json!({ "title": title, "text": texts.join("\n"), "url": card.pointer("/card_link/url").cloned().unwrap_or_default() }),
-                colour,
-            )
+            let url = card.get("card_link").and_then(Value::as_object).and_then(address).unwrap_or_default();
+            (json!({ "title": title, "text": texts.join("\n"), "url": url }), colour)
         }
         kind => (json!({ "title": format!("消息 ({kind})") }), None),
     }
@@ -184,7 +273,7 @@ fn rich(part: &Value) -> String {
     let text = part.get("text").and_then(Value::as_str).unwrap_or_default();
     match (part.get("tag").and_then(Value::as_str), part.get("href").and_then(Value::as_str)) {
         (Some("at"), _) => String::new(),
-        (_, Some(href)) => format!("{text} {href} "),
+        (_, Some(href)) => format!("{} ", link(text, href)),
         _ => text.to_owned(),
     }
 }
@@ -208,29 +297,56 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
                 texts.push(format!("{title}: {value}"));
                 return;
             }
-            let words = ["content", "text", "title"].into_iter().find_map(get);
-            let url = get("url").or_else(|| get("multi_url"));
-            match (words, url) {
-                (Some(words), Some(url)) => texts.push(format!("{words} {url}")),
-                (Some(words), None) => texts.push(words.to_owned()),
+            if get("type").is_some_and(|kind| kind.starts_with("rich_text_") && kind != "rich_text_list") {
+                texts.push(in_line(object.get("elements")));
+                return;
+            }
+            let said = ["content", "text", "title"].into_iter().find_map(get);
+            match (said, address(object)) {
+                (Some(said), Some(url)) => texts.push(link(said, url)),
+                (Some(said), None) => texts.push(said.to_owned()),
                 (None, Some(url)) => {
-                    let mut inner = Vec::new();
-                    collect(object.get("text").unwrap_or(&Value::Null), &mut inner);
-                    inner.push(url.to_owned());
-                    texts.push(inner.join(" "));
+                    texts.push(link(&words(object), url));
                     return;
                 }
                 (None, None) => {}
             }
+            // What a button does and what it hands over are no words.
+            let is_button = get("tag") == Some("button") || get("type") == Some("button");
             for (name, inner) in object {
-                let is_layout = !matches!(name.as_str(), "config" | "header" | "style" | "msteams" | "fallback");
-                if is_layout && (inner.is_array() || inner.is_object()) {
+                let is_layout = !matches!(
+                    name.as_str(),
+                    "config"
+                        | "header"
+                        | "style"
+                        | "msteams"
+                        | "fallback"
+                        | "behaviors"
+                        | "multi_url"
+                        | "onClick"
+                        | "confirm"
+                );
+                if is_layout && !(is_button && name == "value") && (inner.is_array() || inner.is_object()) {
                     collect(inner, texts);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// The pieces of one line of rich text.
+fn in_line(pieces: Option<&Value>) -> String {
+    let pieces = pieces.and_then(Value::as_array).into_iter().flatten();
+    let piece = |piece: &Value| {
+        let get = |name: &str| piece.get(name).and_then(Value::as_str).unwrap_or_default();
+        match get("type") {
+            "link" => link(get("text"), get("url")),
+            "emoji" => format!(":{}:", get("name")),
+            _ => get("text").to_owned(),
+        }
+    };
+    pieces.map(piece).collect()
 }
 
 fn slack(object: &Map<String, Value>) -> Vec<Item> {
@@ -285,6 +401,7 @@ fn slack(object: &Map<String, Value>) -> Vec<Item> {
             if lines.is_empty() && get("title").is_empty() {
                 lines.push(get("fallback").to_owned());
             }
+            lines.extend(buttons(attachment.get("actions")));
             let footer = get("footer");
             lines.extend((!footer.is_empty()).then(|| footer.to_owned()));
             let item = json!({
@@ -327,6 +444,8 @@ fn discord(object: &Map<String, Value>) -> Vec<Item> {
                 let part = |name: &str| field.get(name).and_then(super::tree::spoken).unwrap_or_default();
                 lines.push(format!("{}: {}", part("name"), part("value")));
             }
+            let rows = object.get("components").and_then(Value::as_array).into_iter().flatten();
+            rows.for_each(|row| lines.extend(buttons(row.get("components"))));
             let item = json!({ "title": get("title"), "text": lines.join("\n"), "url": get("url"), "timestamp": get("timestamp") });
             (item, None)
         })
@@ -351,14 +470,11 @@ fn message_card(object: &Map<String, Value>) -> Value {
             let part = |name: &str| fact.get(name).and_then(super::tree::spoken).unwrap_or_default();
             lines.push(format!("{}: {}", part("name").trim_end_matches([':', '：']), part("value")));
         }
+        lines.extend(buttons(section.get("potentialAction")));
     }
-    let url = object.get("potentialAction").and_then(Value::as_array).and_then(|actions| {
-        actions.iter().find_map(|action| {
-            action.pointer("/targets/0/uri").or_else(|| action.get("target").and_then(|all| all.get(0))).and_then(said)
-        })
-    });
+    lines.extend(buttons(object.get("potentialAction")));
     let title = if get("title").is_empty() { get("summary") } else { get("title") };
-    json!({ "title": title, "text": lines.join("\n"), "url": url })
+    json!({ "title": title, "text": lines.join("\n") })
 }
 
 /// An adaptive card: the first text is its title.

@@ -10,6 +10,7 @@ mod pairs;
 mod properties;
 mod push;
 mod quick;
+mod seen;
 mod spoken;
 mod unified;
 

@@ -87,7 +87,8 @@ const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
 
 /// Takes a line apart, which may be decorated.
 pub(super) fn read(line: &str) -> Title {
-    let mut title = Title { text: plain::line(line), ..Title::default() };
+    let line = plain::line(line);
+    let mut title = Title { text: plain::without_addresses(&line).into_owned(), ..Title::default() };
     let sign = signs(&mut title.text);
     let mut marked = Marked::default();
     // A prefix may stand before brackets, and behind them.

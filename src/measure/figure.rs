@@ -82,12 +82,17 @@ impl Reading {
     /// The threshold in words, as `> 90 %`, in the unit of the values; `None` where there is none or it says nothing.
     pub fn threshold(&self, language: Language) -> Option<String> {
         let rule = self.rule.as_deref()?;
-        let unit = rule.shown_unit().or_else(|| {
-            // A unit that the author gives holds for the threshold, too, unless it is one that numbers are turned into.
-            let unit = self.figures.first()?.unit.clone()?;
-            let same = rule.holds(self.figures.first()?.number?);
-            same.then_some(unit)
-        });
+        // A unit that the author gives holds for the threshold, too, unless it is one that numbers are turned into.
+        let own = || {
+            let figure = self.figures.first()?;
+            figure.unit.clone().filter(|_| figure.number.is_some_and(|number| rule.holds(number)))
+        };
+        // By its name a measure is a count where nothing else is known: the sender knows better.
+        let is_sent = self.figures.first().is_some_and(|figure| figure.source == Source::Sender);
+        let unit = match rule.shown_unit() {
+            Some(unit) if is_sent && unit.is_plain() => own().or(Some(unit)),
+            unit => unit.or_else(own),
+        };
         write::threshold(rule.bounds(), unit.as_ref(), language)
     }
 

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use crate::ingest::lexicon::{self, Word};
-use crate::ingest::{body, moment, plain, tree};
+use crate::ingest::{body, moment, plain, reader, tree};
 use crate::level::{Level, plain_name};
 
 /// Instructions that one template may take; the shipped ones take less than a hundred.
@@ -53,6 +53,9 @@ impl Engine {
         environment.add_filter("unbracketed", unbracketed);
         environment.add_filter("falcon", falcon);
         environment.add_filter("with_unit", with_unit);
+        environment.add_filter("measured", measured);
+        environment.add_filter("measures", measures);
+        environment.add_filter("compared", compared);
         Self { environment }
     }
 
@@ -179,6 +182,29 @@ fn with_unit(given: Value, otherwise: Value) -> Value {
         _ => {}
     }
     Value::from_pairs(all)
+}
+
+/// A value with its unit; nothing if it is no number.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn measured(given: Value, unit: Value) -> String {
+    reader::measured(&said(&given), &said(&unit))
+}
+
+/// The values of a list of objects that each have a measure's name, a value and perhaps a unit, by name.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn measures(given: Value) -> Value {
+    let json = serde_json::to_value(&given).unwrap_or(Json::Null);
+    Value::from_pairs(json.as_array().into_iter().flatten().flat_map(reader::measures))
+}
+
+/// A measure, an operator and a threshold as an expression (`cpu > 90`); nothing where one of the latter is missing.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn compared(measure: Value, operator: Value, threshold: Value) -> String {
+    reader::compared(&said(&measure), &said(&operator), &said(&threshold))
+}
+
+fn said(value: &Value) -> String {
+    if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() }
 }
 
 /// The tree of a text that is JSON; what is a tree already stays.

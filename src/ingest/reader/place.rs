@@ -1,5 +1,6 @@
 //! Where it is: members, labels and lines of text that name a host, a service, a resource.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -142,31 +143,53 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| {
     .expect("constant")
 });
 
+/// The text with each name in emphasis that is alone on its line (`*Status:*`) before its value, which is on the next.
+pub(super) fn with_names(text: &str) -> Cow<'_, str> {
+    if !text.contains('*') {
+        return Cow::Borrowed(text);
+    }
+    let mut lines = text.lines().peekable();
+    let mut out: Vec<Cow<'_, str>> = Vec::new();
+    while let Some(line) = lines.next() {
+        let follows = |next: &&str| !next.trim().is_empty() && pair(next).is_none() && !NAME.is_match(next);
+        match NAME.captures(line).and_then(|found| Some((found, lines.next_if(follows)?))) {
+            Some((found, value)) => out.push(format!("{}: {}", &found[1], value.trim()).into()),
+            None => out.push(line.into()),
+        }
+    }
+    out.join("\n").into()
+}
+
 /// The lines `name: value` of a text, by plain names.
 pub(super) fn lines(text: &str) -> Vec<(String, String)> {
-    let lines: Vec<&str> = text.lines().take(LINES).filter(|line| line.len() <= 1024).collect();
-    let after = lines.iter().skip(1).copied().chain([""]);
-    lines
-        .iter()
-        .zip(after)
-        .filter_map(|(line, after)| {
-            // `*Status:*` with its value on the next line.
-            let alone = NAME.captures(line).filter(|_| pair(after).is_none());
-            let (name, value) = match alone {
-                Some(found) => (found[1].trim().to_owned(), plain::line(after)),
-                None => LINE.captures(line).map(|found| (found[1].trim().to_owned(), plain::line(&found[2])))?,
-            };
+    text.lines()
+        .take(LINES)
+        .filter(|line| line.len() <= 1024)
+        .filter_map(|line| {
+            let (name, value) = captured(line)?;
+            // `阈值: > 90` is no quote.
+            let value = if value.starts_with(['>', '<', '=']) { value.to_owned() } else { plain::line(value) };
+            let value = plain::without_addresses(&value).into_owned();
             let sound = name.chars().count() <= LINE_NAME && !value.starts_with("//") && !plain::is_missing(&value);
-            sound.then(|| (plain_name(&name), value))
+            sound.then(|| (plain_name(name), value))
         })
         .collect()
 }
 
 /// The plain name and the value of one line that has both, however long the name is.
 pub(super) fn pair(line: &str) -> Option<(String, String)> {
+    let (name, value) = captured(line)?;
+    let value = plain::line(value);
+    (!value.starts_with("//")).then(|| (plain_name(name), value))
+}
+
+/// The name and the value of a line; the colon in a bracket (`[FIRING:1] …`) is between none.
+fn captured(line: &str) -> Option<(&str, &str)> {
     let found = LINE.captures(line)?;
-    let value = plain::line(&found[2]);
-    (!value.starts_with("//")).then(|| (plain_name(&found[1]), value))
+    let (name, value) = (found.get(1)?, found.get(2)?);
+    let between = &line[name.end()..value.start()];
+    let is_inside = line[..name.start()].ends_with(['[', '【']) && !between.contains([']', '】']);
+    (!is_inside).then(|| (name.as_str().trim(), value.as_str()))
 }
 
 /// The labels of an alert: what the mapping gives, the label sets of the body, the places it names.

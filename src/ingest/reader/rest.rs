@@ -1,17 +1,21 @@
 //! What is not shown elsewhere: lines `name: value`, what is hidden on purpose, the list for the page.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 use serde_json::Value;
 
+use super::super::lexicon::is_han;
 use super::super::tree::{self, Leaf, short_names};
-use super::super::{field, plain};
+use super::super::{field, moment, plain};
 use super::title::Titled;
 use crate::alert::Alert;
 use crate::level::plain_name;
+use crate::subject::{self, Fate, Sighting, Taught};
 
 /// Lines of the rest in a message, and bytes of them: what a person takes in at a glance; the page has all.
 const LINES: usize = 12;
@@ -115,26 +119,35 @@ fn is_base64(text: &str) -> bool {
 }
 
 /// `text` with lines of what stands nowhere else, the shortest values first, as far as a glance goes.
-pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[Leaf], brief: bool) -> String {
+/// `measured`: what the values and the comparison tell.
+pub(super) fn with_rest(
+    text: String,
+    alert: &Alert,
+    titled: &Titled,
+    leaves: &[Leaf],
+    measured: &[String],
+    brief: bool,
+) -> String {
     let (first, _) = plain::first_line(&titled.raw);
-    let shown = [first.as_str(), titled.shown.as_str(), text.as_str()].join("\n");
+    let mut shown = [first.as_str(), titled.shown.as_str(), text.as_str()].join("\n");
+    shown.extend(titled.headings.iter().flat_map(|heading| ["\n", heading]));
     let in_labels = |value: &str| {
         alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
             || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
     };
     let names = short_names(leaves);
     let mut rest: Vec<(usize, String)> = Vec::new();
-    for (leaf, name) in leaves.iter().zip(&names) {
+    let linked = linked(leaves);
+    for (at, (leaf, name)) in leaves.iter().zip(&names).enumerate() {
+        if linked.iter().any(|(words, _)| *words == at) {
+            continue;
+        }
         let value = leaf.text.trim();
         let last = plain_name(named(&leaf.path));
         // Each line of it stands there, although marks of markdown and HTML may be gone.
-        let told = |line: &str| {
-            shown.contains(line) || shown.contains(plain::line(line).as_str()) || {
-                let prose = plain::prose(line);
-                matches!(&prose, Cow::Owned(text) if text.lines().all(|line| shown.contains(line.trim())))
-            }
-        };
-        let is_said = value.len() > SHORT && value.lines().map(str::trim).filter(|line| !line.is_empty()).all(told)
+        let stands = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
+        let stand = |text: &str| text.lines().map(str::trim).all(stands);
+        let is_said = value.len() > SHORT && (stand(value) || stand(&super::title::prose(value)))
             || shown.lines().any(|line| line.trim() == value || line.trim() == format!("{name}: {value}"));
         let is_sentence = value.chars().count() >= SENTENCE
             && !value.starts_with(['{', '[', '$', '('])
@@ -144,7 +157,10 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
             .iter()
             .rposition(|name| tree::is_label_set(&plain_name(name)))
             .is_some_and(|at| at + 1 < leaf.path.len() || value.contains(['=', ':']));
-        let stands = brief && (!is_sentence || alert.annotations.values().any(|text| text == value))
+        let is_moment = alert.starts_at.is_some()
+            && super::when::names_moment(&last)
+            && moment::read(value, &TimeZone::UTC).is_some();
+        let stands = brief && (!is_sentence || is_moment || alert.annotations.values().any(|text| text == value))
             || is_label
             || in_labels(value)
             || is_said
@@ -154,12 +170,22 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
             || NOISE.contains(&last.as_str());
         let hidden =
             is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value) || hides_address(&last, value);
-        if stands || hidden || is_told(alert, &last, value) {
+        let is_measured = !alert.values.is_empty() && measured.iter().any(|told| told == value);
+        if stands || hidden || is_measured || is_told(alert, &last, value) {
             continue;
         }
         let value = one_line(value);
-        rest.push((value.len(), format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE))));
+        let words = linked.iter().find(|(_, url)| *url == at).map(|(words, _)| one_line(&leaves[*words].text));
+        let line = match words {
+            Some(words) => format!("{} {value}", field::clean(&words)),
+            None => format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE)),
+        };
+        rest.push((value.len(), line));
     }
+    rest.extend(unseen(alert, &shown).map(|(name, value)| {
+        let value = one_line(value);
+        (value.len(), format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE)))
+    }));
     rest.sort_by_key(|(length, _)| *length);
     let mut out = text;
     let (mut told, mut bytes) = (0, 0);
@@ -181,6 +207,55 @@ pub(super) fn with_rest(text: String, alert: &Alert, titled: &Titled, leaves: &[
     out
 }
 
+/// The leaves that are the words and the address of one link: they stand in one object inside of the body.
+fn linked(leaves: &[Leaf]) -> Vec<(usize, usize)> {
+    const WORDS: [&str; 5] = ["label", "text", "title", "name", "caption"];
+    const MOST: usize = 50;
+    let is_page = |leaf: &Leaf| leaf.path.len() > 1 && leaf.text.starts_with("http") && !leaf.text.contains(' ');
+    let found = leaves.iter().enumerate().filter(|(_, leaf)| is_page(leaf)).take(MOST);
+    found
+        .filter_map(|(at, leaf)| {
+            let holder = &leaf.path[..leaf.path.len() - 1];
+            let near = at.saturating_sub(8)..leaves.len().min(at + 8);
+            let words = near.filter(|other| {
+                let path = &leaves[*other].path;
+                path.len() == leaf.path.len() && path.starts_with(holder) && !leaves[*other].text.starts_with("http")
+            });
+            let named =
+                |other: &usize| WORDS.iter().position(|word| plain_name(&leaves[*other].path[holder.len()]) == *word);
+            let words = words.filter_map(|other| Some((named(&other)?, other))).min()?.1;
+            let holds_links = ["link", "action", "button"]
+                .iter()
+                .any(|part| holder.iter().any(|name| plain_name(name).contains(part)));
+            holds_links.then_some((words, at))
+        })
+        .collect()
+}
+
+/// The labels that a message does not show: they are no part of the object, its place or its kind, and stand in no text. Each
+/// value once.
+fn unseen<'a>(alert: &'a Alert, shown: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let sighting = Sighting { labels: &alert.labels, said: "", expression: "", taught: Taught::NOTHING };
+    let (subject, why) = subject::explain(&sighting);
+    let parts = [&subject.object, &subject.place, &subject.qualifier].into_iter().flatten();
+    let mut seen: Vec<String> = parts.map(|part| format!("{}{}", part.text, part.port)).collect();
+    let open = why.into_iter().filter(|why| matches!(why.fate, Fate::Open | Fate::Latent)).map(|why| why.label);
+    let open: BTreeSet<String> = open.collect();
+    let lines: BTreeSet<String> = shown.lines().map(|line| line.trim().to_lowercase()).collect();
+    let shown = shown.to_lowercase();
+    alert.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(move |(name, value)| {
+        let text = value.trim().to_lowercase();
+        let is_said = (text.len() > SHORT || text.contains(is_han)) && shown.contains(&text)
+            || lines.contains(&text)
+            || lines.contains(&format!("{}: {text}", name.to_lowercase()));
+        if !open.contains(*name) || is_said || seen.contains(&text) {
+            return false;
+        }
+        seen.push(text);
+        true
+    })
+}
+
 /// Is the value one that the alert tells by its state, level, time or values?
 fn is_told(alert: &Alert, name: &str, value: &str) -> bool {
     let key = alert.discriminator.as_str();
@@ -189,11 +264,14 @@ fn is_told(alert: &Alert, name: &str, value: &str) -> bool {
     }
     let is_level = crate::level::NAMES.contains(&name) && alert.level.is_some();
     let is_value = alert.values.iter().any(|shown| shown.text == value);
-    let at = super::super::moment::read(value, &jiff::tz::TimeZone::UTC);
+    let at = moment::read(value, &TimeZone::UTC);
     if at.is_some() && (at == alert.starts_at || at == alert.ends_at) {
         return true;
     }
-    let is_time = (super::STARTS.contains(&name) || super::ENDS.contains(&name)) && alert.starts_at.is_some();
+    let names_time = |name: &str| super::when::STARTS.contains(&name) || super::when::ENDS.contains(&name);
+    let names_day = name.ends_with("date") && names_time(&format!("{}time", name.trim_end_matches("date")))
+        || name.ends_with("日期") && names_time(&format!("{}时间", name.trim_end_matches("日期")));
+    let is_time = (names_time(name) || names_day) && alert.starts_at.is_some();
     let is_state = super::state::STRONG.contains(&name) && super::super::lexicon::of_value(value).is_some();
     is_level || is_value || is_time || is_state
 }

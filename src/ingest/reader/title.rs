@@ -253,9 +253,9 @@ pub(super) fn texts(members: &Members<'_>, given: &Given) -> Vec<(String, String
     texts
 }
 
-/// Without the lines that only fence a text in (`%%%`, `---`).
-fn prose(text: &str) -> String {
-    let text = plain::prose(text);
+/// A text without marks, and without the lines that only fence it in (`%%%`, `---`).
+pub(super) fn prose(text: &str) -> String {
+    let text = plain::text(&super::place::with_names(text));
     let fence = |line: &&str| {
         let line = line.trim();
         line.is_empty() || line.len() < 2 || !line.chars().all(|letter| "%-=_*~#".contains(letter))
@@ -458,7 +458,9 @@ pub(super) fn body(texts: &[(String, String)], titled: &Titled) -> String {
     let raw = titled.raw.trim();
     for (index, (name, text)) in texts.iter().enumerate() {
         let text = match index {
-            0 if titled.of_text && titled.raw.chars().count() <= FIRST_LINE => plain::first_line(text).1.trim(),
+            0 if titled.of_text && titled.raw.chars().count() <= FIRST_LINE && !titled.raw.contains("://") => {
+                plain::first_line(text).1.trim()
+            }
             _ => text.trim(),
         };
         let is_title = (text == raw || text == titled.shown) && text.chars().count() <= FIRST_LINE;

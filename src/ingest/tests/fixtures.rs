@@ -91,14 +91,14 @@ fn mapped_samples_give_labels_values_times_and_words() {
     assert_eq!(alert.links.runbook, "https://wiki.example.com/runbook/redis-memory");
 
     let tencent = sample("tencent.json");
-    assert_eq!(tencent.message, "CPU 利用率 > 85%");
+    assert_eq!(tencent.message, "CPU 利用率 > 85%\nuInstanceId: cdb-8x2k1m0p\nproduct: 云数据库-MySQL-主机监控");
     let alert = only(tencent);
     assert_eq!(shown(&alert), "CPU 利用率=94.2%");
     assert_eq!(alert.labels["objName"], "会员库");
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_323_900_000)), "local time of China");
 
     let aliyun = sample("aliyun.form");
-    assert_eq!(aliyun.message, "UnhealthyServerCount >= 2");
+    assert_eq!(aliyun.message, "UnhealthyServerCount >= 2\nport: 443\ninstanceId: lb-bp1x9q");
     let alert = only(aliyun);
     assert!(alert.is_critical());
     assert_eq!(alert.labels["instance"], "官网入口");

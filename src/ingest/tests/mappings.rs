@@ -291,7 +291,7 @@ fn what_a_robot_client_sends_is_read() {
         (
             json!({"msgtype": "markdown", "markdown": {"content": "# <font color=\"warning\">磁盘将满</font>\n> db-1"}}),
             "磁盘将满",
-            "> db-1",
+            "db-1",
         ),
         (json!({"msgtype": "markdown_v2", "markdown_v2": {"content": "**a** < b"}}), "a < b", ""),
         (

@@ -25,6 +25,7 @@ pub(crate) mod tests;
 mod title;
 mod tree;
 mod weight;
+mod words;
 
 use std::borrow::Cow;
 
@@ -46,12 +47,6 @@ pub use weight::Weight;
 /// How much of a text that is no tree is kept with the alert, in bytes: the most that any face can hold. The page has
 /// all of it.
 const EXCERPT: usize = 4096;
-
-/// Shown where a sender gives no name at all.
-const UNNAMED: &str = "未命名告警 (unnamed alert)";
-
-/// Shown as the name of a body that has no words worth showing.
-const UNRECOGNISED: &str = "未识别的通知 (unrecognised notification)";
 
 /// Through which address a body came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +247,7 @@ pub fn reread(
         return notification;
     }
     if matches!(format, Format::WecomWebhook | Format::WecomApp) {
-        return wecom::notification(bytes);
+        return wecom::notification(bytes, payloads.settings().language);
     }
     let door = if format == Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     read(bytes, content_type, door, payloads, received_at)
@@ -343,7 +338,7 @@ fn fixed_shape(json: &mut Value, payloads: &Payloads, now: Timestamp) -> Option<
         Ok(notification) => notification,
         Err(_) => match json {
             Value::Object(object) if grafana_legacy::is_legacy(object) => {
-                grafana_legacy::notification(std::mem::take(object))
+                grafana_legacy::notification(std::mem::take(object), payloads.settings().language)
             }
             _ => return None,
         },
@@ -359,7 +354,7 @@ fn by_shape(notification: Notification) -> Explained {
 /// of the first.
 fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let text = field::clean(text.trim());
-    let mut read = words(&text, payloads, now);
+    let mut read = of_words(&text, payloads, now);
     if let Some(alert) = read.notification.alerts.first_mut() {
         alert.name = excerpt(&alert.name, 120);
     }
@@ -367,22 +362,24 @@ fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     if text.starts_with(['{', '[', '<']) && read.notification.alerts.iter().all(|alert| alert.status == Status::Notice)
     {
         // Meant for an unknown program: named as such.
-        UNRECOGNISED.clone_into(&mut read.notification.title);
+        read.notification.title = unrecognised(payloads);
     }
     read
+}
+
+/// The name of what has no words worth showing.
+fn unrecognised(payloads: &Payloads) -> String {
+    words::UNRECOGNISED.get(payloads.settings().language).to_owned()
 }
 
 /// Bytes that are no text in any encoding: kept raw, and named as such.
 fn opaque_bytes(bytes: &[u8], payloads: &Payloads, now: Timestamp) -> Explained {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(bytes)[..8].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    let text = format!(
-        "收到 {0} 字节，不是任何编码的文字 {0} bytes that are no text in any encoding\nSHA-256 {digest}…",
-        bytes.len()
-    );
-    let mut read = words(&text, payloads, now);
+    let text = words::no_text(bytes.len(), &digest);
+    let mut read = of_words(text.get(payloads.settings().language), payloads, now);
     "binary".clone_into(&mut read.by);
-    UNRECOGNISED.clone_into(&mut read.notification.title);
+    read.notification.title = unrecognised(payloads);
     read
 }
 
@@ -419,13 +416,13 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
     }
 }
 
-fn words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
+fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let item = json!({ "text": text });
     let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
     let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
     let reader = reader::Reader { settings: payloads.settings(), now };
     let told = speaks.then(|| reader.alert(reader::TEXT, &item, given(""), "")).flatten();
-    let named = || reader.alert(reader::TEXT, &item, given(UNRECOGNISED), "");
+    let named = || reader.alert(reader::TEXT, &item, given(&unrecognised(payloads)), "");
     let told = told.or_else(named).expect("a name was given");
     let origins = vec![told.origins.clone()];
     let taken = generic::Taken { told: vec![told], by: "text".to_owned() };

@@ -26,7 +26,7 @@ const PAGE: &str = "https://ok.example/d/41";
 const LINE_BYTES: usize = 240;
 
 fuzz_target!(|bytes: &[u8]| {
-    check_notification(&notification(bytes));
+    check_notification(&notification(bytes, wegraf::internals::words::Language::Zh));
     if let Ok(read) = read(bytes, Some("application/json"), Door::Webhook, &PAYLOADS, NOW) {
         check_notification(&read);
         assert_eq!(reread(read.format, bytes, Some("application/json"), &PAYLOADS, NOW), read);

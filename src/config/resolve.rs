@@ -170,7 +170,7 @@ impl<'a> Resolver<'a> {
             route: route?,
             matchers: self.matchers,
             templates,
-            payloads: payloads?.with(ReadSettings { levels, timezone: timezone? }),
+            payloads: payloads?.with(ReadSettings { levels, timezone: timezone?, language }),
             link_rewrites,
             known_hosts,
             image_hosts,

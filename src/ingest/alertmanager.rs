@@ -7,15 +7,16 @@ use std::borrow::Cow;
 use ecow::EcoString;
 use serde_json::Value;
 
+use super::generic::ReadSettings;
 use super::sent::{Envelope, Held, Sent, Set, Text, text};
-use super::{UNNAMED, field, grafana, plain, title};
+use super::{field, grafana, plain, title, words};
 use crate::alert::{Alert, Asked, Format, Labels, Links, Notification, Status, Timestamp};
-use crate::level::{Level, Levels};
+use crate::level::Level;
 
 /// What an alert takes from around it.
 pub(super) struct Surroundings<'a> {
     now: Timestamp,
-    levels: &'a Levels,
+    settings: &'a ReadSettings,
     /// The rank that the title of a contact point gives to what no label ranks.
     titled: Option<Level>,
     /// Status of the envelope, for an alert without one of its own.
@@ -60,13 +61,13 @@ impl Repeats {
 
 impl<'a> Surroundings<'a> {
     /// Of an alert with nothing around it.
-    pub fn bare(levels: &'a Levels, now: Timestamp) -> Self {
+    pub fn bare(settings: &'a ReadSettings, now: Timestamp) -> Self {
         Self {
             now,
-            levels,
+            settings,
             titled: None,
             status: None,
-            name: UNNAMED.to_owned(),
+            name: words::UNNAMED.get(settings.language).to_owned(),
             route_labels: Labels::new(),
             org: 0,
             repeats: Repeats::Never,
@@ -74,8 +75,8 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Of one that is pushed, by a sender that so promises to repeat it.
-    pub fn pushed(levels: &'a Levels, repeats: Repeats, now: Timestamp) -> Self {
-        Self { repeats, ..Self::bare(levels, now) }
+    pub fn pushed(settings: &'a ReadSettings, repeats: Repeats, now: Timestamp) -> Self {
+        Self { repeats, ..Self::bare(settings, now) }
     }
 }
 
@@ -108,7 +109,7 @@ pub(super) fn head(format: Format) -> Notification {
 /// What an envelope says itself, and what its alerts take from it.
 pub(super) fn opened<'a>(
     envelope: Envelope<'_>,
-    levels: &'a Levels,
+    settings: &'a ReadSettings,
     now: Timestamp,
 ) -> (Notification, Surroundings<'a>) {
     let format = envelope_format(&envelope);
@@ -117,14 +118,14 @@ pub(super) fn opened<'a>(
     let first_group_label = group_labels.values().find(|value| !value.is_empty()).map(EcoString::as_str);
     let surroundings = Surroundings {
         status: envelope.status.as_ref().and_then(status),
-        name: [first_group_label.unwrap_or_default(), title.trim(), UNNAMED]
+        name: [first_group_label.unwrap_or_default(), title.trim()]
             .into_iter()
             .find(|name| !name.is_empty())
-            .unwrap_or(UNNAMED)
+            .unwrap_or_else(|| words::UNNAMED.get(settings.language))
             .to_owned(),
         route_labels: field::public(set(envelope.route_labels)),
         org: envelope.org.as_ref().and_then(Value::as_i64).unwrap_or_default(),
-        ..Surroundings::bare(levels, now)
+        ..Surroundings::bare(settings, now)
     };
     let head = Notification {
         upstream_receiver: field::unquote_meta(&text(envelope.receiver)),
@@ -138,7 +139,7 @@ pub(super) fn opened<'a>(
     };
     let ranked =
         (format == Format::Grafana && !head.title.is_empty()).then(|| title::read(&head.title).level).flatten();
-    let titled = ranked.and_then(|said| surroundings.levels.of(&said));
+    let titled = ranked.and_then(|said| surroundings.settings.levels.of(&said));
     (head, Surroundings { titled, ..surroundings })
 }
 
@@ -197,7 +198,7 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
         status,
         name,
         health,
-        level: super::ranked(&labels, around.levels).or(around.titled),
+        level: super::ranked(&labels, &around.settings.levels).or(around.titled),
         labels,
         annotations: field::public(annotations),
         starts_at,

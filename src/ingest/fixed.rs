@@ -4,11 +4,10 @@
 use serde_json::Value;
 
 use super::alertmanager::{Repeats, Surroundings, alert, head, opened};
-use super::generic::Payloads;
+use super::generic::{Payloads, ReadSettings};
 use super::sent::{self, Each, Envelope, Held, Outer, Sent, Text};
 use super::{Door, Unreadable, body, grafana};
 use crate::alert::{Alert, Format, Notification, Timestamp};
-use crate::level::Levels;
 
 /// Reads a text of one of the fixed shapes without making a tree of it: each alert goes to `each`, and the notification
 /// has none. `None`, and nothing went to `each`, where only the tree can tell.
@@ -23,14 +22,14 @@ pub(super) fn quickly(
         return Ok(None);
     }
     body::bounded(text)?;
-    Ok(read(|each| sent::of_text(text, each), door, payloads.levels(), now, each).ok())
+    Ok(read(|each| sent::of_text(text, each), door, payloads.settings(), now, each).ok())
 }
 
 /// Reads a tree of the shape of an Alertmanager, of Grafana or of those who push to an Alertmanager.
 pub(super) fn of_tree(tree: &Value, door: Door, payloads: &Payloads, now: Timestamp) -> Result<Notification, Unlike> {
     let mut alerts = Vec::new();
     let each = &mut |alert| alerts.push(alert);
-    let head = read(|each| sent::of_tree(tree, each), door, payloads.levels(), now, each)?;
+    let head = read(|each| sent::of_tree(tree, each), door, payloads.settings(), now, each)?;
     Ok(Notification { alerts, ..head })
 }
 
@@ -147,7 +146,7 @@ pub(super) enum Unlike {
 fn read<'a>(
     pass: impl Fn(Each<'_, 'a>) -> Option<Outer<'a>>,
     door: Door,
-    levels: &Levels,
+    settings: &ReadSettings,
     now: Timestamp,
     each: &mut dyn FnMut(Alert),
 ) -> Result<Notification, Unlike> {
@@ -163,12 +162,12 @@ fn read<'a>(
     let outer = outer.ok_or(Unlike::Shape)?;
     let (mut head, around, takes): (_, _, fn(&Sent<'_>) -> bool) = match shape.judge(outer, door)? {
         Kind::Enclosed(envelope) => {
-            let (head, around) = opened(*envelope, levels, now);
+            let (head, around) = opened(*envelope, settings, now);
             (head, around, |_| true)
         }
         Kind::Pushed => {
             let repeats = if door == Door::AlertsPush { Repeats::Always } else { Repeats::IfSaid };
-            (head(Format::AlertsPush), Surroundings::pushed(levels, repeats, now), has_labels)
+            (head(Format::AlertsPush), Surroundings::pushed(settings, repeats, now), has_labels)
         }
     };
     let mut make = |item: Sent<'a>| {

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::level::Levels;
+use crate::words::Language;
 use engine::Engine;
 pub(super) use read::Taken;
 
@@ -145,11 +146,13 @@ pub struct ReadSettings {
     pub levels: Levels,
     /// The zone of times that name none.
     pub timezone: TimeZone,
+    /// Of what wegraf itself says where a body has no words.
+    pub language: Language,
 }
 
 impl Default for ReadSettings {
     fn default() -> Self {
-        Self { levels: Levels::default(), timezone: TimeZone::UTC }
+        Self { levels: Levels::default(), timezone: TimeZone::UTC, language: Language::default() }
     }
 }
 

@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{UNNAMED, field};
+use super::{field, words};
 use crate::alert::{Alert, Asked, Format, Health, Labels, Links, Notification, Status, Value};
 use crate::names::Discriminator;
+use crate::words::Language;
 
 /// What the Test button has always said, but for the case of its last word
 /// (docs/reference/alert-sources.md#grafana-legacy-test).
@@ -21,11 +22,11 @@ pub(super) fn is_legacy(object: &Map<String, Json>) -> bool {
 }
 
 /// Reads it.
-pub(super) fn notification(mut object: Map<String, Json>) -> Notification {
+pub(super) fn notification(mut object: Map<String, Json>, language: Language) -> Notification {
     let title = field::take_text(&mut object, "title");
     let message = field::take_text(&mut object, "message");
     let name = match field::take_text(&mut object, "ruleName") {
-        missing if missing.trim().is_empty() => UNNAMED.to_owned(),
+        missing if missing.trim().is_empty() => words::UNNAMED.get(language).to_owned(),
         name => name,
     };
     let state = field::take_text(&mut object, "state");

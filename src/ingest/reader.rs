@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 use super::generic::ReadSettings;
 use super::lexicon::Word;
 use super::tree::{Leaf, Members};
-use super::{UNNAMED, field, moment, plain, title as line};
+use super::{field, moment, plain, title as line, words};
 use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
 use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
@@ -145,7 +145,10 @@ impl Reader<'_> {
             },
             &mut origins,
         );
-        let name = plain::excerpt(if titled.shown.is_empty() { UNNAMED } else { &titled.shown }, NAME);
+        let name = plain::excerpt(
+            if titled.shown.is_empty() { words::UNNAMED.get(self.settings.language) } else { &titled.shown },
+            NAME,
+        );
         let (status, health) = match state {
             Word::Firing => (Status::Firing, Health::Normal),
             Word::NoData => (Status::Firing, Health::NoData),

@@ -6,18 +6,20 @@ use serde_json::{Map, Value, json};
 use super::lexicon::Word;
 use super::reader::is_secret_address;
 use super::tree::said;
+use super::words;
+use crate::words::Language;
 
 /// An item for the general reader, and what its colour says.
 type Item = (Value, Option<Word>);
 
 /// The robot that a body is for, and its items; `None` if it is for none.
-pub(super) fn items(object: &Map<String, Value>) -> Option<(&'static str, Vec<Item>)> {
+pub(super) fn items(object: &Map<String, Value>, language: Language) -> Option<(&'static str, Vec<Item>)> {
     let text = |name: &str| object.get(name).and_then(Value::as_str);
     if let Some(kind) = text("msgtype") {
-        return Some(("robot", vec![(corporate(object, kind), None)]));
+        return Some(("robot", vec![(corporate(object, kind, language), None)]));
     }
     if let Some(kind) = text("msg_type").filter(|_| object.contains_key("content") || object.contains_key("card")) {
-        return Some(("feishu", vec![feishu(object, kind)]));
+        return Some(("feishu", vec![feishu(object, kind, language)]));
     }
     let is_list =
         |name: &str| object.get(name).and_then(Value::as_array).is_some_and(|items| items.iter().any(Value::is_object));
@@ -92,14 +94,14 @@ fn buttons(list: Option<&Value>) -> Vec<String> {
         .flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice))
         .filter_map(|button| {
             let button = button.as_object()?;
-            Some(link(&words(button), address(button)?))
+            Some(link(&words_on(button), address(button)?))
         })
         .filter(|line| !line.is_empty())
         .collect()
 }
 
 /// The words on a button.
-fn words(button: &Map<String, Value>) -> String {
+fn words_on(button: &Map<String, Value>) -> String {
     const NAMES: [&str; 6] = ["title", "text", "name", "label", "content", "keyname"];
     let found = NAMES.iter().find_map(|name| match button.get(*name)? {
         Value::Object(inner) => ["content", "text"].iter().find_map(|name| said(inner.get(*name)?)),
@@ -116,7 +118,7 @@ fn telegram(object: &Map<String, Value>) -> Value {
 }
 
 /// WeCom and DingTalk, which share their frame.
-fn corporate(object: &Map<String, Value>, kind: &str) -> Value {
+fn corporate(object: &Map<String, Value>, kind: &str, language: Language) -> Value {
     let empty = Value::Null;
     let inner = object.get(kind).unwrap_or(&empty);
     let get = |name: &str| inner.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -166,17 +168,8 @@ fn corporate(object: &Map<String, Value>, kind: &str) -> Value {
             }
             put("text", &lines.join("\n"));
         }
-        "template_card" => return card(inner),
-        kind => {
-            let named = match kind {
-                "image" => "图片",
-                "file" => "文件",
-                "voice" => "语音",
-                "video" => "视频",
-                _ => "消息",
-            };
-            put("title", &format!("{named} ({kind})"));
-        }
+        "template_card" => return card(inner, language),
+        kind => put("title", words::of_kind(kind).get(language)),
     }
     for name in ["mentioned_list", "mentioned_mobile_list"] {
         if let Some(list) = inner.get(name).filter(|list| list.as_array().is_some_and(|all| !all.is_empty())) {
@@ -187,7 +180,7 @@ fn corporate(object: &Map<String, Value>, kind: &str) -> Value {
 }
 
 /// A template card of WeCom: its titles, its rows, its link.
-fn card(card: &Value) -> Value {
+fn card(card: &Value, language: Language) -> Value {
     let at = |path: &str| card.pointer(path).and_then(said).unwrap_or_default();
     let mut lines: Vec<String> = [
         "/main_title/desc",
@@ -216,13 +209,14 @@ fn card(card: &Value) -> Value {
     for list in ["jump_list", "button_list"] {
         lines.extend(buttons(card.get(list)));
     }
-    let title = [at("/main_title/title"), at("/source/desc"), "卡片 (template_card)"]
+    let untitled = words::of_kind("template_card");
+    let title = [at("/main_title/title"), at("/source/desc"), untitled.get(language)]
         .into_iter()
         .find(|title| !title.is_empty());
     json!({ "title": title, "text": lines.join("\n"), "url": at("/card_action/url"), "image": at("/card_image/url") })
 }
 
-fn feishu(object: &Map<String, Value>, kind: &str) -> Item {
+fn feishu(object: &Map<String, Value>, kind: &str, language: Language) -> Item {
     let content = object.get("content").unwrap_or(&Value::Null);
     match kind {
         "text" => (json!({ "text": content.get("text").cloned().unwrap_or_else(|| content.clone()) }), None),
@@ -265,7 +259,7 @@ fn feishu(object: &Map<String, Value>, kind: &str) -> Item {
             let url = card.get("card_link").and_then(Value::as_object).and_then(address).unwrap_or_default();
             (json!({ "title": title, "text": texts.join("\n"), "url": url }), colour)
         }
-        kind => (json!({ "title": format!("消息 ({kind})") }), None),
+        kind => (json!({ "title": words::of_kind(kind).get(language) }), None),
     }
 }
 
@@ -306,7 +300,7 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
                 (Some(said), Some(url)) => texts.push(link(said, url)),
                 (Some(said), None) => texts.push(said.to_owned()),
                 (None, Some(url)) => {
-                    texts.push(link(&words(object), url));
+                    texts.push(link(&words_on(object), url));
                     return;
                 }
                 (None, None) => {}

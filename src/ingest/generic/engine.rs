@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use minijinja::value::{Enumerator, Kwargs, Object, Serde, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, context};
 use regex::Regex;
 use serde_json::Value as Json;
 
 use crate::ingest::lexicon::{self, Word};
 use crate::ingest::{body, moment, plain, reader, tree};
 use crate::level::{Level, plain_name};
+use crate::words::Language;
 
 /// Instructions that one template may take; the shipped ones take less than a hundred.
 const FUEL: u64 = 100_000;
@@ -38,6 +39,7 @@ impl Engine {
         environment.set_formatter(|out, state, value| {
             minijinja::escape_formatter(out, state, if value.is_none() { &Value::UNDEFINED } else { value })
         });
+        environment.add_function("told", told);
         environment.add_filter("pairs", pairs);
         environment.add_filter("scalars", scalars);
         environment.add_filter("first_line", first_line);
@@ -94,8 +96,9 @@ impl Engine {
     }
 
     /// What the template gives, without blanks around it.
-    pub fn render(&self, name: &str, body: &Value, item: &Value) -> Option<String> {
-        let text = self.environment.get_template(name).ok()?.render(context! { body, item }).ok()?;
+    pub fn render(&self, name: &str, body: &Value, item: &Value, language: Language) -> Option<String> {
+        let language = language.as_str();
+        let text = self.environment.get_template(name).ok()?.render(context! { body, item, language }).ok()?;
         Some(text.trim().replace('\0', "\u{2400}")).filter(|text| !text.is_empty())
     }
 
@@ -105,6 +108,11 @@ impl Engine {
         let captured = template.render_captured(context! { body, item }).ok()?;
         captured.state().lookup(RESULT)
     }
+}
+
+/// A text in the language of the gateway.
+fn told(state: &State<'_, '_>, zh: Value, en: Value) -> Value {
+    if state.lookup("language").is_some_and(|language| language.as_str() == Some("en")) { en } else { zh }
 }
 
 fn empty_object() -> Value {

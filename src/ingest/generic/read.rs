@@ -129,7 +129,7 @@ impl Payloads {
 
 /// A body for the robot of a chat.
 fn robot(object: &Map<String, Json>, reader: &Reader<'_>) -> Option<Taken> {
-    let (name, items) = crate::ingest::robot::items(object)?;
+    let (name, items) = crate::ingest::robot::items(object, reader.settings.language)?;
     let alert = |(item, otherwise): &(Json, _)| {
         reader.alert(name, item, Given { otherwise: *otherwise, ..Given::default() }, "")
     };
@@ -203,7 +203,10 @@ fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
 
 impl Reading<'_> {
     fn text(&self, field: &str) -> String {
-        self.payloads.engine.render(&slot(self.index, field), self.body, &self.item).unwrap_or_default()
+        self.payloads
+            .engine
+            .render(&slot(self.index, field), self.body, &self.item, self.payloads.settings.language)
+            .unwrap_or_default()
     }
 
     fn given(&self, mapping: &Mapping, users: bool) -> Given {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::field::clean;
 use crate::alert::{Format, Notification, Status};
+use crate::words::Language;
 
 /// The kinds that are text: they can be cut, folded and shown anywhere.
 const TEXTS: [&str; 3] = ["text", "markdown", "markdown_v2"];
@@ -140,12 +141,12 @@ impl Said {
 }
 
 /// Stored bytes as a notification; bytes that are no message any more become their text.
-pub fn notification(bytes: &[u8]) -> Notification {
+pub fn notification(bytes: &[u8], language: Language) -> Notification {
     match Said::read(bytes) {
         Ok(said) => said.notification(),
         Err(_) => super::super::single(
             Format::Opaque,
-            super::super::UNRECOGNISED.to_owned(),
+            super::super::words::UNRECOGNISED.get(language).to_owned(),
             crate::names::Discriminator::default(),
             clean(&super::super::excerpt(&String::from_utf8_lossy(bytes), super::super::EXCERPT)),
         ),
@@ -215,7 +216,7 @@ mod tests {
             r#"{"msgtype":"la\u0000ter\n","later":{"title":"x\u0000"}}"#,
             "no JSON \0 at all",
         ] {
-            let shown = notification(body.as_bytes());
+            let shown = notification(body.as_bytes(), Language::Zh);
             let all = format!("{}{}", shown.message, shown.alerts[0].name);
             assert!(!all.contains('\0') && !shown.alerts[0].name.contains('\n'), "{all:?}");
         }

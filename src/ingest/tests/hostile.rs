@@ -21,7 +21,7 @@ fn only_nothing_is_unreadable_and_binary_data_are_told_as_such() {
         let told = read_bytes(binary).unwrap();
         let alert = &told.alerts[0];
         assert_eq!((told.format, alert.status), (Format::Opaque, Status::Notice), "{binary:?}");
-        assert!(alert.name.contains(&format!("{} bytes", binary.len())), "{}", alert.name);
+        assert!(alert.name.contains(&format!("{} 字节", binary.len())), "{}", alert.name);
     }
     assert_eq!(Unreadable::Empty.status(), 400);
 }
@@ -40,7 +40,7 @@ fn text_is_shown_as_it_is_under_its_first_line() {
         assert_eq!(only(read_bytes(text.as_bytes()).unwrap()).name, name);
     }
     for nameless in ["---", "null", "…", "{}"] {
-        assert_eq!(only(read_bytes(nameless.as_bytes()).unwrap()).name, UNRECOGNISED, "{nameless}");
+        assert_eq!(only(read_bytes(nameless.as_bytes()).unwrap()).name, words::UNRECOGNISED.zh, "{nameless}");
     }
 }
 

@@ -118,5 +118,5 @@ fn null_tags_and_an_empty_rule_name_are_read() {
         body["tags"] = json!(null);
         body["ruleName"] = json!("");
     }));
-    assert_eq!(alert.name, UNNAMED);
+    assert_eq!(alert.name, words::UNNAMED.zh);
 }

@@ -195,6 +195,34 @@ fn every_link_of_a_message_for_people_is_kept_with_its_words() {
 }
 
 #[test]
+fn what_wegraf_says_itself_is_in_the_language_of_the_gateway() {
+    let han = |text: &str| text.chars().any(|letter| matches!(letter, '\u{3400}'..='\u{9fff}'));
+    let bodies: [&[u8]; 10] = [
+        br#"[{"labels":{"severity":"critical"},"annotations":{"a":"b"},"startsAt":"2026-11-22T13:00:00Z"}]"#,
+        br#"{"version":"4","receiver":"x","groupKey":"k","alerts":[{"status":"firing","labels":{}}]}"#,
+        br#"{"ruleName":" ","state":"alerting","evalMatches":[{"metric":"m","value":1}]}"#,
+        b"...\n---",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xd8\xff\xe0\0",
+        br#"{"msgtype":"image","image":{"base64":"aGVsbG8=","md5":"x"}}"#,
+        br#"{"msgtype":"template_card","template_card":{"sub_title_text":"x"}}"#,
+        br#"{"msg_type":"audio","content":{"file_key":"x"}}"#,
+        br#"{"Type":"UnsubscribeConfirmation","TopicArn":"arn:aws:sns:x:0:ops","SubscribeURL":"https://sns.example.com/?Action=Confirm"}"#,
+        br#"{"type":"QUOTA_WARNING","occur_at":1795354000,"event_data":{"repository":{"name":"base"},"resources":[]}}"#,
+    ];
+    for body in bodies {
+        let told = [Language::Zh, Language::En].map(|language| {
+            let settings = generic::ReadSettings { language, ..generic::ReadSettings::default() };
+            let payloads = Payloads::default().with(settings);
+            let read = read(body, None, Door::Webhook, &payloads, NOW).unwrap();
+            format!("{}\n{}\n{}", read.title, read.alerts[0].name, read.message)
+        });
+        let shown = String::from_utf8_lossy(body);
+        assert!(han(&told[0]), "{shown}: {}", told[0]);
+        assert!(!han(&told[1]), "{shown}: {}", told[1]);
+    }
+}
+
+#[test]
 fn a_card_that_is_kept_at_feishu_tells_what_is_filled_in() {
     let (_, lines) =
         told(&json!({"msg_type": "interactive", "card": {"type": "template", "data": {"template_id": "AAq",

@@ -65,7 +65,7 @@ fn every_map_may_be_empty_null_or_missing() {
                 alert["labels"] = labels.clone();
                 alert[field] = json!(null);
             }));
-            assert_eq!((alert.labels.len(), alert.name.as_str()), (0, UNNAMED));
+            assert_eq!((alert.labels.len(), alert.name.as_str()), (0, &*words::UNNAMED.zh));
         }
     }
     let body = json!({"version": "4", "groupLabels": null, "commonLabels": null, "alerts": [{"labels": {"a": "b"}}]});
@@ -267,7 +267,7 @@ fn an_alert_without_alertname_is_called_after_what_comes_nearest() {
     assert_eq!(name(json!({"instance": "db-1"}), json!({}), "t"), "db-1");
     assert_eq!(name(json!({"x": "y"}), json!({"team": "db"}), "t"), "db");
     assert_eq!(name(json!({"x": "y"}), json!({}), " 备份失败 "), "备份失败");
-    assert_eq!(name(json!({"alertname": " "}), json!({}), ""), UNNAMED);
+    assert_eq!(name(json!({"alertname": " "}), json!({}), ""), words::UNNAMED.zh);
 }
 
 #[test]

@@ -279,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_from_the_moment_on_at_which_it_was_promised() {
+        let mut window = Window::default();
+        for _ in 0..18 {
+            window.debit(Some(&Limit::WEBHOOK), Timestamp(T0));
+        }
+        let free = room(&[&window], &Limit::WEBHOOK, true, Timestamp(T0)).unwrap_err();
+        assert_eq!(room(&[&window], &Limit::WEBHOOK, true, Timestamp(free.0 - 1)), Err(free));
+        assert_eq!(room(&[&window], &Limit::WEBHOOK, true, free), Ok(()));
+    }
+
+    #[test]
     fn the_reserve_is_for_what_is_urgent() {
         let sent = spend(Limit::WEBHOOK, &[[(0, false); 30].as_slice(), &[(0, true); 30]].concat());
         assert_eq!(sent.len(), 18);

@@ -228,6 +228,32 @@ mod tests {
     }
 
     #[test]
+    fn rare_characters_of_four_bytes_are_counted_as_one() {
+        // 㐂 takes four bytes.
+        let words = "订单库磁盘将满㐂磁盘，请扩容，请扩容";
+        assert_eq!(text(&gbk(words), None), words);
+        let long = format!("{}㐂", "订单库磁盘将满".repeat(20));
+        assert_eq!(gb18030(&gbk(&long), true).unwrap(), long);
+    }
+
+    #[test]
+    fn a_sequence_that_lacks_bytes_at_the_end_is_cut_off() {
+        for (whole, lacking) in [
+            (&b""[..], &b""[..]),
+            (b"ab", b""),
+            (b"ab", b"\xC3"),
+            (b"ab", b"\xE7\xA3"),
+            (b"ab", b"\xE7"),
+            (b"ab", b"\xF0\x9F\x94"),
+            (b"ab\xC3\xA9", b""),
+            ("磁".as_bytes(), b""),
+            (b"", b"\xE7"),
+        ] {
+            assert_eq!(without_cut(&[whole, lacking].concat()), whole, "{whole:?} {lacking:?}");
+        }
+    }
+
+    #[test]
     fn marks_and_wide_text_are_understood() {
         let words = "{\"title\":\"disk 磁盘\"}";
         let little: Vec<u8> = words.encode_utf16().flat_map(u16::to_le_bytes).collect();

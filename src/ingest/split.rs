@@ -73,8 +73,16 @@ pub(super) fn open(tree: &Value) -> Open<'_> {
                 }
                 name.clone()
             }
-            Value::Array(items) if items.len() == 1 && items[0].is_object() => {
+            Value::Array(items) if items.len() == 1 && !items[0].is_string() && !items[0].is_number() => {
                 tree = first(tree);
+                continue;
+            }
+            Value::Array(items) if items.iter().any(Value::is_array) => {
+                let all: Vec<Value> = flat(items).into_iter().cloned().collect();
+                if !all.iter().all(Value::is_object) {
+                    break;
+                }
+                tree = Cow::Owned(Value::Array(all));
                 continue;
             }
             _ => break,
@@ -183,7 +191,7 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
                         "resolved" => Some(Word::Resolved),
                         _ => None,
                     };
-                    items.iter().map(move |item| (item, otherwise))
+                    items.iter().map(move |item| (*item, otherwise))
                 })
                 .map(|(item, otherwise)| (Cow::Owned(with(item)), otherwise))
                 .collect()
@@ -192,13 +200,29 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
     }
 }
 
-/// The lists of alerts in an object.
-fn lists(object: &Map<String, Value>) -> Vec<(&String, &Vec<Value>)> {
+/// The lists of alerts in an object; lists of lists are one.
+fn lists(object: &Map<String, Value>) -> Vec<(&String, Vec<&Value>)> {
     object
         .iter()
         .filter(|(name, _)| LISTS.contains(&plain_name(name).as_str()))
-        .filter_map(|(name, value)| Some((name, value.as_array().filter(|items| is_list(items))?)))
+        .filter_map(|(name, value)| Some((name, flat(value.as_array()?))))
+        .filter(|(_, items)| is_list(items))
         .collect()
+}
+
+/// The items of a list, and of the lists in it.
+fn flat(items: &[Value]) -> Vec<&Value> {
+    fn take<'a>(items: &'a [Value], depth: usize, found: &mut Vec<&'a Value>) {
+        for item in items {
+            match item {
+                Value::Array(inner) if depth > 0 => take(inner, depth - 1, found),
+                item => found.push(item),
+            }
+        }
+    }
+    let mut found = Vec::with_capacity(items.len());
+    take(items, DEPTH, &mut found);
+    found
 }
 
 /// The object with lists of alerts, and those around it: the root, or the only one inside of it that has some.
@@ -221,7 +245,7 @@ fn holder(object: &Object, depth: usize) -> Option<(&Object, Vec<&Object>)> {
 }
 
 /// Are these alerts: objects, each with a title, a text or labels?
-fn is_list(items: &[Value]) -> bool {
+fn is_list(items: &[&Value]) -> bool {
     !items.is_empty()
         && items.iter().all(|item| {
             item.is_object() && {

@@ -96,6 +96,7 @@ pub(super) fn read(line: &str) -> Title {
         let before = title.text.len();
         brackets(&mut title, &mut marked);
         prefix(&mut title, &mut marked);
+        first_word(&mut title, &mut marked);
         if title.text.len() == before {
             break;
         }
@@ -318,6 +319,30 @@ fn prefix(title: &mut Title, marked: &mut Marked) {
         marked.state = marked.state.or(Some(word));
     }
     title.text = rest;
+}
+
+/// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off.
+fn first_word(title: &mut Title, marked: &mut Marked) {
+    const STATES: [&str; 10] =
+        ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED", "RECOVERY", "CLEARED", "ALARM"];
+    const HAN: [&str; 6] = ["致命", "紧急", "严重", "警告", "灾难", "重要"];
+    let Some((first, rest)) = title.text.split_once(' ') else { return };
+    let rest = rest.trim_start();
+    let is_capital = first.len() > 1 && first.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    // `ERROR 500` and `OK, …` are something else.
+    if !rest.starts_with(char::is_alphabetic) || !(is_capital || HAN.contains(&first)) || is_bare(rest) {
+        return;
+    }
+    let word = lexicon::exact(first);
+    if STATES.contains(&first) {
+        marked.state = marked.state.or(word);
+    } else if Level::of(first).is_some() && first != "ERROR" && first != "INFO" {
+        title.level.get_or_insert(first.to_owned());
+        marked.ranked = marked.ranked.or(word);
+    } else {
+        return;
+    }
+    title.text = rest.to_owned();
 }
 
 fn before_colon(text: &str) -> Option<(&str, &str)> {

@@ -289,6 +289,35 @@ fn one(text: &str) -> Option<(String, String)> {
     (sound && !plain::is_missing(value)).then(|| (name.to_owned(), value.to_owned()))
 }
 
+/// The labels in a line of text that holds nothing else: `[a=1 b=two words]`, `map[a:1 b:2]`, `{"a":"1"}`, `{a="1", b="2"}`.
+pub(super) fn labels_of_line(text: &str) -> Option<Vec<(String, String)>> {
+    let text = text.trim();
+    if let Ok(set @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
+        return Some(labels(&set)).filter(|found| !found.is_empty());
+    }
+    let inner = text.strip_prefix("map").unwrap_or(text);
+    let sign = if inner.len() < text.len() { ':' } else { '=' };
+    let inner = inner.strip_prefix(['[', '{'])?.strip_suffix([']', '}'])?;
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/'))
+    };
+    let mut found: Vec<(String, String)> = Vec::new();
+    for word in inner.split([' ', ',']).filter(|word| !word.is_empty()) {
+        match word.split_once(sign).filter(|(name, _)| is_name(name)) {
+            Some((name, value)) => found.push((name.to_owned(), value.trim_matches('"').to_owned())),
+            // A value of several words.
+            None => {
+                let (_, value) = found.last_mut()?;
+                value.push(' ');
+                value.push_str(word.trim_matches('"'));
+            }
+        }
+    }
+    found.retain(|(_, value)| !plain::is_missing(value));
+    (!found.is_empty()).then_some(found)
+}
+
 fn listed(text: &str) -> Vec<(String, String)> {
     let text = text.trim().trim_start_matches(['{', '[']).trim_end_matches(['}', ']']);
     text.split(',').filter_map(|part| one(part.trim().trim_matches('"'))).collect()
@@ -393,6 +422,22 @@ mod tests {
             json!("{a=1, b=x}"),
         ] {
             assert_eq!(labels(&set), expected, "{set}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_labels_is_a_label_set() {
+        for line in
+            ["[a=1 b=two words]", "map[a:1 b:two words]", r#"{"a":1,"b":"two words"}"#, r#"{a="1", b="two words"}"#]
+        {
+            assert_eq!(
+                labels_of_line(line).unwrap(),
+                [("a", "1"), ("b", "two words")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+                "{line}"
+            );
+        }
+        for line in ["[see a=1]", "db-1", "[]", "{a}", "a=1 b=2", "[https://g.example.com/?a=1]"] {
+            assert_eq!(labels_of_line(line), None, "{line}");
         }
     }
 

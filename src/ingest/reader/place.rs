@@ -97,6 +97,22 @@ pub(super) const PLACES: &[&str] = &[
     "资源名称",
 ];
 
+/// Lines of a text that hold a set of labels.
+const LABEL_LINES: &[&str] = &[
+    "tags",
+    "tagsjson",
+    "labels",
+    "dimensions",
+    "commonlabels",
+    "标签",
+    "告警标签",
+    "标签信息",
+    "事件标签",
+    "监控指标",
+    "指标标签",
+    "维度",
+    "告警维度",
+];
 /// Lists of places.
 const LISTS: &[&str] =
     &["resources", "hosts", "hostnames", "instances", "targets", "devices", "nodes", "servers", "objects"];
@@ -226,6 +242,11 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
         {
             labels.insert(member.name.replace('\0', "\u{2400}"), value);
         }
+    }
+    for (_, value) in lines.iter().filter(|(name, _)| LABEL_LINES.contains(&name.as_str())) {
+        let found = super::super::tree::labels_of_line(value).unwrap_or_default().into_iter();
+        let found = found.filter(|(name, value)| is_sound(name, value) && value.chars().count() <= 1024);
+        labels.extend_new(found.map(|(name, value)| (name.replace('\0', "\u{2400}"), value.replace('\0', "\u{2400}"))));
     }
     for (name, value) in lines {
         if PLACES.contains(&name.as_str())

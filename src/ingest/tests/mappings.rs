@@ -281,6 +281,99 @@ fn a_form_or_multipart_field_may_hold_the_json() {
 }
 
 #[test]
+fn a_body_is_shown_as_its_text_and_the_tree_that_is_read() {
+    let (text, tree) = decoded(br#"{"a": "{\"b\": 1}"}"#, None);
+    assert_eq!((text.as_str(), tree), (r#"{"a": "{\"b\": 1}"}"#, Some(json!({"a": {"b": 1}}))));
+    assert_eq!(decoded("磁盘".as_bytes(), None), ("磁盘".to_owned(), None));
+    assert_eq!(decoded(b"a=1&b=2", Some("application/x-www-form-urlencoded")).1, Some(json!({"a": "1", "b": "2"})));
+}
+
+#[test]
+fn a_draft_cuts_long_values_and_keeps_short_ones() {
+    let body = json!({"title": "磁盘将满", "long": "x".repeat(121), "fits": "y".repeat(120)}).to_string();
+    let explained = explain(body.as_bytes(), None, Door::Webhook, &SHIPPED, NOW).unwrap();
+    let draft = draft(&explained, body.as_bytes(), None, "mine");
+    assert!(draft.contains(&format!("body.long  {}…\n", "x".repeat(120))), "{draft}");
+    assert!(draft.contains(&format!("body.fits  {}\n", "y".repeat(120))), "{draft}");
+    assert!(draft.contains("name: \"{{ body.title }}\""), "{draft}");
+}
+
+#[test]
+fn names_in_titles_tell_alerts_apart() {
+    let alert = only(webhook(r#"{"title":"慢","alert_title":"web-17 响应慢","severity":"critical","message":"x"}"#));
+    assert!(alert.kin.as_ref().unwrap().marks.contains("web-17"), "{:?}", alert.kin);
+}
+
+#[test]
+fn robots_are_known_by_their_frames() {
+    for (body, by) in [
+        (json!({"title": "部署失败", "sections": [{"text": "x"}]}), "teams"),
+        (json!({"summary": "部署失败", "sections": [{"text": "x"}]}), "teams"),
+        (
+            json!({"summary": "部署失败", "potentialAction": [{"name": "看", "targets": [{"uri": "https://a.example.com"}]}]}),
+            "teams",
+        ),
+        (json!({"sections": [{"text": "x"}]}), "general"),
+        (json!({"msg_type": "text", "content": {"text": "部署失败"}}), "feishu"),
+        (json!({"msg_type": "interactive", "card": {"header": {"title": {"content": "部署失败"}}}}), "feishu"),
+        (json!({"msg_type": "text", "title": "部署失败"}), "general"),
+    ] {
+        assert_eq!(explain(body.to_string().as_bytes(), None, Door::Webhook, &SHIPPED, NOW).unwrap().by, by, "{body}");
+    }
+    // The text beside blocks is told once: above them, unless it is their heading or one of their lines.
+    let slack = |text: &str| {
+        webhook_json(
+            &json!({"text": text, "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "部署失败"}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": "order-api v1.2"}}]}),
+        )
+        .message
+    };
+    assert_eq!(slack("部署失败"), "order-api v1.2");
+    assert_eq!(slack("order-api v1.2"), "order-api v1.2");
+    assert_eq!(slack("第三次"), "第三次\norder-api v1.2");
+}
+
+#[test]
+fn lists_of_lists_are_lists() {
+    let event = |name: &str| json!({"alertname": name, "severity": "critical", "labels": {"host": name}});
+    for body in [
+        json!({"events": [[event("a"), event("b")]]}),
+        json!({"events": [[event("a")], [event("b")]], "sender": "x"}),
+        json!({"alerts": [[[event("a")], event("b")]]}),
+        json!([[event("a"), event("b")]]),
+        json!([[event("a")], [event("b")]]),
+    ] {
+        let names: Vec<String> = webhook_json(&body).alerts.into_iter().map(|alert| alert.name).collect();
+        assert_eq!(names, ["a", "b"], "{body}");
+    }
+}
+
+#[test]
+fn a_line_of_labels_becomes_labels() {
+    for (body, name, value) in [
+        (
+            json!({"msgtype": "markdown", "markdown": {"content": "**级别状态**: S1 Triggered\n**规则标题**: CPU 高\n**监控指标**: [__name__=cpu cpu=cpu-total ident=db-17]"}}),
+            "ident",
+            "db-17",
+        ),
+        (json!({"text": "【告警】CPU 高\ntags_json: {\"ident\":\"db-17\",\"rack\":\"B 2\"}"}), "rack", "B 2"),
+        (json!({"text": "【告警】CPU 高\nLabels: map[instance:db-17 job:node]"}), "instance", "db-17"),
+        (
+            json!({"title": "CPU 高", "severity": "critical", "message": "标签：{instance=\"db-17\", job=\"node\"}"}),
+            "job",
+            "node",
+        ),
+    ] {
+        let alert = only(webhook_json(&body));
+        assert_eq!(
+            (alert.name.as_str(), alert.labels.get(name).map(|value| value.as_str())),
+            ("CPU 高", Some(value)),
+            "{body}"
+        );
+    }
+}
+
+#[test]
 fn what_a_robot_client_sends_is_read() {
     for (body, name, message) in [
         (

@@ -63,6 +63,28 @@ fn what_real_programs_send_needs_no_tree() {
 }
 
 #[test]
+fn a_group_has_the_key_that_its_sender_gives() {
+    let body = json!({"receiver": "ops", "groupKey": "{}:{a=1}", "alerts": [{"status": "firing", "labels": {"alertname": "x"}}]});
+    assert_eq!(webhook_json(&body).group_key, "{}:{a=1}");
+    agree(body.to_string().as_bytes());
+    // A group of which nothing is left is known by it.
+    let empty = webhook_json(&json!({"receiver": "ops", "groupKey": "{}:{a=1}", "alerts": []}));
+    assert_eq!((empty.format, empty.alerts.len()), (Format::Alertmanager, 0));
+}
+
+#[test]
+fn alerts_with_more_members_than_any_program_sends_are_not_read_one_by_one() {
+    let members = |count: usize| (0..count).map(|at| (format!("n{at}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    for (labels, annotations, values, streams) in
+        [(600, 300, 0, true), (600, 500, 0, false), (1, 1_200, 0, false), (600, 1, 500, false), (998, 1, 1, true)]
+    {
+        let alert = json!({"status": "firing", "labels": members(labels), "annotations": members(annotations), "values": members(values)});
+        let body = json!({"version": "4", "alerts": [alert]}).to_string();
+        assert_eq!(super::streams(body.as_bytes(), None, Door::Webhook), streams, "{labels} {annotations} {values}");
+    }
+}
+
+#[test]
 fn a_body_of_many_alerts_needs_no_tree() {
     let alert = |number: usize| json!({"status": "firing", "labels": {"alertname": "x", "n": number.to_string()}});
     for count in [255, 256, 257, 258, 1_000] {

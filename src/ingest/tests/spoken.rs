@@ -66,6 +66,26 @@ fn an_end_is_an_end_whatever_its_rule_is_called() {
 }
 
 #[test]
+fn a_level_or_a_state_in_capitals_needs_no_colon() {
+    for (body, status, name, level) in [
+        ("CRITICAL web-9 memory full", Status::Firing, "web-9 memory full", Some("critical")),
+        ("WARNING web-9 swap in use\n12%", Status::Firing, "web-9 swap in use", Some("warning")),
+        (r#"{"title":"MAJOR link to dc-2 flaps"}"#, Status::Firing, "link to dc-2 flaps", Some("error")),
+        ("P1 web-9 memory full", Status::Firing, "web-9 memory full", Some("critical")),
+        ("严重 web-9 内存将满", Status::Firing, "web-9 内存将满", Some("critical")),
+        ("OK web-9 memory full", Status::Resolved, "web-9 memory full", None),
+        ("RESOLVED web-9 memory full", Status::Resolved, "web-9 memory full", None),
+        ("FIRING web-9 memory full", Status::Firing, "web-9 memory full", None),
+        // Words of a sentence.
+        ("Critical thinking course", Status::Notice, "Critical thinking course", None),
+        ("ERROR 500 on /pay", Status::Firing, "ERROR 500 on /pay", None),
+        ("INFO backup takes long", Status::Notice, "INFO backup takes long", None),
+    ] {
+        assert_eq!(facts(body), (status, name.to_owned(), level), "{body}");
+    }
+}
+
+#[test]
 fn what_was_taken_back_is_no_alarm() {
     use Status::{Firing, Notice, Resolved};
     expect(&[

@@ -20,6 +20,7 @@ mod robot;
 mod robots;
 mod sent;
 mod split;
+mod syslog;
 #[cfg(test)]
 pub(crate) mod tests;
 mod title;
@@ -417,7 +418,9 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
 }
 
 fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
-    let item = json!({ "text": text });
+    let settings = payloads.settings();
+    let log = syslog::read(text, &settings.timezone, now);
+    let item = log.unwrap_or_else(|| json!({ "text": text }));
     let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
     let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
     let reader = reader::Reader { settings: payloads.settings(), now };

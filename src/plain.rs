@@ -219,7 +219,9 @@ pub fn text(text: &str) -> String {
         } else {
             let heads = lines.get(at + 1).is_some_and(|next| next.contains('|') && is_border(next));
             in_table &= line.contains('|');
-            out.push(if in_table || heads && line.contains('|') || is_row(line) { row(line) } else { text_line(line) });
+            let shown =
+                if in_table || heads && line.contains('|') || is_row(line) { row(line) } else { text_line(line) };
+            out.extend(Some(shown).filter(|shown| !shown.trim().is_empty()));
         }
     }
     out.join("\n").trim().to_owned()
@@ -264,8 +266,17 @@ fn text_line(line: &str) -> String {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = format!("{bullet}{plain}");
     // Columns and indents of a line without marks stay.
-    if words(&shown) == words(line) { line.trim_end().to_owned() } else { shown }
+    if words(&shown) == words(line) {
+        line.trim_end().to_owned()
+    } else if shown.contains(BEHIND) {
+        words(&shown.replace(BEHIND, " "))
+    } else {
+        shown
+    }
 }
+
+/// Stands for the blank behind an address while marks are taken off.
+const BEHIND: char = '\u{E000}';
 
 /// A link by its words and its address, if it leads to a page.
 fn with_address(words: &str, address: &str) -> String {
@@ -274,7 +285,7 @@ fn with_address(words: &str, address: &str) -> String {
     match (words.trim(), &*address) {
         (words, "") => words.to_owned(),
         (words, address) if words.is_empty() || words == address => address.to_owned(),
-        (words, address) => format!("{words} {address}"),
+        (words, address) => format!("{words} {address}{BEHIND}"),
     }
 }
 
@@ -314,11 +325,11 @@ fn unmarked(text: &str) -> &str {
 
 /// `line` without the addresses behind its words; an address alone stays.
 pub fn without_addresses(line: &str) -> Cow<'_, str> {
-    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"[\s(（<]*https?://[!-~]+[)）>]?"));
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"[\s(（<\[【]*https?://[!-~&&[^\[\]]]+[)）>\]】]?"));
     if !line.contains("://") {
         return Cow::Borrowed(line);
     }
-    let words = ADDRESS.replace_all(line, " ");
+    let words = ADDRESS.replace_all(line, " ").replace("  ", " ");
     let words = words.trim().trim_end_matches([':', '：', '|', '-', '·']).trim_end();
     if words.chars().any(char::is_alphanumeric) { Cow::Owned(words.to_owned()) } else { Cow::Borrowed(line) }
 }
@@ -422,6 +433,11 @@ mod tests {
         for (marked, plain) in [
             ("## 磁盘将满\n> **主机**：db-1\n> 级别：*P1*", "磁盘将满\n主机：db-1\n级别：P1"),
             ("##磁盘将满", "磁盘将满"),
+            ("a\n\n \nb", "a\nb"),
+            (
+                "[甲](https://a.example.com)|[乙](https://b.example.com)",
+                "甲 https://a.example.com |乙 https://b.example.com",
+            ),
             ("* one\n+ two\n• three\n- four", "- one\n- two\n- three\n- four"),
             ("**[面板](https://g.example.com/d/1)** 先看", "面板 https://g.example.com/d/1 先看"),
             ("[[P1] 缓存](https://g.example.com/a_(b)) 慢", "[P1] 缓存 https://g.example.com/a_(b) 慢"),
@@ -457,6 +473,7 @@ mod tests {
             ("主机宕机 https://g.example.com/1", "主机宕机"),
             ("Deploy failed (https://ci.example.com/42)", "Deploy failed"),
             ("详情：https://g.example.com/1", "详情"),
+            ("[网关][https://pay.example.com] will expire", "[网关] will expire"),
             ("https://g.example.com/1", "https://g.example.com/1"),
             ("no address", "no address"),
         ] {

@@ -111,6 +111,25 @@ pub(super) fn spoken(text: &str, over: bool, zone: &TimeZone) -> Option<Timestam
     SPOKEN[usize::from(over)].captures_iter(text).find_map(|found| read(&found[1], zone))
 }
 
+/// A time in front of a line or in brackets at its end.
+static AROUND: LazyLock<Regex> = LazyLock::new(|| {
+    const TIME: &str =
+        r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[T\s]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|\s?[+-]\d{2}:?\d{2})?";
+    regex(&format!(r"^\s*[\[（(【<]?({TIME})[\]）)】>]?[\s,，:：|-]+|\s*[\[（(【]({TIME})[\]）)】]\s*$"))
+});
+
+/// `line` without a time in front of its words, or in brackets behind them.
+pub(super) fn without(line: &str) -> std::borrow::Cow<'_, str> {
+    let rest = AROUND.replace_all(line, "");
+    if rest.chars().any(char::is_alphanumeric) { rest } else { line.into() }
+}
+
+/// The time that [`without`] takes off.
+pub(super) fn beside(line: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let found = AROUND.captures(line)?;
+    read(found.get(1).or_else(|| found.get(2))?.as_str(), zone)
+}
+
 /// Unix time, its unit told by its size.
 fn unix(number: f64) -> Option<Timestamp> {
     let seconds = match number.abs() {
@@ -160,11 +179,34 @@ fn local(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         [] => zone.clone(),
         [name] | ["UTC" | "GMT", name] => zoned(name, at, zone)?,
         // An offset may be followed by its abbreviation: `+0800 CST`.
+        ref words if words.len() > 1 && WINDOWS.iter().any(|(known, _)| *known == words.join(" ")) => {
+            let (_, name) = WINDOWS.iter().find(|(known, _)| *known == words.join(" "))?;
+            TimeZone::get(name).ok()?
+        }
         [name, short] if name.contains(['+', '-']) && is_abbreviation(short) => zoned(name, at, zone)?,
         _ => return None,
     };
     in_zone(at, zone)
 }
+
+/// Names that Windows gives to zones.
+const WINDOWS: &[(&str, &str)] = &[
+    ("China Standard Time", "Asia/Shanghai"),
+    ("Taipei Standard Time", "Asia/Taipei"),
+    ("Singapore Standard Time", "Asia/Singapore"),
+    ("Tokyo Standard Time", "Asia/Tokyo"),
+    ("Korea Standard Time", "Asia/Seoul"),
+    ("India Standard Time", "Asia/Kolkata"),
+    ("Coordinated Universal Time", "UTC"),
+    ("GMT Standard Time", "Europe/London"),
+    ("W. Europe Standard Time", "Europe/Berlin"),
+    ("Central Europe Standard Time", "Europe/Prague"),
+    ("Romance Standard Time", "Europe/Paris"),
+    ("Eastern Standard Time", "America/New_York"),
+    ("Central Standard Time", "America/Chicago"),
+    ("Mountain Standard Time", "America/Denver"),
+    ("Pacific Standard Time", "America/Los_Angeles"),
+];
 
 /// The date in a text, and the text without it.
 fn date(text: &str) -> Option<(civil::Date, String)> {
@@ -307,6 +349,8 @@ mod tests {
             "2026-11-22 14:04:00 (GMT+08:00)",
             "2026-11-22 14:04:00 北京时间",
             "2026-11-22 14:04:00 Asia/Shanghai",
+            "11/22/2026 2:04:00 PM (China Standard Time)",
+            "Sunday, November 22, 2026 2:04 PM",
             "2026-11-22 06:04:00 +00:00",
             "2026-11-22 01:04:00 EST",
             "2026-11-22T14:04:00",

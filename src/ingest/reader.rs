@@ -129,8 +129,11 @@ impl Reader<'_> {
         let texts = title::texts(&members, &given);
         let titled = title::of(&members, &given, &texts, &leaves, &mut origins)?;
         let text = title::body(&texts, &titled);
-        let lines = place::lines(&text);
-        let said = level::of(&members, &given, &lines, &titled, &self.settings.levels, &mut origins);
+        // The first line may name a thing although it stands in the title.
+        let mut lines = place::lines(texts.first().map_or("", |(_, text)| text.lines().next().unwrap_or_default()));
+        lines.retain(|(name, _)| place::PLACES.contains(&name.as_str()));
+        lines.extend(place::lines(&text));
+        let said = level::of(&members, &given, &lines, &titled, &text, &self.settings.levels, &mut origins);
         let state = state::of(
             &state::Evidence {
                 members: &members,
@@ -173,7 +176,11 @@ impl Reader<'_> {
             let found = moment::spoken(&text, over, &self.settings.timezone);
             found.and_then(|time| moment::plausible(time, self.now))
         };
-        let starts_at = when::time(self, &given.starts_at, &members, &begins, &lines).or_else(|| spoken(false));
+        let starts_at =
+            when::time(self, &given.starts_at, &members, &begins, &lines).or_else(|| spoken(false)).or_else(|| {
+                let found = moment::beside(&plain::first_line(&titled.raw).0, &self.settings.timezone);
+                found.and_then(|time| moment::plausible(time, self.now)).filter(|_| !over)
+            });
         let moment = || when::time(self, "", &members, MOMENTS, &lines);
         let end = || when::time(self, &given.ends_at, &members, ENDS, &lines).or_else(|| spoken(true)).or_else(moment);
         let ends_at = over.then(end).flatten();
@@ -357,6 +364,28 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
             .find(|url| !rest::is_secret_address(url))
             .unwrap_or_default()
     };
+    // A name that says what it leads to: `results_link`, `AlertDetailsUrl`.
+    let told = || {
+        const TO: [&str; 11] = [
+            "detail",
+            "result",
+            "dashboard",
+            "event",
+            "alert",
+            "alarm",
+            "incident",
+            "problem",
+            "issue",
+            "console",
+            "report",
+        ];
+        let is_link = |plain: &str| ["url", "link", "href"].iter().any(|end| plain.ends_with(end));
+        let leads = |plain: &str| is_link(plain) && TO.iter().any(|part| plain.contains(part));
+        let names: Vec<&str> =
+            members.all.iter().map(|member| member.plain.as_str()).filter(|plain| leads(plain)).collect();
+        named(&names, false)
+    };
+    let in_text = || Some(told()).filter(|url| !url.is_empty()).unwrap_or_else(in_text);
     let first = |all: [String; 3]| all.into_iter().find(|url| !url.is_empty()).unwrap_or_default();
     let image = field::link(given.image.clone());
     Links {

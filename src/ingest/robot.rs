@@ -1,13 +1,15 @@
 //! Bodies made for the robots of chats: WeCom, DingTalk, Feishu, Slack, Teams, Discord. Each becomes items with a title, a
 //! text, a link and fields; what words say of their state weighs more than colours.
 
+mod card;
+
 use serde_json::{Map, Value, json};
 
 use super::lexicon::Word;
-use super::reader::is_secret_address;
 use super::tree::said;
 use super::words;
 use crate::words::Language;
+use card::{address, buttons, collect, link};
 
 /// An item for the general reader, and what its colour says.
 type Item = (Value, Option<Word>);
@@ -50,66 +52,6 @@ pub(super) fn items(object: &Map<String, Value>, language: Language) -> Option<(
     None
 }
 
-/// A link by its words and its address; an address that holds a credential is not told.
-fn link(words: &str, address: &str) -> String {
-    let (words, address) = (words.trim(), address.trim());
-    let address = if is_secret_address(address) { "" } else { address };
-    if words.is_empty() || address.is_empty() { format!("{words}{address}") } else { format!("{words} {address}") }
-}
-
-/// The page that a button or another part of a card opens, in the ways of all makes.
-fn address(part: &Map<String, Value>) -> Option<&str> {
-    const NAMES: [&str; 11] = [
-        "url",
-        "actionURL",
-        "actionUrl",
-        "action_url",
-        "messageURL",
-        "messageUrl",
-        "default_url",
-        "pc_url",
-        "href",
-        "uri",
-        "link",
-    ];
-    const HOLDERS: [&str; 8] =
-        ["multi_url", "behaviors", "onClick", "on_click", "openLink", "open_link", "targets", "target"];
-    let is_page = |text: &&str| text.starts_with("http");
-    NAMES.iter().find_map(|name| said(part.get(*name)?).filter(is_page)).or_else(|| {
-        HOLDERS.iter().find_map(|name| match part.get(*name)? {
-            Value::Object(inner) => address(inner),
-            Value::Array(items) => items.iter().find_map(|item| match item {
-                Value::Object(inner) => address(inner),
-                item => said(item).filter(is_page),
-            }),
-            _ => None,
-        })
-    })
-}
-
-/// The links of a list of buttons, each with its words.
-fn buttons(list: Option<&Value>) -> Vec<String> {
-    let items = list.and_then(Value::as_array).into_iter().flatten();
-    items
-        .flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice))
-        .filter_map(|button| {
-            let button = button.as_object()?;
-            Some(link(&words_on(button), address(button)?))
-        })
-        .filter(|line| !line.is_empty())
-        .collect()
-}
-
-/// The words on a button.
-fn words_on(button: &Map<String, Value>) -> String {
-    const NAMES: [&str; 6] = ["title", "text", "name", "label", "content", "keyname"];
-    let found = NAMES.iter().find_map(|name| match button.get(*name)? {
-        Value::Object(inner) => ["content", "text"].iter().find_map(|name| said(inner.get(*name)?)),
-        value => said(value),
-    });
-    found.unwrap_or_default().to_owned()
-}
-
 fn telegram(object: &Map<String, Value>) -> Value {
     let text = object.get("text").or_else(|| object.get("caption")).and_then(said).unwrap_or_default();
     let mut lines = vec![text.to_owned()];
@@ -146,7 +88,7 @@ fn corporate(object: &Map<String, Value>, kind: &str, language: Language) -> Val
             put("text", &lines.join("\n"));
             put("url", single.unwrap_or_default());
         }
-        "news" | "feedCard" | "mpnews" => {
+        "news" | "feedCard" | "mpnews" if inner.get("articles").or_else(|| inner.get("links")).is_some() => {
             let articles = inner.get("articles").or_else(|| inner.get("links")).and_then(Value::as_array);
             let articles: Vec<&Value> = articles.into_iter().flatten().collect();
             let of = |article: &Value, names: [&str; 2]| {
@@ -169,7 +111,19 @@ fn corporate(object: &Map<String, Value>, kind: &str, language: Language) -> Val
             put("text", &lines.join("\n"));
         }
         "template_card" => return card(inner, language),
-        kind => put("title", words::of_kind(kind).get(language)),
+        kind => {
+            // Kinds of WeCom's applications: `textcard`, `miniprogram_notice`, ….
+            let title = [get("title"), get("name")].into_iter().find(|title| !title.is_empty());
+            put("title", title.unwrap_or(words::of_kind(kind).get(language)));
+            let mut lines = vec![get("description").to_owned(), get("content").to_owned()];
+            for row in inner.get("content_item").and_then(Value::as_array).into_iter().flatten() {
+                let part = |name: &str| row.get(name).and_then(said).unwrap_or_default();
+                lines.push(format!("{}: {}", part("key"), part("value")));
+            }
+            lines.push(link(get("btntxt"), get("url")));
+            lines.retain(|line| !line.is_empty());
+            put("text", &lines.join("\n"));
+        }
     }
     for name in ["mentioned_list", "mentioned_mobile_list"] {
         if let Some(list) = inner.get(name).filter(|list| list.as_array().is_some_and(|all| !all.is_empty())) {
@@ -270,77 +224,6 @@ fn rich(part: &Value) -> String {
         (_, Some(href)) => format!("{} ", link(text, href)),
         _ => text.to_owned(),
     }
-}
-
-/// The texts of a card of any make, in order, with the addresses of its buttons.
-fn collect(value: &Value, texts: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-        Value::Object(object) => {
-            let get = |name: &str| object.get(name).and_then(said);
-            // A picture has an address, and no words.
-            if get("type") == Some("Image") {
-                return;
-            }
-            if let (Some(label), Some(value)) = (get("topLabel"), get("content").or_else(|| get("text"))) {
-                texts.push(format!("{}: {value}", label.trim_end_matches([':', '：'])));
-                texts.extend(get("bottomLabel").map(str::to_owned));
-                return;
-            }
-            if let (Some(title), Some(value)) = (get("title").or_else(|| get("name")), get("value")) {
-                texts.push(format!("{title}: {value}"));
-                return;
-            }
-            if get("type").is_some_and(|kind| kind.starts_with("rich_text_") && kind != "rich_text_list") {
-                texts.push(in_line(object.get("elements")));
-                return;
-            }
-            let said = ["content", "text", "title"].into_iter().find_map(get);
-            match (said, address(object)) {
-                (Some(said), Some(url)) => texts.push(link(said, url)),
-                (Some(said), None) => texts.push(said.to_owned()),
-                (None, Some(url)) => {
-                    texts.push(link(&words_on(object), url));
-                    return;
-                }
-                (None, None) => {}
-            }
-            // What a button does and what it hands over are no words.
-            let is_button = get("tag") == Some("button") || get("type") == Some("button");
-            for (name, inner) in object {
-                let is_layout = !matches!(
-                    name.as_str(),
-                    "config"
-                        | "header"
-                        | "style"
-                        | "msteams"
-                        | "fallback"
-                        | "behaviors"
-                        | "multi_url"
-                        | "onClick"
-                        | "confirm"
-                );
-                if is_layout && !(is_button && name == "value") && (inner.is_array() || inner.is_object()) {
-                    collect(inner, texts);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The pieces of one line of rich text.
-fn in_line(pieces: Option<&Value>) -> String {
-    let pieces = pieces.and_then(Value::as_array).into_iter().flatten();
-    let piece = |piece: &Value| {
-        let get = |name: &str| piece.get(name).and_then(Value::as_str).unwrap_or_default();
-        match get("type") {
-            "link" => link(get("text"), get("url")),
-            "emoji" => format!(":{}:", get("name")),
-            _ => get("text").to_owned(),
-        }
-    };
-    pieces.map(piece).collect()
 }
 
 fn slack(object: &Map<String, Value>) -> Vec<Item> {

@@ -2,6 +2,7 @@
 
 mod bare;
 mod numbers;
+mod prefix;
 
 use std::sync::LazyLock;
 
@@ -13,6 +14,7 @@ use crate::level::Level;
 pub(super) use bare::is_bare;
 use numbers::numbers;
 pub(super) use numbers::without_digits;
+use prefix::{first_word, prefix};
 
 /// A title, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +34,6 @@ pub(super) struct Title {
     pub numbers: Vec<String>,
 }
 
-/// Characters of a prefix before a colon.
-const PREFIX: usize = 24;
 /// Characters of a prefix in Han that ends with a word for a state.
 const HAN_PREFIX: usize = 6;
 /// Times that brackets and a prefix may follow each other.
@@ -49,9 +49,6 @@ fn regex(pattern: &str) -> Regex {
 
 static COUNTS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:(?:firing|resolved)\s*:?\s*\d+\s*,?\s*)+$"));
 static FIRES: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)firing\s*:?\s*0*[1-9]"));
-static SPAN: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^(?:resolved|recovered|ok)\s+(?:in|after|for)\s+[\w\s.]+$"));
-static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
 /// `Triggered on {host:web-1}`: where it is stands in members of its own.
 static SCOPE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\s+on\s+\{[^}]*\}$"));
 /// Troubles of which there is none: `0 errors`, `失败 0 个`, `no new failures`.
@@ -67,8 +64,30 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
 const OVER: [&str; 10] =
     ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable"];
-const ON: [&str; 8] = ["down", "unreachable", "failed", "offline", "firing", "critical", "unavailable", "failing"];
-const FAILURES: [&str; 12] = [
+const ON: [&str; 18] = [
+    "down",
+    "unreachable",
+    "failed",
+    "offline",
+    "firing",
+    "critical",
+    "unavailable",
+    "failing",
+    "degraded",
+    "unhealthy",
+    "disconnected",
+    "faulty",
+    "lost",
+    "abnormal",
+    "crashed",
+    "corrupted",
+    "overloaded",
+    "unresponsive",
+];
+const FAILURES: [&str; 15] = [
+    "degraded",
+    "unhealthy",
+    "corrupted",
     "failed",
     "failure",
     "failing",
@@ -88,7 +107,8 @@ const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
 /// Takes a line apart, which may be decorated.
 pub(super) fn read(line: &str) -> Title {
     let line = plain::line(line);
-    let mut title = Title { text: plain::without_addresses(&line).into_owned(), ..Title::default() };
+    let text = super::moment::without(&plain::without_addresses(&line)).into_owned();
+    let mut title = Title { text, ..Title::default() };
     let sign = signs(&mut title.text);
     let mut marked = Marked::default();
     // A prefix may stand before brackets, and behind them.
@@ -104,6 +124,8 @@ pub(super) fn read(line: &str) -> Title {
     let (subject, predicate) = predicate(&title.text);
     let shown = title.text.to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
+    let named = marked.named.to_lowercase();
+    let core = if named.is_empty() { core } else { named.as_str() };
     title.numbers = numbers(core);
     title.core = without_digits(core);
     let calm = without_none(&title.text);
@@ -128,6 +150,8 @@ struct Marked {
     ranked: Option<Word>,
     /// What the subject before a colon implies.
     implied: Option<Word>,
+    /// The name in a bracket before that of the state: `[web] [Down] timeout`.
+    named: String,
 }
 
 impl Title {
@@ -188,7 +212,12 @@ fn brackets(title: &mut Title, marked: &mut Marked) {
     while let Some((inside, after)) = opening(&rest) {
         let (inside, after) = (inside.to_owned(), after.trim_start().to_owned());
         match content(&inside) {
-            Content::State(word) => marked.state = marked.state.or(Some(word)),
+            Content::State(word) => {
+                marked.state = marked.state.or(Some(word));
+                if marked.named.is_empty() && !kept.trim().is_empty() {
+                    kept.trim().clone_into(&mut marked.named);
+                }
+            }
             Content::Level(said, word) => {
                 title.level.get_or_insert(said);
                 marked.ranked = marked.ranked.or(word);
@@ -299,85 +328,6 @@ fn last_bracket(text: &str) -> Option<(&str, &str)> {
     Some((&text[..start], &text[start + open.len_utf8()..text.len() - last.len_utf8()]))
 }
 
-/// A state before a colon or a dash: `Problem: …`, `恢复：…`, `Resolved in 12m: …`, `恢复 - …`; taken off. A level before it
-/// ranks the alert.
-fn prefix(title: &mut Title, marked: &mut Marked) {
-    let Some((head, rest)) = before_colon(&title.text).or_else(|| before_dash(&title.text)) else { return };
-    let Some(word) = of_prefix(head) else { return };
-    let rest = rest.to_owned();
-    let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
-    if head.chars().any(is_han) && lexicon::exact(head).is_none() && Level::of(subject).is_none() {
-        // `夜间对账失败：…` names the subject: only what ranks it goes.
-        let said = if word == Word::Firing { &mut marked.implied } else { &mut marked.state };
-        *said = said.or(Some(word));
-        return;
-    }
-    if Level::of(head).is_some() && head.chars().count() <= 16 {
-        title.level.get_or_insert(head.to_owned());
-        marked.ranked = marked.ranked.or(Some(word));
-    } else {
-        marked.state = marked.state.or(Some(word));
-    }
-    title.text = rest;
-}
-
-/// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off.
-fn first_word(title: &mut Title, marked: &mut Marked) {
-    const STATES: [&str; 10] =
-        ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED", "RECOVERY", "CLEARED", "ALARM"];
-    const HAN: [&str; 6] = ["致命", "紧急", "严重", "警告", "灾难", "重要"];
-    let Some((first, rest)) = title.text.split_once(' ') else { return };
-    let rest = rest.trim_start();
-    let is_capital = first.len() > 1 && first.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    // `ERROR 500` and `OK, …` are something else.
-    if !rest.starts_with(char::is_alphabetic) || !(is_capital || HAN.contains(&first)) || is_bare(rest) {
-        return;
-    }
-    let word = lexicon::exact(first);
-    if STATES.contains(&first) {
-        marked.state = marked.state.or(word);
-    } else if Level::of(first).is_some() && first != "ERROR" && first != "INFO" {
-        title.level.get_or_insert(first.to_owned());
-        marked.ranked = marked.ranked.or(word);
-    } else {
-        return;
-    }
-    title.text = rest.to_owned();
-}
-
-fn before_colon(text: &str) -> Option<(&str, &str)> {
-    let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
-    let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
-    // `失败: 0` is no trouble.
-    let is_none =
-        rest.strip_prefix('0').is_some_and(|unit| !unit.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
-    (!rest.is_empty() && !head.is_empty() && !rest.starts_with("//") && !is_none).then_some((head, rest))
-}
-
-/// The head is a word for a state, nothing else: `web - api` is a name.
-fn before_dash(text: &str) -> Option<(&str, &str)> {
-    const DASHES: [&str; 8] = [" - ", " – ", " — ", " | ", "——", "｜", "|", "-"];
-    let (head, rest) = DASHES.iter().filter_map(|dash| text.split_once(dash)).min_by_key(|(head, _)| head.len())?;
-    let (head, rest) = (head.trim(), rest.trim_start_matches(['-', '–', '—', '|', '｜']).trim());
-    let spaced = text[head.len()..].starts_with([' ', '—', '|', '｜']) || head.chars().all(is_han);
-    (spaced && !rest.is_empty() && head.chars().count() <= PREFIX && lexicon::exact(head).is_some())
-        .then_some((head, rest))
-}
-
-fn of_prefix(head: &str) -> Option<Word> {
-    if SPAN.is_match(head) {
-        Some(Word::Resolved)
-    } else if UPDATED.is_match(head) {
-        Some(Word::Notice)
-    } else if let Some(word) = lexicon::exact(head) {
-        Some(word)
-    } else if head.chars().any(is_han) {
-        lexicon::han(head).or_else(|| alarm_tail(head)).filter(|_| head.chars().count() <= HAN_PREFIX)
-    } else {
-        head.split_whitespace().all(|word| lexicon::exact(word).is_some()).then(|| lexicon::of_words(head)).flatten()
-    }
-}
-
 fn alarm_tail(text: &str) -> Option<Word> {
     (text.ends_with("告警") || text.ends_with("报警")).then_some(Word::Firing)
 }
@@ -392,6 +342,17 @@ fn predicate(text: &str) -> (Option<usize>, Option<Word>) {
         at += part.len() + 1;
     }
     let denied = |from: usize, to: usize| words[from..to].iter().any(|(_, word)| NEGATIONS.contains(&word.as_str()));
+    // `changed state to down`, `has turned into DOWN state`.
+    if let Some(at) = words.windows(2).position(|two| two[0].1 == "state" && two[1].1 == "to") {
+        let said = words.get(at + 2).map(|(_, word)| word.as_str());
+        let word =
+            if said.is_some_and(|word| OVER.contains(&word)) { Some(Word::Resolved) } else { Some(Word::Firing) };
+        let known = said.is_some_and(|word| OVER.contains(&word) || ON.contains(&word));
+        let from = at - usize::from(at > 0 && words[at - 1].1 == "changed");
+        if known {
+            return (Some(text[..words[from].0].trim_end_matches([' ', ',']).len()), word);
+        }
+    }
     for (index, (start, word)) in words.iter().enumerate().skip(1) {
         if !AUXILIARIES.contains(&word.as_str()) {
             continue;

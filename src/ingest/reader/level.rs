@@ -22,12 +22,14 @@ const OVER: [&str; 8] = ["ok", "clear", "cleared", "normal", "resolved", "good",
 const RANKED: [&str; 11] =
     ["critical", "crit", "warning", "warn", "major", "minor", "fatal", "emergency", "严重", "紧急", "致命"];
 
-/// From the mapping, members, labels, lines of the text, the title: the first that says anything.
+/// From the mapping, members, labels, lines of the text, the title, the text's first line: the first that says anything.
+#[expect(clippy::too_many_arguments, reason = "a level may stand in everything that was read")]
 pub(super) fn of(
     members: &Members<'_>,
     given: &Given,
     lines: &[(String, String)],
     titled: &Titled,
+    first_text: &str,
     levels: &Levels,
     origins: &mut Vec<(&'static str, String, String)>,
 ) -> Said {
@@ -74,6 +76,10 @@ pub(super) fn of(
             let (name, value) = states.find(|(_, value)| ranked(value))?;
             found(name, value)
         });
+    let said = said.or_else(|| {
+        let (first, _) = plain::first_line(first_text);
+        found("text, first line", &line::read(&first).level?)
+    });
     said.unwrap_or(Said { over, ..Said::default() })
 }
 

@@ -26,6 +26,8 @@ const VALUES: &[&str] = &[
     "实际值",
     "监控值",
     "触发值",
+    "触发时值",
+    "监控取值",
     "告警值",
     "指标值",
     "当前数据",
@@ -108,13 +110,16 @@ pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured 
     let sent = number_of(value).unwrap_or_default();
     let (unit, threshold, operator) =
         (near(UNITS).unwrap_or_default(), near(THRESHOLDS).unwrap_or_default(), near(OPERATORS).unwrap_or_default());
-    let metric = near(METRICS).unwrap_or_default();
+    // `metrics: [{name, value, …}]`
+    let own_name =
+        || near(&["name"]).filter(|_| ["metric", "metrics", "measure", "indicator"].contains(&value.parent.as_str()));
+    let metric = near(METRICS).or_else(own_name).unwrap_or_default();
     let (text, expression) = told(&metric, &sent, &unit, &operator, &threshold);
     let mut told = vec![sent];
     if !expression.is_empty() {
         told.extend([threshold, operator]);
     }
-    if text.ends_with(unit.trim()) && !unit.is_empty() {
+    if text != told[0] && !unit.is_empty() {
         told.push(unit);
     }
     Measured { values: named_value(&metric, text), expression, told }
@@ -127,6 +132,8 @@ fn of_lines(lines: &[(String, String)]) -> Measured {
     let Some(sent) = line(VALUES).filter(|value| number(value).is_some()) else { return Measured::default() };
     let [unit, operator, threshold, metric] =
         [UNITS, OPERATORS, THRESHOLDS, METRICS].map(|names| line(names).unwrap_or_default());
+    // `监控指标: [ident=web-1]` is a set of labels.
+    let metric = if metric.contains(['[', '{', '=']) { "" } else { metric };
     let (text, expression) = told(metric, sent, unit, operator, threshold);
     Measured { values: named_value(metric, text), expression, told: Vec::new() }
 }
@@ -162,6 +169,8 @@ fn told(metric: &str, sent: &str, unit: &str, operator: &str, threshold: &str) -
     let limit = threshold.trim_start_matches(|letter: char| !letter.is_ascii_digit() && letter != '-').trim();
     let (_, limit_sign) = number(limit).unwrap_or_default();
     let unit = if sign.is_empty() && unit.trim().is_empty() { limit_sign } else { unit };
+    // What stands in brackets behind it is no unit.
+    let sent = sent.split(['(', '（']).next().unwrap_or(sent).trim();
     let text = measured(sent, unit);
     let is_same = limit_sign.is_empty() || text.ends_with(limit_sign);
     let in_threshold = threshold[..threshold.len() - limit.len()].trim();
@@ -172,7 +181,7 @@ fn told(metric: &str, sent: &str, unit: &str, operator: &str, threshold: &str) -
 
 /// A number at the beginning of a short text, and the unit behind it; `None` for other texts.
 fn number(text: &str) -> Option<(f64, &str)> {
-    let text = text.trim();
+    let text = text.split(['(', '（']).next().unwrap_or(text).trim();
     let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '-' | '+' | ',');
     let end = text.find(|letter: char| !is_part(letter)).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);

@@ -76,6 +76,23 @@ pub(super) const PLACES: &[&str] = &[
     "告警主机",
     "主机",
     "主机名",
+    "主机名称",
+    "主机ip",
+    "主机地址",
+    "故障主机",
+    "故障主机ip",
+    "告警ip",
+    "目标",
+    "目标ip",
+    "ip地址",
+    "监控对象",
+    "实例名",
+    "实例名称",
+    "实例id",
+    "命名空间",
+    "容器组",
+    "容器",
+    "监控目标",
     "实例",
     "对象",
     "告警对象",
@@ -240,7 +257,11 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
         if let Some(value) = listed(member.value).filter(|value| is_sound(member.name, value))
             && !known(&labels, &member.plain)
         {
-            labels.insert(member.name.replace('\0', "\u{2400}"), value);
+            // A list of one is that one.
+            let is_one = member.value.as_array().is_some_and(|items| items.len() == 1);
+            let one = member.name.strip_suffix(['s', 'S']).filter(|one| is_one && !known(&labels, &plain_name(one)));
+            let one = one.map(|one| if member.plain == "resources" { "resource_name" } else { one });
+            labels.insert(one.unwrap_or(member.name).replace('\0', "\u{2400}"), value);
         }
     }
     for (_, value) in lines.iter().filter(|(name, _)| LABEL_LINES.contains(&name.as_str())) {
@@ -254,7 +275,9 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
             && value.chars().count() <= PLACE
             && !known(&labels, name)
         {
-            labels.insert(name.clone(), value.clone());
+            // `10.0.0.8 | order-vm | default project`: the first is the thing.
+            let thing = value.split(" | ").next().unwrap_or(value).trim();
+            labels.insert(name.clone(), thing);
         }
     }
     labels

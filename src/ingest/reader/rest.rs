@@ -135,11 +135,25 @@ pub(super) fn with_rest(
         alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
             || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
     };
+    // A label that is not among those of the alert belongs to something else in the body.
+    let knows = |path: &[String], value: &str| {
+        path.last().is_some_and(|name| alert.labels.contains_key(name.as_str()))
+            || alert.annotations.values().any(|text| text == value)
+            || path.last().is_some_and(|name| {
+                matches!(plain_name(name).as_str(), "key" | "name" | "tag" | "value" | "val" | "label")
+            })
+            || path.iter().all(|name| !tree::is_foreign(&plain_name(name)))
+    };
     let names = short_names(leaves);
     let mut rest: Vec<(usize, String)> = Vec::new();
     let linked = linked(leaves);
     for (at, (leaf, name)) in leaves.iter().zip(&names).enumerate() {
-        if linked.iter().any(|(words, _)| *words == at) {
+        // What else a button has (`action: view`) is how it works.
+        let is_of_link = |(words, url): &(usize, usize)| {
+            let holder = &leaves[*url].path[..leaves[*url].path.len() - 1];
+            *words == at || at != *url && leaf.path.starts_with(holder)
+        };
+        if linked.iter().any(is_of_link) {
             continue;
         }
         let value = leaf.text.trim();
@@ -156,7 +170,7 @@ pub(super) fn with_rest(
             .path
             .iter()
             .rposition(|name| tree::is_label_set(&plain_name(name)))
-            .is_some_and(|at| at + 1 < leaf.path.len() || value.contains(['=', ':']));
+            .is_some_and(|at| at + 1 < leaf.path.len() && knows(&leaf.path, value) || value.contains(['=', ':']));
         let is_moment = alert.starts_at.is_some()
             && super::when::names_moment(&last)
             && moment::read(value, &TimeZone::UTC).is_some();
@@ -272,7 +286,7 @@ fn is_told(alert: &Alert, name: &str, value: &str) -> bool {
     let names_day = name.ends_with("date") && names_time(&format!("{}time", name.trim_end_matches("date")))
         || name.ends_with("日期") && names_time(&format!("{}时间", name.trim_end_matches("日期")));
     let is_time = (names_time(name) || names_day) && alert.starts_at.is_some();
-    let is_state = super::state::STRONG.contains(&name) && super::super::lexicon::of_value(value).is_some();
+    let is_state = super::state::STRONG.contains(&name) && super::state::of_text(name, value).is_some();
     is_level || is_value || is_time || is_state
 }
 

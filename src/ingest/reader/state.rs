@@ -208,6 +208,12 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
             .filter(|level| *level > Level::Info && idle.is_none())
             .map(|_| ("severity".to_owned(), word.clone(), Word::Firing))
     };
+    // A bracket or a prefix of the first line outranks the word for a level.
+    let marked = || {
+        let (first, _) = plain::first_line(evidence.text);
+        let word = line::read(&first).state.filter(|word| *word == Word::Resolved)?;
+        Some(("text, first line".to_owned(), first, word))
+    };
     let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
     let text = || {
         let (first, _) = plain::first_line(evidence.text);
@@ -224,6 +230,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(implied)
         .or_else(alarm)
         .or_else(weak)
+        .or_else(marked)
         .or_else(level)
         .or_else(otherwise)
         .or_else(text);
@@ -334,6 +341,11 @@ fn of_mapping(said: &str) -> Word {
         "1" | "true" | "yes" => Word::Firing,
         _ => lexicon::of_value(said).unwrap_or(Word::Firing),
     }
+}
+
+/// The same of a text under it.
+pub(super) fn of_text(plain: &str, text: &str) -> Option<Word> {
+    of_member(plain, &Value::String(text.to_owned()))
 }
 
 /// What a member of a strong name says.

@@ -181,6 +181,8 @@ pub(super) const TEXTS: &[&str] = &[
     "note",
     "comment",
     "smscontent",
+    "statemessage",
+    "alerttext",
     "alarmcontent",
     "alarmdescription",
     "problemdetailstext",
@@ -301,7 +303,15 @@ pub(super) fn of(
     let first = || {
         let (name, text) = texts.first()?;
         let (line, _) = plain::first_line(text);
-        (!line.is_empty()).then(|| (format!("{name}, first line"), line, true))
+        // `主机: db-1` above `告警信息: …` is no title.
+        let is_place = super::place::pair(&line).is_some_and(|(name, _)| super::place::PLACES.contains(&name.as_str()));
+        let told = || {
+            let lines = super::place::lines(text);
+            let (name, value) = LINES.iter().find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
+            Some((format!("{from}, {name}", from = texts[0].0), value.clone(), false))
+        };
+        let first = (!line.is_empty()).then(|| (format!("{name}, first line"), line, true));
+        if is_place { told().or(first) } else { first }
     };
     // Beginning and end of one thing have the same title.
     let place = || {
@@ -381,7 +391,13 @@ fn below(texts: &[(String, String)]) -> Option<(String, String, bool)> {
     let lines = super::place::lines(text);
     let speaks = |line: &str| line.chars().any(char::is_alphanumeric);
     let named = |line: &str| super::place::pair(line).is_some();
-    let plain_line = text.lines().map(plain::line).find(|line| speaks(line) && !is_heading(line) && !named(line));
+    let tells = |line: &String| speaks(line) && !is_heading(line) && !named(line) && !line.ends_with([':', '：']);
+    // What is named above it (`Service: HTTP`) tells more than the output below.
+    let is_late = |line: &String| {
+        let before = text.lines().map(plain::line).take_while(|other| other != line);
+        before.filter_map(|line| super::place::pair(&line)).any(|(name, _)| LINES.contains(&name.as_str()))
+    };
+    let plain_line = text.lines().map(plain::line).find(tells).filter(|line| !is_late(line));
     let of_text = plain_line.as_deref() == Some(plain::first_line(text).0.as_str());
     let told = plain_line
         .filter(|line| line.chars().count() <= SUMMARY)

@@ -277,6 +277,58 @@ fn bodies_of_the_repository_read_as_their_senders_meant_them() {
 }
 
 #[test]
+fn bodies_of_the_repository_name_their_thing_and_their_time() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/senders");
+    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
+    let payloads =
+        Payloads::default().with(generic::ReadSettings { timezone: zone, ..generic::ReadSettings::default() });
+    // 2026-11-30T09:40:00+08:00
+    const AT: i64 = 1_796_002_800;
+    let now = Timestamp((AT + 600) * 1000);
+    for (file, object, starts, ends) in [
+        ("zabbix-wecom-lines.json", "srv-7", Some(0), None),
+        ("zabbix-wecom-lines-over.json", "srv-7", None, Some(720)),
+        ("nightingale-dingtalk.json", "web-31", Some(0), None),
+        ("nightingale-dingtalk-over.json", "web-31", None, Some(600)),
+        ("syslog-cisco.txt", "sw-acc-3", Some(0), None),
+        ("syslog-rfc5424.txt", "web-8", Some(0), None),
+        ("truenas.json", "nas-9", None, None),
+        ("aws-finding.json", "i-99", Some(0), None),
+        ("aws-rds-event.json", "order-prod", Some(0), None),
+        ("victorops.json", "db01", Some(0), None),
+        ("pagerduty-event.json", "prod-datapipe03", Some(0), None),
+        ("site24x7.json", "pay.example.com", Some(0), None),
+        ("feishu-fields.json", "pay/api-7d9-x2", None, None),
+        ("aliyun-sls-dingtalk.json", "web-8", Some(0), None),
+        ("volcengine-metric.json", "order-ecs-1", Some(0), None),
+        ("oncall-payload.json", "redis-4:6379", Some(0), None),
+        ("prtg.json", "fw-2", Some(0), None),
+    ] {
+        let bytes = std::fs::read(folder.join(file)).unwrap();
+        let alert = only(read(&bytes, None, Door::Webhook, &payloads, now).unwrap());
+        let sighting = crate::subject::Sighting {
+            labels: &alert.labels,
+            said: "",
+            expression: "",
+            taught: crate::subject::Taught::NOTHING,
+        };
+        let found = crate::subject::text(&crate::subject::subject(&sighting).object);
+        let after = |time: Option<Timestamp>| time.map(|time| time.0 / 1000 - AT);
+        assert_eq!((found.as_str(), after(alert.starts_at), after(alert.ends_at)), (object, starts, ends), "{file}");
+    }
+}
+
+#[test]
+fn an_end_of_uptime_kuma_finds_its_beginning_by_the_name_in_brackets() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/senders");
+    let core = |file: &str| only(read_bytes(&std::fs::read(folder.join(file)).unwrap())).kin.unwrap().core;
+    assert_eq!(
+        (core("kuma-message.json").as_str(), core("kuma-message-up.json").as_str()),
+        ("[支付网关]", "[支付网关]")
+    );
+}
+
+#[test]
 fn a_shape_in_a_list_keeps_its_values() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/senders");
     let event = only(read_bytes(&std::fs::read(folder.join("nightingale-events.json")).unwrap()));

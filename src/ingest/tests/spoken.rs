@@ -130,6 +130,12 @@ fn a_line_that_says_only_a_state_is_no_title() {
             "HTTP",
             None,
         ),
+        (
+            "***** Nagios *****\n\nNotification Type: PROBLEM\nService: HTTP\nHost: web-3\nState: CRITICAL\n\nAdditional Info:\n\nCRITICAL - Socket timeout",
+            Status::Firing,
+            "HTTP",
+            Some("critical"),
+        ),
         ("====恢复正常====\n告警类型: 内存不足\n====END====", Status::Resolved, "内存不足", None),
         ("# Prometheus恢复信息\n告警名称: 内存不足", Status::Resolved, "内存不足", None),
         (r#"{"title":"内存不足","status":"false"}"#, Status::Firing, "内存不足", None),

@@ -1,0 +1,111 @@
+//! What stands before the words of a title: a state or a level, with a colon, a dash or only a blank behind it.
+
+use std::sync::LazyLock;
+
+use ::regex::Regex;
+
+use super::super::lexicon::{self, Word, is_han};
+use super::{HAN_PREFIX, Marked, Title, alarm_tail, is_bare, regex};
+use crate::level::Level;
+
+/// Characters of a prefix before a colon.
+const PREFIX: usize = 24;
+
+static SPAN: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:resolved|recovered|ok)\s+(?:in|after|for)\s+[\w\s.]+$"));
+static UPDATED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:updated|acknowledged)\b"));
+
+/// A state before a colon or a dash: `Problem: …`, `恢复：…`, `Resolved in 12m: …`, `恢复 - …`; taken off. A level before it
+/// ranks the alert.
+pub(super) fn prefix(title: &mut Title, marked: &mut Marked) {
+    if let Some((code, rest)) = rank_before_dash(&title.text) {
+        title.level.get_or_insert(code.to_owned());
+        title.text = rest.to_owned();
+        return;
+    }
+    let Some((head, rest)) = before_colon(&title.text).or_else(|| before_dash(&title.text)) else { return };
+    let Some(word) = of_prefix(head) else { return };
+    let rest = rest.to_owned();
+    let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
+    if head.chars().any(is_han) && lexicon::exact(head).is_none() && Level::of(subject).is_none() {
+        // `夜间对账失败：…` names the subject: only what ranks it goes.
+        let said = if word == Word::Firing { &mut marked.implied } else { &mut marked.state };
+        *said = said.or(Some(word));
+        return;
+    }
+    if Level::of(head).is_some() && head.chars().count() <= 16 {
+        title.level.get_or_insert(head.to_owned());
+        marked.ranked = marked.ranked.or(Some(word));
+    } else {
+        marked.state = marked.state.or(Some(word));
+    }
+    title.text = rest;
+}
+
+/// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off.
+pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
+    const STATES: [&str; 10] =
+        ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED", "RECOVERY", "CLEARED", "ALARM"];
+    const HAN: [&str; 6] = ["致命", "紧急", "严重", "警告", "灾难", "重要"];
+    let Some((first, rest)) = title.text.split_once(' ') else { return };
+    let rest = rest.trim_start();
+    let is_capital = first.len() > 1 && first.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    // `ERROR 500` and `OK, …` are something else.
+    if !rest.starts_with(char::is_alphabetic) || !(is_capital || HAN.contains(&first)) || is_bare(rest) {
+        return;
+    }
+    let word = lexicon::exact(first);
+    if STATES.contains(&first) {
+        marked.state = marked.state.or(word);
+    } else if Level::of(first).is_some() && first != "INFO" {
+        title.level.get_or_insert(first.to_owned());
+        marked.ranked = marked.ranked.or(word);
+        // What failed is called an error as well.
+        if first == "ERROR" {
+            return;
+        }
+    } else {
+        return;
+    }
+    title.text = rest.to_owned();
+}
+
+fn before_colon(text: &str) -> Option<(&str, &str)> {
+    let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
+    let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
+    // `失败: 0` is no trouble.
+    let is_none =
+        rest.strip_prefix('0').is_some_and(|unit| !unit.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+    (!rest.is_empty() && !head.is_empty() && !rest.starts_with("//") && !is_none).then_some((head, rest))
+}
+
+/// A rank in letters and a digit before a dash: `S1 - …`, `P2 | …`.
+fn rank_before_dash(text: &str) -> Option<(&str, &str)> {
+    let (head, rest) = [" - ", " – ", " — ", " | ", " · "].iter().find_map(|dash| text.split_once(dash))?;
+    let is_code = head.len() <= 5 && head.ends_with(|letter: char| letter.is_ascii_digit());
+    (is_code && Level::of(head).is_some() && !rest.trim().is_empty()).then(|| (head, rest.trim()))
+}
+
+/// The head is a word for a state, nothing else: `web - api` is a name.
+fn before_dash(text: &str) -> Option<(&str, &str)> {
+    const DASHES: [&str; 8] = [" - ", " – ", " — ", " | ", "——", "｜", "|", "-"];
+    let (head, rest) = DASHES.iter().filter_map(|dash| text.split_once(dash)).min_by_key(|(head, _)| head.len())?;
+    let (head, rest) = (head.trim(), rest.trim_start_matches(['-', '–', '—', '|', '｜']).trim());
+    let spaced = text[head.len()..].starts_with([' ', '—', '|', '｜']) || head.chars().all(is_han);
+    (spaced && !rest.is_empty() && head.chars().count() <= PREFIX && lexicon::exact(head).is_some())
+        .then_some((head, rest))
+}
+
+fn of_prefix(head: &str) -> Option<Word> {
+    if SPAN.is_match(head) {
+        Some(Word::Resolved)
+    } else if UPDATED.is_match(head) {
+        Some(Word::Notice)
+    } else if let Some(word) = lexicon::exact(head) {
+        Some(word)
+    } else if head.chars().any(is_han) {
+        lexicon::han(head).or_else(|| alarm_tail(head)).filter(|_| head.chars().count() <= HAN_PREFIX)
+    } else {
+        head.split_whitespace().all(|word| lexicon::exact(word).is_some()).then(|| lexicon::of_words(head)).flatten()
+    }
+}

@@ -13,6 +13,7 @@ pub mod generic;
 mod grafana;
 mod grafana_legacy;
 mod lexicon;
+mod logfmt;
 mod moment;
 mod reader;
 mod relayed;
@@ -420,7 +421,7 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
 fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let settings = payloads.settings();
     let log = syslog::read(text, &settings.timezone, now);
-    let item = log.unwrap_or_else(|| json!({ "text": text }));
+    let item = log.or_else(|| logfmt::read(text)).unwrap_or_else(|| json!({ "text": text }));
     let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
     let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
     let reader = reader::Reader { settings: payloads.settings(), now };

@@ -120,7 +120,21 @@ pub(super) fn of_value(text: &str) -> Option<Word> {
     if text.chars().count() > LONGEST || text.contains(['\n', '\r']) || super::plain::has_placeholder(text) {
         return None;
     }
-    exact(text).or_else(|| of_words(&bare(text))).or_else(|| sign(text))
+    exact(text).or_else(|| of_words(&bare(text))).or_else(|| of_words(&uncamel(text))).or_else(|| sign(text))
+}
+
+/// `linkDown` as `link Down`.
+fn uncamel(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    let mut before = ' ';
+    for letter in text.chars() {
+        if letter.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            out.push(' ');
+        }
+        out.push(letter);
+        before = letter;
+    }
+    out
 }
 
 /// What the value of a member says that is a kind rather than a state (`event_type`): only an exact or a last word
@@ -165,7 +179,7 @@ pub(super) fn of_kind(text: &str) -> Option<Word> {
         return None;
     }
     let plain = bare(text);
-    let spaced = separated(&plain);
+    let spaced = separated(&uncamel(text));
     let words: Vec<&str> = spaced.split(' ').collect();
     let last = words.last().copied().unwrap_or_default();
     let said = |text: &str| (!KINDS.contains(&text)).then(|| WORDS.get(text).copied()).flatten();

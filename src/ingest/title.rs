@@ -84,7 +84,8 @@ const ON: [&str; 18] = [
     "overloaded",
     "unresponsive",
 ];
-const FAILURES: [&str; 15] = [
+const FAILURES: [&str; 16] = [
+    "fail",
     "degraded",
     "unhealthy",
     "corrupted",
@@ -138,7 +139,12 @@ pub(super) fn read(line: &str) -> Title {
         .or_else(|| clause.filter(is_end))
         .or(sign)
         .or(marked.ranked);
-    title.implied = predicate.or(marked.implied).or(clause).or_else(|| ends_as_alarm(&calm)).or_else(|| words(&calm));
+    title.implied = predicate
+        .or(marked.implied)
+        .or(clause)
+        .or_else(|| ends_as_alarm(&calm))
+        .or_else(|| words(&calm))
+        .or_else(|| asks_for_help(&calm));
     title
 }
 
@@ -402,6 +408,13 @@ fn closes_a_trouble(text: &str, clause: &str) -> bool {
     let end = clause.as_ptr() as usize - text.as_ptr() as usize + clause.len() - "关闭".len();
     let before = text[..end].trim_end_matches(|letter: char| letter == '已' || !letter.is_alphanumeric());
     before.is_empty() || TROUBLES.iter().any(|trouble| before.ends_with(trouble))
+}
+
+/// `请及时清理`: what people are asked to do something about is trouble.
+fn asks_for_help(text: &str) -> Option<Word> {
+    static ASKS: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"请(?:及时|尽快|立即|马上|速|立刻)?(?:处理|清理|扩容|检查|排查|关注|介入|核实)"));
+    ASKS.is_match(text).then_some(Word::Firing)
 }
 
 fn ends_as_alarm(text: &str) -> Option<Word> {

@@ -68,6 +68,9 @@ const WEAK: &[&str] = &[
     "type",
     "event",
     "phase",
+    "trap",
+    "trapname",
+    "traptype",
     "kind",
     "reason",
     "messagetype",
@@ -317,13 +320,31 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     let others = members.all.iter().filter(|member| {
         is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
     });
-    let mut said = listed.chain(flags).chain(others).filter_map(|member| {
+    // That a part of it is well (`varbinds.adminStatus: up`) is no end of the whole.
+    let is_part =
+        |member: &super::super::tree::Member<'_>| member.depth > 0 && !STRONG.contains(&member.plain.as_str());
+    let mut said = listed.chain(flags).chain(others).filter(|member| {
+        !(is_part(member) && of_member(&member.plain, member.value) == Some(Word::Resolved))
+            || !members.all.iter().any(|other| other.depth == 0 && tells_trouble(other))
+    });
+    let mut said = said.by_ref().filter_map(|member| {
         let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
         Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
     });
     let first = said.next()?;
     let is_of_the_run = first.2 == Word::Resolved && lexicon::is_success(&first.1);
     Some(if is_of_the_run { said.find(|(_, _, word)| *word == Word::Firing).unwrap_or(first) } else { first })
+}
+
+/// Does this member say trouble: a kind of event (`linkDown`), a title or a text?
+fn tells_trouble(member: &super::super::tree::Member<'_>) -> bool {
+    let Some(text) = said(member.value) else { return false };
+    let name = member.plain.as_str();
+    if WEAK.contains(&name) {
+        return lexicon::of_kind(text) == Some(Word::Firing);
+    }
+    let speaks = super::title::NAMES.contains(&name) || super::title::TEXTS.contains(&name);
+    speaks && line::read(&plain::first_line(text).0).says() == Some(Word::Firing)
 }
 
 /// Does a name that is not listed hold a state of now (`volume_status`)?

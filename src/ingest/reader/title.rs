@@ -56,6 +56,9 @@ const SECOND: &[&str] = &[
 const THIRD: &[&str] = &["alarm", "servicedesc", "servicedescription", "sensor", "sensorname"];
 /// Names of lines that may tell what a bare heading is about.
 const LINES: &[&str] = &[
+    "任务描述",
+    "任务名称",
+    "作业名称",
     "问题",
     "问题描述",
     "故障",
@@ -117,6 +120,9 @@ const THINGS: &[&str] = &[
     "searchname",
     "jobname",
     "taskname",
+    "processname",
+    "flowname",
+    "dagid",
     "buildname",
     "workflowname",
     "pipelinename",
@@ -183,6 +189,7 @@ pub(super) const TEXTS: &[&str] = &[
     "smscontent",
     "statemessage",
     "alerttext",
+    "eventdescription",
     "alarmcontent",
     "alarmdescription",
     "problemdetailstext",
@@ -310,8 +317,22 @@ pub(super) fn of(
             let (name, value) = LINES.iter().find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
             Some((format!("{from}, {name}", from = texts[0].0), value.clone(), false))
         };
+        // A line that ends in a colon announces the next.
+        let announces = line.ends_with([':', '：']) && text.lines().count() > 1;
+        let announcing = line.clone();
         let first = (!line.is_empty()).then(|| (format!("{name}, first line"), line, true));
-        if is_place { told().or(first) } else { first }
+        let next = || {
+            let mut lines = text.lines().map(plain::line).skip_while(|other| *other != announcing).skip(1);
+            Some((format!("{name}, second line"), lines.find(|line| line.chars().any(char::is_alphanumeric))?, false))
+        };
+        let announced = || below(texts).filter(|(_, text, _)| !line::is_bare(text)).or_else(next);
+        if is_place {
+            told().or(first)
+        } else if announces {
+            announced().or(first)
+        } else {
+            first
+        }
     };
     // Beginning and end of one thing have the same title.
     let place = || {
@@ -333,7 +354,11 @@ pub(super) fn of(
             let is_word = |(_, leaf): &(usize, &Leaf)| {
                 leaf.text.contains(char::is_alphabetic) && !matches!(leaf.text.trim(), "true" | "false")
             };
-            let mut words = leaves.iter().enumerate().filter(shown).filter(is_word);
+            let is_moment = |(_, leaf): &(usize, &Leaf)| {
+                let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+                super::when::names_moment(&name)
+            };
+            let mut words = leaves.iter().enumerate().filter(shown).filter(is_word).filter(|leaf| !is_moment(leaf));
             let (index, leaf) = words.next().or_else(|| leaves.iter().enumerate().find(shown))?;
             let name = short_names(leaves).swap_remove(index);
             let text = if name.is_empty() {

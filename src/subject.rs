@@ -14,6 +14,8 @@ mod part;
 mod reading;
 mod said;
 
+use std::borrow::Cow;
+
 use crate::alert::Labels;
 
 pub use ends::{columns, runs};
@@ -81,6 +83,20 @@ pub struct Why {
 impl Taught {
     /// The shipped lists alone.
     pub const NOTHING: &'static Self = &Self { object: Vec::new(), place: Vec::new(), hidden: Vec::new() };
+
+    /// `text` without the lines `name: value` that only tell labels which the user hides.
+    pub fn without_hidden<'a>(&self, text: &'a str, labels: &Labels) -> Cow<'a, str> {
+        if self.hidden.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let hides = |name: &str| self.hidden.iter().any(|hidden| reading::usual(hidden.trim()) == reading::usual(name));
+        let is_hidden = |line: &&str| {
+            let pair = line.split_once(": ").filter(|(name, _)| hides(name));
+            pair.is_some_and(|(name, value)| labels.get(name).is_some_and(|label| label.trim() == value))
+        };
+        let shown: Vec<&str> = text.lines().filter(|line| !is_hidden(line)).collect();
+        if shown.len() == text.lines().count() { Cow::Borrowed(text) } else { Cow::Owned(shown.join("\n")) }
+    }
 }
 
 /// The subject of an alert.

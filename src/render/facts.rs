@@ -13,7 +13,7 @@ use super::lists::Telling;
 use super::neutral::{one_line, visible};
 use super::remarks::remarks;
 use super::rows::{Lists, Seen};
-use super::sentences::{Spoken, limited};
+use super::sentences::{Spoken, limited, message};
 use super::state::{order, starts_apart, state, still, weighed, weight, when};
 use super::words::{Clock, State, Weight, grade_word, pick};
 use super::{Letter, Told};
@@ -179,7 +179,7 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         description: spoken.detail,
         steps: spoken.steps,
         evidence: spoken.evidence,
-        message: limited(&visible(&letter.notification.message)),
+        message: limited(&visible(&message(letter))),
         measured: common(&seen, rules.len()),
         notes: remarks(letter, state, still.len()),
         links: links(letter, &alerts, state, &spoken.links),

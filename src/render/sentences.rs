@@ -1,5 +1,7 @@
 //! What people wrote about the alerts of a letter: one text for all of them, or each alert's own.
 
+use std::borrow::Cow;
+
 use super::Letter;
 use super::fit::cut_chars;
 use super::neutral::{one_line, visible};
@@ -31,6 +33,14 @@ pub(super) fn limited(text: &str) -> String {
     cut_chars(text.trim(), TEXT).into_owned()
 }
 
+/// The text of the notification; of a single alert without the labels that the user hides.
+pub(super) fn message<'a>(letter: &Letter<'a>) -> Cow<'a, str> {
+    match &letter.notification.alerts[..] {
+        [alert] => letter.taught.without_hidden(&letter.notification.message, &alert.labels),
+        _ => Cow::Borrowed(&letter.notification.message),
+    }
+}
+
 /// The line of one alert.
 pub(super) fn own(alert: &Alert) -> String {
     if alert.health == Health::Error {
@@ -53,7 +63,7 @@ impl Spoken {
         }
         let on: Vec<&Alert> = alerts.iter().filter(|alert| alert.status == Status::Firing).copied().collect();
         let mut spoken = Self::agreed(if on.is_empty() { alerts } else { &on }, state);
-        let message = visible(&notification.message).trim().to_owned();
+        let message = visible(&message(letter)).trim().to_owned();
         if own {
             // The contact point's text is meant for the group, the annotations for each alert.
             if past {

@@ -265,7 +265,7 @@ fn address(value: &str, probed: bool) -> (EcoString, &str) {
 }
 
 /// The name of a label in the lists: in lower case, words joined by `_`.
-fn usual(label: &str) -> Cow<'_, str> {
+pub(super) fn usual(label: &str) -> Cow<'_, str> {
     let as_is = label.chars().all(|c| !c.is_uppercase() && !matches!(c, '.' | '-' | ' ' | '/'));
     let short = label.strip_prefix("dimension_");
     match short.unwrap_or(label) {

@@ -243,3 +243,12 @@ fn a_kind_of_trouble_that_the_rules_name_says_is_not_said_again() {
         assert_eq!((text(&subject.qualifier), text(&subject.latent)), (shown.into(), latent.into()), "{rule}");
     }
 }
+
+#[test]
+fn lines_of_hidden_labels_leave_a_text() {
+    let taught = Taught { hidden: vec!["Replica".to_owned(), "rack_no".to_owned()], ..Taught::default() };
+    let labels = labels("replica=prometheus-1 rack.no=7 slot=3");
+    let text = "磁盘将满\nreplica: prometheus-1\nrack.no: 7\nslot: 3\nreplica: another";
+    assert_eq!(taught.without_hidden(text, &labels), "磁盘将满\nslot: 3\nreplica: another");
+    assert_eq!(Taught::NOTHING.without_hidden(text, &labels), text);
+}

@@ -254,11 +254,10 @@ fn time(found: &regex::Captures<'_>) -> Option<civil::Time> {
     let hour = number(2)?;
     let half = found.get(1).or_else(|| found.get(6)).map(|half| half.as_str().to_lowercase().replace('.', ""));
     let hour = match (half.as_deref(), hour) {
-        (None, hour) => hour,
         // Midnight or noon.
         (Some("晚上" | "傍晚"), 12) => return None,
         (Some("am" | "上午" | "凌晨" | "早上"), 12) => 0,
-        (Some("am" | "上午" | "凌晨" | "早上"), hour) => hour,
+        (None | Some("am" | "上午" | "凌晨" | "早上"), hour) => hour,
         (Some("中午"), 10..12) | (Some(_), 12..) => hour,
         (Some(_), hour) => hour + 12,
     };

@@ -185,11 +185,11 @@ impl Reader<'_> {
         let end = || when::time(self, &given.ends_at, &members, ENDS, &lines).or_else(|| spoken(true)).or_else(moment);
         let ends_at = over.then(end).flatten();
         let mut measured = measured::of(&members, &lines);
-        let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values.clone() };
+        let links = links(&members, &given, &annotations, &text);
+        let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values };
         if !values.is_empty() && !measured.expression.is_empty() {
             annotations.insert_new("expression", measured.expression.as_str());
         }
-        let links = links(&members, &given, &annotations, &text);
         if !links.rule.is_empty() {
             origins.push(("link", "…".to_owned(), links.rule.clone()));
         }

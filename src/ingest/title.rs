@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::lexicon::{self, Word, is_han};
+use super::lexicon::{self, Word};
 use super::plain;
 use crate::level::Level;
 pub(super) use bare::is_bare;

@@ -304,14 +304,13 @@ pub(super) fn labels_of_line(text: &str) -> Option<Vec<(String, String)>> {
     };
     let mut found: Vec<(String, String)> = Vec::new();
     for word in inner.split([' ', ',']).filter(|word| !word.is_empty()) {
-        match word.split_once(sign).filter(|(name, _)| is_name(name)) {
-            Some((name, value)) => found.push((name.to_owned(), value.trim_matches('"').to_owned())),
+        if let Some((name, value)) = word.split_once(sign).filter(|(name, _)| is_name(name)) {
+            found.push((name.to_owned(), value.trim_matches('"').to_owned()));
+        } else {
             // A value of several words.
-            None => {
-                let (_, value) = found.last_mut()?;
-                value.push(' ');
-                value.push_str(word.trim_matches('"'));
-            }
+            let (_, value) = found.last_mut()?;
+            value.push(' ');
+            value.push_str(word.trim_matches('"'));
         }
     }
     found.retain(|(_, value)| !plain::is_missing(value));

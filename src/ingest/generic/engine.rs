@@ -202,7 +202,7 @@ fn measured(given: Value, unit: Value) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn measures(given: Value) -> Value {
     let json = serde_json::to_value(&given).unwrap_or(Json::Null);
-    Value::from_pairs(json.as_array().into_iter().flatten().flat_map(reader::measures))
+    Value::from_pairs(json.as_array().into_iter().flatten().filter_map(reader::measures))
 }
 
 /// A measure, an operator and a threshold as an expression (`cpu > 90`); nothing where one of the latter is missing.

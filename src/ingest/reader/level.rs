@@ -23,7 +23,6 @@ const RANKED: [&str; 11] =
     ["critical", "crit", "warning", "warn", "major", "minor", "fatal", "emergency", "严重", "紧急", "致命"];
 
 /// From the mapping, members, labels, lines of the text, the title, the text's first line: the first that says anything.
-#[expect(clippy::too_many_arguments, reason = "a level may stand in everything that was read")]
 pub(super) fn of(
     members: &Members<'_>,
     given: &Given,

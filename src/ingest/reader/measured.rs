@@ -122,7 +122,7 @@ pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured 
     if text != told[0] && !unit.is_empty() {
         told.push(unit);
     }
-    Measured { values: named_value(&metric, text), expression, told }
+    Measured { values: named_value(&metric, &text), expression, told }
 }
 
 fn of_lines(lines: &[(String, String)]) -> Measured {
@@ -135,7 +135,7 @@ fn of_lines(lines: &[(String, String)]) -> Measured {
     // `监控指标: [ident=web-1]` is a set of labels.
     let metric = if metric.contains(['[', '{', '=']) { "" } else { metric };
     let (text, expression) = told(metric, sent, unit, operator, threshold);
-    Measured { values: named_value(metric, text), expression, told: Vec::new() }
+    Measured { values: named_value(metric, &text), expression, told: Vec::new() }
 }
 
 /// The name and value of what one object measures.
@@ -158,9 +158,9 @@ fn number_of(member: &Member<'_>) -> Option<String> {
     }
 }
 
-fn named_value(metric: &str, text: String) -> Vec<alert::Value> {
+fn named_value(metric: &str, text: &str) -> Vec<alert::Value> {
     let name = if plain::is_missing(metric) { String::new() } else { plain::excerpt(metric.trim(), NAME) };
-    field::measured_text(&text).map(|text| alert::Value { name, text, tags: Labels::new() }).into_iter().collect()
+    field::measured_text(text).map(|text| alert::Value { name, text, tags: Labels::new() }).into_iter().collect()
 }
 
 /// The value with its unit, and the comparison where value and threshold are of one unit.
@@ -196,7 +196,7 @@ fn number(text: &str) -> Option<(f64, &str)> {
     sound.then_some((number, unit))
 }
 
-/// `value` with its unit: as it is if it has one already, nothing if it is no number. CloudWatch's words for units are known.
+/// `value` with its unit: as it is if it has one already, nothing if it is no number. The words of `CloudWatch` for units are known.
 pub(in crate::ingest) fn measured(value: &str, unit: &str) -> String {
     const WORDS: [(&str, &str); 21] = [
         ("percent", "%"),

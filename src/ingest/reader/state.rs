@@ -323,11 +323,12 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     // That a part of it is well (`varbinds.adminStatus: up`) is no end of the whole.
     let is_part =
         |member: &super::super::tree::Member<'_>| member.depth > 0 && !STRONG.contains(&member.plain.as_str());
-    let mut said = listed.chain(flags).chain(others).filter(|member| {
-        !(is_part(member) && of_member(&member.plain, member.value) == Some(Word::Resolved))
-            || !members.all.iter().any(|other| other.depth == 0 && tells_trouble(other))
-    });
-    let mut said = said.by_ref().filter_map(|member| {
+    let is_well = |member: &super::super::tree::Member<'_>| {
+        of_member(&member.plain, member.value) == Some(Word::Resolved)
+            && members.all.iter().any(|other| other.depth == 0 && tells_trouble(other))
+    };
+    let all = listed.chain(flags).chain(others).filter(|member| !(is_part(member) && is_well(member)));
+    let mut said = all.filter_map(|member| {
         let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
         Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
     });

@@ -278,12 +278,12 @@ fn bodies_of_the_repository_read_as_their_senders_meant_them() {
 
 #[test]
 fn bodies_of_the_repository_name_their_thing_and_their_time() {
+    // 2026-11-30T09:40:00+08:00
+    const AT: i64 = 1_796_002_800;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/senders");
     let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
     let payloads =
         Payloads::default().with(generic::ReadSettings { timezone: zone, ..generic::ReadSettings::default() });
-    // 2026-11-30T09:40:00+08:00
-    const AT: i64 = 1_796_002_800;
     let now = Timestamp((AT + 600) * 1000);
     for (file, object, starts, ends) in [
         ("zabbix-wecom-lines.json", "srv-7", Some(0), None),

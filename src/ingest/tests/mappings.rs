@@ -366,7 +366,7 @@ fn a_line_of_labels_becomes_labels() {
     ] {
         let alert = only(webhook_json(&body));
         assert_eq!(
-            (alert.name.as_str(), alert.labels.get(name).map(|value| value.as_str())),
+            (alert.name.as_str(), alert.labels.get(name).map(ecow::EcoString::as_str)),
             ("CPU 高", Some(value)),
             "{body}"
         );

@@ -187,7 +187,7 @@ fn every_link_of_a_message_for_people_is_kept_with_its_words() {
     ] {
         let (alert, lines) = told(&body);
         assert_eq!(alert.name, "缓存慢", "{body}");
-        assert!(lines.iter().any(|seen| *seen == line), "{body}\n{lines:?}");
+        assert!(lines.contains(&line), "{body}\n{lines:?}");
     }
     // An address that holds a credential is no link.
     let (alert, lines) = told(&button(json!({"url": "https://g.example.com/ack?token=abcdef"})));

@@ -160,7 +160,7 @@ pub fn line(text: &str) -> String {
     let text = AT.replace_all(&text, "");
     let text = SLACK_LINK.replace_all(&text, "$2");
     let text = SLACK_BARE.replace_all(&text, "$1");
-    let text = called(&text);
+    let text = SLACK_CALL.replace_all(&text, "");
     let text = TAG.replace_all(&text, "");
     let text = BREAKS.replace_all(&text, " ");
     without_marks(&entities(&MARKDOWN_LINK.replace_all(&text, "$1")))
@@ -169,7 +169,7 @@ pub fn line(text: &str) -> String {
 /// The same of a line that [`prose`] went over: its tags and entities are gone, and what they wrote out is text.
 pub fn line_of_prose(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
-    without_marks(&MARKDOWN_LINK.replace_all(&called(&text), "$1"))
+    without_marks(&MARKDOWN_LINK.replace_all(&SLACK_CALL.replace_all(&text, ""), "$1"))
 }
 
 /// `text` with the names of those who are called, without the numbers that Slack gives them.

@@ -323,15 +323,19 @@ fn unmarked(text: &str) -> &str {
     }
 }
 
-/// `line` without the addresses behind its words; an address alone stays.
-pub fn without_addresses(line: &str) -> Cow<'_, str> {
-    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"[\s(（<\[【]*https?://[!-~&&[^\[\]]]+[)）>\]】]?"));
-    if !line.contains("://") {
-        return Cow::Borrowed(line);
+/// The words of `line`, and the addresses behind them, which lead on: `详情：https://…`. An address that is alone, amid the words
+/// or the object of a preposition (`failed for https://…`) is one of the words.
+pub fn without_addresses(line: &str) -> (&str, &str) {
+    const OF: [&str; 10] = ["for", "on", "at", "of", "to", "from", "in", "with", "url", "is"];
+    static ADDRESSES: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(?:[\s(（<\[【]*https?://[!-~&&[^\[\]]]+?[)）>\]】]?)+\s*$"));
+    let Some(found) = ADDRESSES.find(line) else { return (line, "") };
+    let words = line[..found.start()].trim_end_matches([':', '：', '|', '-', '·', ' ']);
+    let last = words.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+    if !words.chars().any(char::is_alphanumeric) || OF.iter().any(|word| last.eq_ignore_ascii_case(word)) {
+        return (line, "");
     }
-    let words = ADDRESS.replace_all(line, " ").replace("  ", " ");
-    let words = words.trim().trim_end_matches([':', '：', '|', '-', '·']).trim_end();
-    if words.chars().any(char::is_alphanumeric) { Cow::Owned(words.to_owned()) } else { Cow::Borrowed(line) }
+    (words, found.as_str().trim())
 }
 
 const fn is_invisible(letter: char) -> bool {
@@ -468,17 +472,19 @@ mod tests {
     }
 
     #[test]
-    fn addresses_leave_a_line_that_has_words() {
+    fn addresses_behind_words_leave_them_and_one_amid_them_stays() {
         for (line, words) in [
             ("主机宕机 https://g.example.com/1", "主机宕机"),
-            ("Deploy failed (https://ci.example.com/42)", "Deploy failed"),
+            ("Deploy failed (https://ci.example.com/42) https://ci.example.com/43", "Deploy failed"),
             ("详情：https://g.example.com/1", "详情"),
-            ("[网关][https://pay.example.com] will expire", "[网关] will expire"),
             ("https://g.example.com/1", "https://g.example.com/1"),
+            ("https://shop.example.com is DOWN", "https://shop.example.com is DOWN"),
+            ("Check failed for https://shop.example.com", "Check failed for https://shop.example.com"),
             ("no address", "no address"),
         ] {
-            assert_eq!(without_addresses(line), words, "{line}");
+            assert_eq!(without_addresses(line).0, words, "{line}");
         }
+        assert_eq!(without_addresses("详情：https://g.example.com/1").1, "https://g.example.com/1");
     }
 
     #[test]

@@ -85,7 +85,7 @@ const ZONES: &[(&str, i32)] = &[
 ];
 
 /// The instant that `text` names: RFC 3339, local forms with or without an offset (without: in `zone`), RFC 2822, Unix
-/// time in seconds to nanoseconds. `CST` is China's, unless `zone` is in the middle of America. Where month and day could be
+/// time in seconds to nanoseconds. `CST` is China's, unless `zone` is Central Time of North America. Where month and day could be
 /// exchanged, there is none.
 pub(super) fn read(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let text = text.trim();
@@ -269,8 +269,10 @@ fn zoned(name: &str, at: civil::DateTime, zone: &TimeZone) -> Option<TimeZone> {
     let name = name.trim();
     let upper = name.to_ascii_uppercase();
     if upper == "CST" {
-        let hours = zone.to_ambiguous_zoned(at).compatible().ok()?.offset().seconds() / 3600;
-        return Some(TimeZone::fixed(Offset::from_hours(if matches!(hours, -6 | -5) { -6 } else { 8 }).ok()?));
+        // The Central Standard Time of North America, where it is the standard one.
+        let winter = civil::date(at.year(), 1, 1).at(0, 0, 0, 0);
+        let hours = zone.to_ambiguous_zoned(winter).compatible().ok()?.offset().seconds() / 3600;
+        return Some(TimeZone::fixed(Offset::from_hours(if hours == -6 { -6 } else { 8 }).ok()?));
     }
     if let Some((_, minutes)) = ZONES.iter().find(|(known, _)| *known == upper) {
         return Some(TimeZone::fixed(Offset::from_seconds(minutes * 60).ok()?));
@@ -293,8 +295,12 @@ fn is_glue(word: &str) -> bool {
     WORDS.contains(&lower.as_str()) || is_day || is_week
 }
 
-/// `+8`, `+0800`, `UTC+08:00`.
+/// `+8`, `+0800`, `UTC+08:00`; `web-2` is none.
 fn offset(name: &str) -> Option<Offset> {
+    static OFFSET: LazyLock<Regex> = LazyLock::new(|| regex(r"^(?:UTC|GMT)?\s*[+-]\d{1,2}(?::?\d{2})?$"));
+    if !OFFSET.is_match(name) {
+        return None;
+    }
     let name = name.trim_start_matches("UTC").trim_start_matches("GMT").trim();
     let sign = if name.starts_with('-') { -1 } else { 1 };
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();

@@ -214,7 +214,9 @@ impl Reader<'_> {
             kin: Some(Box::new(keys.kin)),
             labels,
         };
-        let rest = status != Status::Resolved && shape != TEXT;
+        // Of a text taken apart (logfmt, syslog) the other parts are told, too.
+        let is_bare = shape == TEXT && item.as_object().is_some_and(|members| members.len() == 1);
+        let rest = status != Status::Resolved && !is_bare;
         let text = if rest { rest::with_rest(text, &alert, &titled, &leaves, &measured.told, brief) } else { text };
         Some(Told { alert, text, origins })
     }

@@ -15,7 +15,7 @@ fn regex(pattern: &str) -> Regex {
 
 /// `<34>1 2026-11-30T01:40:00Z host app 77 ID [data] words`
 static NEW: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"^<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (?:-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+) ?(.*)$"#)
+    regex(r#"^<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+) ?(.*)$"#)
 });
 /// `<187>Nov 30 09:40:00 host words`; the part in front is missing where a file is read.
 static OLD: LazyLock<Regex> = LazyLock::new(|| {
@@ -37,7 +37,7 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value> {
     let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
     let line = line.trim();
-    let (rank, time, host, program, words) = if let Some(found) = NEW.captures(line) {
+    let (rank, time, host, program, data, words) = if let Some(found) = NEW.captures(line) {
         let time = moment::read(&found[2], zone);
         (
             found.get(1).map(|rank| rank.as_str().to_owned()),
@@ -45,6 +45,7 @@ pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value>
             found[3].to_owned(),
             found[4].to_owned(),
             found[7].to_owned(),
+            found[8].to_owned(),
         )
     } else {
         let found = OLD.captures(line)?;
@@ -57,7 +58,14 @@ pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value>
         }
         let words = said[tag[0].len()..].trim().to_owned();
         let rank = found.get(1).map(|rank| rank.as_str().to_owned());
-        (rank, dated(&found[2], zone, now), found[3].trim_end_matches(':').to_owned(), program.to_owned(), words)
+        (
+            rank,
+            dated(&found[2], zone, now),
+            found[3].trim_end_matches(':').to_owned(),
+            program.to_owned(),
+            String::new(),
+            words,
+        )
     };
     if words.is_empty() {
         return None;
@@ -72,8 +80,10 @@ pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value>
         None => "",
     };
     let none = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
-    let told: Vec<&str> =
-        [program.trim_matches('-'), rest.trim()].into_iter().filter(|part| !part.is_empty()).collect();
+    let told: Vec<&str> = [program.trim_matches('-'), data.trim_matches('-'), rest.trim()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
     Some(json!({
         "title": words,
         "message": told.join("\n"),

@@ -108,8 +108,8 @@ const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
 /// Takes a line apart, which may be decorated.
 pub(super) fn read(line: &str) -> Title {
     let line = plain::line(line);
-    let text = super::moment::without(&plain::without_addresses(&line)).into_owned();
-    let mut title = Title { text, ..Title::default() };
+    let (said, address) = plain::without_addresses(&line);
+    let mut title = Title { text: super::moment::without(said).into_owned(), ..Title::default() };
     let sign = signs(&mut title.text);
     let mut marked = Marked::default();
     // A prefix may stand before brackets, and behind them.
@@ -127,6 +127,9 @@ pub(super) fn read(line: &str) -> Title {
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     let named = marked.named.to_lowercase();
     let core = if named.is_empty() { core } else { named.as_str() };
+    // What differs only in the address is not the same.
+    let addressed = format!("{core} {}", address.to_lowercase());
+    let core = if address.is_empty() { core } else { addressed.as_str() };
     title.numbers = numbers(core);
     title.core = without_digits(core);
     let calm = without_none(&title.text);
@@ -156,7 +159,7 @@ struct Marked {
     ranked: Option<Word>,
     /// What the subject before a colon implies.
     implied: Option<Word>,
-    /// The name in a bracket before that of the state: `[web] [Down] timeout`.
+    /// The name of a monitor, whose words differ at its end: `[web] [Down] timeout`, `[web] [Up] 200 - OK`.
     named: String,
 }
 
@@ -220,7 +223,8 @@ fn brackets(title: &mut Title, marked: &mut Marked) {
         match content(&inside) {
             Content::State(word) => {
                 marked.state = marked.state.or(Some(word));
-                if marked.named.is_empty() && !kept.trim().is_empty() {
+                let is_monitor = matches!(inside.trim_matches(|c: char| !c.is_alphabetic()), "Up" | "Down");
+                if is_monitor && marked.named.is_empty() && !kept.trim().is_empty() {
                     kept.trim().clone_into(&mut marked.named);
                 }
             }

@@ -16,7 +16,7 @@ pub(super) const LEAVES: usize = 20_000;
 /// Levels of objects that leaves are listed of.
 const LEAF_DEPTH: usize = 24;
 /// Labels taken from one tree.
-const LABELS: usize = 200;
+pub(super) const LABELS: usize = 200;
 /// Items of an array of plain values that are told as one.
 const JOINED: usize = 200;
 

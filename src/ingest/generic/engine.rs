@@ -43,6 +43,7 @@ impl Engine {
         environment.add_filter("pairs", pairs);
         environment.add_filter("scalars", scalars);
         environment.add_filter("first_line", first_line);
+        environment.add_filter("bullets", bullets);
         environment.add_filter("labels", labels);
         environment.add_filter("fromjson", from_json);
         environment.add_filter("parse_json", from_json);
@@ -103,9 +104,10 @@ impl Engine {
     }
 
     /// What the expression gives.
-    pub fn evaluate(&self, name: &str, body: &Value, item: &Value) -> Option<Value> {
+    pub fn evaluate(&self, name: &str, body: &Value, item: &Value, language: Language) -> Option<Value> {
         let template = self.environment.get_template(name).ok()?;
-        let captured = template.render_captured(context! { body, item }).ok()?;
+        let language = language.as_str();
+        let captured = template.render_captured(context! { body, item, language }).ok()?;
         captured.state().lookup(RESULT)
     }
 }
@@ -125,6 +127,19 @@ fn explain(error: &Error) -> String {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     }
+}
+
+/// The items of the lists in a text (`* disk full`), each with the line above its list: `[{heading, text}]`.
+fn bullets(text: &str) -> Value {
+    let mut heading = "";
+    let mut items = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.strip_prefix("* ").or_else(|| line.strip_prefix("- ")) {
+            Some(text) => items.push(context! { heading, text => text.trim() }),
+            None => heading = line,
+        }
+    }
+    items.into()
 }
 
 /// `["a=1", "b=2"]`, `"{a=1, b=2}"` or, with `by=":"`, `"a: 1, b: 2"` as an object.

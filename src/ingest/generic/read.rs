@@ -96,12 +96,13 @@ impl Payloads {
     fn apply(&self, index: usize, tree: &Json, body: &Value, reader: &Reader<'_>) -> Option<Taken> {
         let mapping = &self.mappings[index];
         let applies = mapping.fits(tree)
-            && (mapping.when.is_empty() || self.engine.evaluate(&slot(index, "when"), body, body)?.is_true());
+            && (mapping.when.is_empty()
+                || self.engine.evaluate(&slot(index, "when"), body, body, self.settings.language)?.is_true());
         if !applies {
             return None;
         }
         let items: Vec<(Value, Json)> = if mapping.alerts.is_some() {
-            let items = self.engine.evaluate(&slot(index, "alerts"), body, body)?;
+            let items = self.engine.evaluate(&slot(index, "alerts"), body, body, self.settings.language)?;
             if items.kind() != ValueKind::Seq {
                 return None;
             }
@@ -248,7 +249,8 @@ impl Reading<'_> {
                 templates.keys().map(|name| (name.clone(), self.text(&format!("{field}.{name}")))).collect()
             }
             Some(Members::All(_)) => {
-                let value = self.payloads.engine.evaluate(&slot(self.index, field), self.body, &self.item);
+                let Payloads { engine, settings, .. } = self.payloads;
+                let value = engine.evaluate(&slot(self.index, field), self.body, &self.item, settings.language);
                 match value.and_then(|value| serde_json::to_value(&value).ok()) {
                     Some(Json::Object(map)) => field::labels(map),
                     Some(other) => crate::ingest::tree::labels(&other).into_iter().collect(),

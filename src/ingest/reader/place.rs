@@ -206,7 +206,7 @@ pub(super) fn lines(text: &str) -> Vec<(String, String)> {
             let (name, value) = captured(line)?;
             // `阈值: > 90` is no quote.
             let value = if value.starts_with(['>', '<', '=']) { value.to_owned() } else { plain::line(value) };
-            let value = plain::without_addresses(&value).into_owned();
+            let value = plain::without_addresses(&value).0.to_owned();
             let sound = name.chars().count() <= LINE_NAME && !value.starts_with("//") && !plain::is_missing(&value);
             sound.then(|| (plain_name(name), value))
         })
@@ -263,14 +263,16 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
         {
             // A list of one is that one.
             let is_one = member.value.as_array().is_some_and(|items| items.len() == 1);
-            let one = member.name.strip_suffix(['s', 'S']).filter(|one| is_one && !known(&labels, &plain_name(one)));
-            let one = one.map(|one| if member.plain == "resources" { "resource_name" } else { one });
+            let one =
+                if member.plain == "resources" { Some("resource_name") } else { member.name.strip_suffix(['s', 'S']) };
+            let one = one.filter(|one| is_one && !known(&labels, &plain_name(one)));
             labels.insert(one.unwrap_or(member.name).replace('\0', "\u{2400}"), value);
         }
     }
     for (_, value) in lines.iter().filter(|(name, _)| LABEL_LINES.contains(&name.as_str())) {
         let found = super::super::tree::labels_of_line(value).unwrap_or_default().into_iter();
         let found = found.filter(|(name, value)| is_sound(name, value) && value.chars().count() <= 1024);
+        let found = found.take(super::super::tree::LABELS.saturating_sub(labels.len()));
         labels.extend_new(found.map(|(name, value)| (name.replace('\0', "\u{2400}"), value.replace('\0', "\u{2400}"))));
     }
     for (name, value) in lines {

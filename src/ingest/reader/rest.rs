@@ -67,6 +67,11 @@ const ROBOTS: &[&str] = &[
 ];
 const PERSONAL: &[&str] = &["email", "phone", "mobile", "contacts"];
 
+/// Bytes of the texts of a message in which values are looked for, and of a value that is looked for there: a message shows
+/// less, and all values together would take the square of the size of a body.
+const SHOWN: usize = 64 << 10;
+const SOUGHT: usize = 16 << 10;
+
 /// Names that say nothing beside the value of the alert's own field.
 const NOISE: &[&str] = &["version", "schemaid", "specversion", "msgtype", "objectkind"];
 
@@ -131,6 +136,8 @@ pub(super) fn with_rest(
     let (first, _) = plain::first_line(&titled.raw);
     let mut shown = [first.as_str(), titled.shown.as_str(), text.as_str()].join("\n");
     shown.extend(titled.headings.iter().flat_map(|heading| ["\n", heading]));
+    shown.truncate(shown.floor_char_boundary(SHOWN));
+    let lines: BTreeSet<&str> = shown.lines().map(str::trim).collect();
     let in_labels = |value: &str| {
         alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
             || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
@@ -159,10 +166,11 @@ pub(super) fn with_rest(
         let value = leaf.text.trim();
         let last = plain_name(named(&leaf.path));
         // Each line of it stands there, although marks of markdown and HTML may be gone.
+        let begins = &value[..value.floor_char_boundary(SOUGHT)];
         let stands = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
         let stand = |text: &str| text.lines().map(str::trim).all(stands);
-        let is_said = value.len() > SHORT && (stand(value) || stand(&super::title::prose(value)))
-            || shown.lines().any(|line| line.trim() == value || line.trim() == format!("{name}: {value}"));
+        let is_said = value.len() > SHORT && (stand(begins) || stand(&super::title::prose(begins)))
+            || value.len() <= SOUGHT && (lines.contains(value) || lines.contains(format!("{name}: {value}").as_str()));
         let is_sentence = value.chars().count() >= SENTENCE
             && !value.starts_with(['{', '[', '$', '('])
             && value.contains(|c: char| c.is_whitespace() || c >= '\u{3000}');
@@ -224,6 +232,19 @@ pub(super) fn with_rest(
 /// The leaves that are the words and the address of one link: they stand in one object inside of the body.
 fn linked(leaves: &[Leaf]) -> Vec<(usize, usize)> {
     const WORDS: [&str; 5] = ["label", "text", "title", "name", "caption"];
+    const HOLDERS: [&str; 11] = [
+        "link",
+        "links",
+        "action",
+        "actions",
+        "potentialaction",
+        "potentialactions",
+        "button",
+        "buttons",
+        "btn",
+        "btns",
+        "quicklinks",
+    ];
     const MOST: usize = 50;
     let is_page = |leaf: &Leaf| leaf.path.len() > 1 && leaf.text.starts_with("http") && !leaf.text.contains(' ');
     let found = leaves.iter().enumerate().filter(|(_, leaf)| is_page(leaf)).take(MOST);
@@ -238,9 +259,7 @@ fn linked(leaves: &[Leaf]) -> Vec<(usize, usize)> {
             let named =
                 |other: &usize| WORDS.iter().position(|word| plain_name(&leaves[*other].path[holder.len()]) == *word);
             let words = words.filter_map(|other| Some((named(&other)?, other))).min()?.1;
-            let holds_links = ["link", "action", "button"]
-                .iter()
-                .any(|part| holder.iter().any(|name| plain_name(name).contains(part)));
+            let holds_links = holder.iter().any(|name| HOLDERS.contains(&plain_name(name).as_str()));
             holds_links.then_some((words, at))
         })
         .collect()

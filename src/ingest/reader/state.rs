@@ -320,14 +320,16 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     let others = members.all.iter().filter(|member| {
         is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
     });
-    // That a part of it is well (`varbinds.adminStatus: up`) is no end of the whole.
-    let is_part =
-        |member: &super::super::tree::Member<'_>| member.depth > 0 && !STRONG.contains(&member.plain.as_str());
-    let is_well = |member: &super::super::tree::Member<'_>| {
-        of_member(&member.plain, member.value) == Some(Word::Resolved)
-            && members.all.iter().any(|other| other.depth == 0 && tells_trouble(other))
-    };
-    let all = listed.chain(flags).chain(others).filter(|member| !(is_part(member) && is_well(member)));
+    // Of an event of a bad kind (`linkDown`) a part that is well (`varbinds.adminStatus: up`) is no end.
+    let is_bad = members.all.iter().any(|member| {
+        member.depth == 0
+            && WEAK.contains(&member.plain.as_str())
+            && said(member.value).and_then(lexicon::of_kind) == Some(Word::Firing)
+    });
+    let others = others.filter(|member| {
+        !(is_bad && member.depth > 0 && of_member(&member.plain, member.value) == Some(Word::Resolved))
+    });
+    let all = listed.chain(flags).chain(others);
     let mut said = all.filter_map(|member| {
         let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
         Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
@@ -335,17 +337,6 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     let first = said.next()?;
     let is_of_the_run = first.2 == Word::Resolved && lexicon::is_success(&first.1);
     Some(if is_of_the_run { said.find(|(_, _, word)| *word == Word::Firing).unwrap_or(first) } else { first })
-}
-
-/// Does this member say trouble: a kind of event (`linkDown`), a title or a text?
-fn tells_trouble(member: &super::super::tree::Member<'_>) -> bool {
-    let Some(text) = said(member.value) else { return false };
-    let name = member.plain.as_str();
-    if WEAK.contains(&name) {
-        return lexicon::of_kind(text) == Some(Word::Firing);
-    }
-    let speaks = super::title::NAMES.contains(&name) || super::title::TEXTS.contains(&name);
-    speaks && line::read(&plain::first_line(text).0).says() == Some(Word::Firing)
 }
 
 /// Does a name that is not listed hold a state of now (`volume_status`)?

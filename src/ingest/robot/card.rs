@@ -90,8 +90,14 @@ pub(super) fn collect(value: &Value, texts: &mut Vec<String>) {
             }
             if let Some(fields) = object.get("fields").and_then(Value::as_array) {
                 collect(object.get("text").unwrap_or(&Value::Null), texts);
-                texts.extend(fields.iter().filter_map(field).filter(|line| !line.is_empty()));
-                texts.extend(buttons(object.get("accessory").map(|one| Value::from(vec![one.clone()])).as_ref()));
+                for one in fields {
+                    match field(one) {
+                        Some(line) => texts.extend(Some(line).filter(|line| !line.is_empty())),
+                        None => collect(one, texts),
+                    }
+                }
+                let beside = ["accessory", "extra"].into_iter().filter_map(|name| object.get(name));
+                texts.extend(buttons(Some(&Value::from(beside.cloned().collect::<Vec<_>>()))));
                 return;
             }
             let said = ["content", "text", "title"].into_iter().find_map(get);

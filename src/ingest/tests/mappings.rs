@@ -38,6 +38,20 @@ const JOBS: &str = r#"
 "#;
 
 #[test]
+fn each_item_of_a_report_is_an_alert_under_its_heading() {
+    let text = "TrueNAS @ nas-4\n\nNew alerts:\n* Pool tank is DEGRADED\n* Fan 2 stopped\n\nThe following alert has been cleared:\n* Pool backup is DEGRADED\n\nCurrent alerts:\n* Pool tank is DEGRADED\n* Fan 2 stopped\n";
+    let body = json!({ "text": text }).to_string();
+    let told = read(body.as_bytes(), None, Door::Webhook, &SHIPPED, NOW).unwrap();
+    let told: Vec<_> = told.alerts.iter().map(|alert| (alert.status, alert.name.as_str())).collect();
+    let wanted = [
+        (Status::Firing, "Pool tank is DEGRADED"),
+        (Status::Firing, "Fan 2 stopped"),
+        (Status::Resolved, "Pool backup is DEGRADED"),
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn a_mapping_of_the_user_reads_an_array_inside_the_body() {
     let body = json!({"kind": "jobs", "host": "cron-1", "jobs": [
         {"id": 7, "name": "对账", "state": "PROBLEM", "level": "CRITICAL", "log": "超时", "from": 1_795_327_440, "exit": 137, "shot": "ftp://x"},

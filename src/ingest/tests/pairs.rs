@@ -56,6 +56,24 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"title":"磁盘将满","status":"resolved","content":"实例 10.8.0.1:9100 挂载点 /data"}"#,
             true,
         ),
+        // The object is an address, or stands behind a bracket that all share.
+        (r#"{"title":"https://a.example.com is DOWN"}"#, r#"{"title":"https://a.example.com is UP"}"#, true),
+        (r#"{"title":"https://a.example.com is DOWN"}"#, r#"{"title":"https://b.example.com is UP"}"#, false),
+        ("Check failed (https://a.example.com)", "Resolved: Check failed (https://b.example.com)", false),
+        ("[prod][FIRING] Disk full on db-1", "[prod][RESOLVED] CPU high on db-1", false),
+        ("[prod][FIRING] Disk full on db-1", "[prod][RESOLVED] Disk full on db-1", true),
+        ("[web] [🔴 Down] timeout of 48000ms exceeded", "[web] [✅ Up] 200 - OK", true),
+        // An end of the Events API has no payload; a flag inside ends what the title calls trouble.
+        (
+            r#"{"routing_key":"r","event_action":"trigger","dedup_key":"a","payload":{"summary":"Disk full","source":"db-1"}}"#,
+            r#"{"routing_key":"r","event_action":"resolve","dedup_key":"a"}"#,
+            true,
+        ),
+        (
+            r#"{"title":"端口中断","data":{"port":"7"}}"#,
+            r#"{"title":"端口中断","data":{"port":"7","cleared":true}}"#,
+            true,
+        ),
         ("【故障】机柜 12 掉电", "【恢复】机柜 13 掉电", false),
         ("【故障】机柜 12 掉电", "【恢复】机柜 12 掉电", true),
         ("Problem: ticket 4711 is overdue", "Resolved: ticket 4712 is overdue", false),

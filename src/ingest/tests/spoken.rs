@@ -76,6 +76,9 @@ fn a_level_or_a_state_in_capitals_needs_no_colon() {
         ("OK web-9 memory full", Status::Resolved, "web-9 memory full", None),
         ("RESOLVED web-9 memory full", Status::Resolved, "web-9 memory full", None),
         ("FIRING web-9 memory full", Status::Firing, "web-9 memory full", None),
+        // Names in capitals.
+        ("LOW DISK SPACE on web-9", Status::Notice, "LOW DISK SPACE on web-9", None),
+        ("DISASTER RECOVERY drill failed", Status::Firing, "DISASTER RECOVERY drill failed", None),
         // Words of a sentence.
         ("Critical thinking course", Status::Notice, "Critical thinking course", None),
         ("ERROR 500 on /pay", Status::Firing, "ERROR 500 on /pay", None),

@@ -42,10 +42,11 @@ pub(super) fn prefix(title: &mut Title, marked: &mut Marked) {
     title.text = rest;
 }
 
-/// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off.
+/// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off. Only words
+/// that begin no name in capitals: `LOW DISK SPACE` and `DISASTER RECOVERY drill` stay.
 pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
-    const STATES: [&str; 10] =
-        ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED", "RECOVERY", "CLEARED", "ALARM"];
+    const STATES: [&str; 7] = ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED"];
+    const LEVELS: [&str; 9] = ["CRITICAL", "CRIT", "FATAL", "EMERGENCY", "EMERG", "MAJOR", "WARNING", "WARN", "ERROR"];
     const HAN: [&str; 6] = ["致命", "紧急", "严重", "警告", "灾难", "重要"];
     let Some((first, rest)) = title.text.split_once(' ') else { return };
     let rest = rest.trim_start();
@@ -55,9 +56,10 @@ pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
         return;
     }
     let word = lexicon::exact(first);
-    if STATES.contains(&first) {
-        marked.state = marked.state.or(word);
-    } else if Level::of(first).is_some() && first != "INFO" {
+    let is_state = STATES.contains(&first) || first == "RECOVERY" && rest.starts_with("alert ");
+    if is_state && marked.state.is_none() {
+        marked.state = word;
+    } else if (LEVELS.contains(&first) || HAN.contains(&first) || is_rank(first)) && title.level.is_none() {
         title.level.get_or_insert(first.to_owned());
         marked.ranked = marked.ranked.or(word);
         // What failed is called an error as well.
@@ -68,6 +70,11 @@ pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
         return;
     }
     title.text = rest.to_owned();
+}
+
+/// `P1`, `S2`, `SEV1`.
+fn is_rank(word: &str) -> bool {
+    word.len() <= 5 && word.ends_with(|letter: char| letter.is_ascii_digit()) && Level::of(word).is_some()
 }
 
 fn before_colon(text: &str) -> Option<(&str, &str)> {
@@ -82,8 +89,7 @@ fn before_colon(text: &str) -> Option<(&str, &str)> {
 /// A rank in letters and a digit before a dash: `S1 - …`, `P2 | …`.
 fn rank_before_dash(text: &str) -> Option<(&str, &str)> {
     let (head, rest) = [" - ", " – ", " — ", " | ", " · "].iter().find_map(|dash| text.split_once(dash))?;
-    let is_code = head.len() <= 5 && head.ends_with(|letter: char| letter.is_ascii_digit());
-    (is_code && Level::of(head).is_some() && !rest.trim().is_empty()).then(|| (head, rest.trim()))
+    (is_rank(head) && !rest.trim().is_empty()).then(|| (head, rest.trim()))
 }
 
 /// The head is a word for a state, nothing else: `web - api` is a name.

@@ -128,7 +128,7 @@ async fn bytes_that_are_no_text_are_kept_and_told_honestly() {
     let picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xd8\xff\xe0\0".to_vec();
     world.accept("/webhook", picture.clone()).await;
     let messages = world.arrived("user=daixuan", 1).await;
-    assert!(messages[0]["content"].to_string().contains(&format!("{} bytes", picture.len())), "{messages:?}");
+    assert!(messages[0]["content"].to_string().contains(&format!("{} 字节", picture.len())), "{messages:?}");
     let row = &world.deliveries().await[0];
     assert_eq!(world.delivery(row.message, |_| true).await.format, Format::Opaque);
 }

@@ -360,9 +360,11 @@ fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     if let Some(alert) = read.notification.alerts.first_mut() {
         alert.name = excerpt(&alert.name, 120);
     }
-    read.notification.message = excerpt(&read.notification.message, EXCERPT);
-    if text.starts_with(['{', '[', '<']) && read.notification.alerts.iter().all(|alert| alert.status == Status::Notice)
-    {
+    let is_notice = read.notification.alerts.iter().all(|alert| alert.status == Status::Notice);
+    // A notice is shown unchanged: its title may be cut.
+    let message = if is_notice { &text } else { &read.notification.message };
+    read.notification.message = excerpt(message, EXCERPT);
+    if text.starts_with(['{', '[', '<']) && is_notice {
         // Meant for an unknown program: named as such.
         read.notification.title = unrecognised(payloads);
     }

@@ -248,6 +248,10 @@ impl Reader<'_> {
         marks.extend(marks::of_text(&members_title(members, given)));
         marks.extend(marks::of_place(place));
         marks.extend(marks::of_branch(members));
+        let lines = place::lines(text);
+        let fields =
+            leaves.iter().filter_map(|leaf| Some((crate::level::plain_name(leaf.path.last()?), leaf.text.as_str())));
+        marks.extend(marks::of_fields(fields.chain(lines.iter().map(|(name, value)| (name.clone(), value.as_str())))));
         marks.extend(title.numbers.iter().cloned());
         let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);
@@ -391,7 +395,11 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
     let first = |all: [String; 3]| all.into_iter().find(|url| !url.is_empty()).unwrap_or_default();
     let image = field::link(given.image.clone());
     Links {
-        rule: first([field::link(given.link.clone()), named(LINKS, false), in_text()]),
+        rule: first([
+            Some(field::link(given.link.clone())).filter(|url| rest::may_lead(url)).unwrap_or_default(),
+            named(LINKS, false),
+            in_text(),
+        ]),
         image: if image.is_empty() { named(IMAGES, true) } else { image },
         runbook: first([
             field::annotated_link(annotations, &["runbook_url", "runbook"]),

@@ -127,9 +127,10 @@ pub(super) fn read(line: &str) -> Title {
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     let named = marked.named.to_lowercase();
     let core = if named.is_empty() { core } else { named.as_str() };
+    let core = &without_state(core);
     // What differs only in the address is not the same.
     let addressed = format!("{core} {}", address.to_lowercase());
-    let core = if address.is_empty() { core } else { addressed.as_str() };
+    let core = if address.is_empty() { core.as_str() } else { addressed.as_str() };
     title.numbers = numbers(core);
     title.core = without_digits(core);
     let calm = without_none(&title.text);
@@ -147,7 +148,8 @@ pub(super) fn read(line: &str) -> Title {
         .or(clause)
         .or_else(|| ends_as_alarm(&calm))
         .or_else(|| words(&calm))
-        .or_else(|| asks_for_help(&calm));
+        .or_else(|| asks_for_help(&calm))
+        .or_else(|| trouble(&calm));
     title
 }
 
@@ -412,6 +414,33 @@ fn closes_a_trouble(text: &str, clause: &str) -> bool {
     let end = clause.as_ptr() as usize - text.as_ptr() as usize + clause.len() - "关闭".len();
     let before = text[..end].trim_end_matches(|letter: char| letter == '已' || !letter.is_alphanumeric());
     before.is_empty() || TROUBLES.iter().any(|trouble| before.ends_with(trouble))
+}
+
+/// `接口慢告警恢复`, `主机恢复信息`: without the words for the state, which differ at the end.
+fn without_state(core: &str) -> String {
+    static STATE: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(?:发生|触发|产生)?(?:告警|报警|已?恢复)+(信息|通知|消息|提醒)?\s*$"));
+    let rest = STATE.replace(core, "$1");
+    if rest.trim().is_empty() { core.to_owned() } else { rest.into_owned() }
+}
+
+/// Sentences that tell of trouble: a limit that is passed, what does not answer, what runs out, an end that has not come.
+fn trouble(text: &str) -> Option<Word> {
+    static TROUBLE: LazyLock<Regex> = LazyLock::new(|| {
+        regex(concat!(
+            r"(?i)(?:低于|高于|超过|大于|小于|超出)了?\s*(?:阈值|阀值|上限|下限|\d+(?:\.\d+)?\s*[%％])",
+            r"|\b(?:exceed(?:s|ed|ing)?|(?:above|below|over|under) (?:the )?threshold)\b",
+            r"|\b(?:unable to|connection refused|oom ?killed|flapping|no heartbeat|unavailable|on battery)\b",
+            r"|\b(?:not|never)(?: yet)?(?: been)? (?:recovered|cleared|resolved|restored)\b",
+            r"|\b(?:certificate|cert|ssl|domain|license)\b.{0,80}\bexpires? (?:in|on)\b",
+            r"|(?:证书|域名|许可|授权).{0,80}(?:天后?过期|即将过期|后到期|天后?到期)",
+            r"|\bstatus(?: is|:)? red\b|状态[为是:：\s]*red",
+        ))
+    });
+    static RAISED: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(没有?|未|无|不会?)?(?:触发|发生|产生)了?[^，。；]{0,12}(?:告警|报警)"));
+    let is_raised = || RAISED.captures_iter(text).any(|found| found.get(1).is_none());
+    (TROUBLE.is_match(text) || is_raised()).then_some(Word::Firing)
 }
 
 /// `请及时清理`: what people are asked to do something about is trouble.

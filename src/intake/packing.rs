@@ -67,10 +67,15 @@ impl Packing {
         Ok(plain.into())
     }
 
+    /// What this body is packed with: gzip shows itself, also where the sender does not name it.
+    fn of(self, body: &[u8]) -> Self {
+        if self == Self::Plain && body.starts_with(&[0x1F, 0x8B, 8]) { Self::Gzip } else { self }
+    }
+
     /// Decompresses up to one byte more than allowed, which shows that the body is too large.
     fn unpacker(self, body: &[u8]) -> Option<Box<dyn Read + '_>> {
         let most = BODY_BYTES as u64 + 1;
-        match self {
+        match self.of(body) {
             Self::Plain => None,
             Self::Gzip => Some(Box::new(MultiGzDecoder::new(body).take(most))),
             Self::Deflate => Some(Box::new(Inflate::new(body).take(most))),
@@ -170,6 +175,11 @@ mod tests {
         for unknown in ["zstd", "gzip, gzip", "compress", "?"] {
             assert_eq!(Packing::named(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn gzip_that_no_header_names_is_undone() {
+        assert_eq!(&unpacked(Packing::Plain, &packed(Packing::Gzip)).unwrap()[..], TEXT);
     }
 
     #[test]

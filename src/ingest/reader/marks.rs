@@ -77,6 +77,94 @@ pub(super) fn of_place(place: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// Names of what a sender's object is a part of or has, beside the places: two of different values are two things.
+const FIELDS: [&str; 62] = [
+    "port",
+    "端口",
+    "disk",
+    "磁盘",
+    "挂载点",
+    "分区",
+    "partition",
+    "接口",
+    "网卡",
+    "网口",
+    "机柜",
+    "机架",
+    "机房",
+    "库名",
+    "数据库",
+    "表名",
+    "任务",
+    "任务名",
+    "任务名称",
+    "job",
+    "jobname",
+    "task",
+    "taskname",
+    "进程",
+    "process",
+    "processname",
+    "topic",
+    "主题",
+    "group",
+    "groupname",
+    "consumergroup",
+    "消费组",
+    "metric",
+    "metricname",
+    "指标",
+    "指标名",
+    "指标名称",
+    "sensor",
+    "sensorname",
+    "传感器",
+    "测点",
+    "apipath",
+    "api",
+    "cpu",
+    "gpu",
+    "volume",
+    "volumename",
+    "pool",
+    "poolname",
+    "queue",
+    "queuename",
+    "index",
+    "shard",
+    "vlan",
+    "slot",
+    "rack",
+    "线路",
+    "链路",
+    "通道",
+    "domain",
+    "域名",
+    "table",
+];
+/// Characters of a value that is a name.
+const FIELD: usize = 64;
+
+/// What the fields of these names hold, as `@name=value`.
+pub(super) fn of_fields<'a>(fields: impl Iterator<Item = (String, &'a str)>) -> impl Iterator<Item = String> {
+    fields.filter_map(|(name, value)| {
+        let value = value.trim().to_lowercase();
+        let is_name = FIELDS.contains(&name.as_str())
+            && !value.is_empty()
+            && value.chars().count() <= FIELD
+            && !super::super::plain::is_missing(&value);
+        // `CPU 96%`: the amount is none of the name.
+        let value = if name.contains("metric") || name.contains("指标") {
+            super::super::title::without_digits(&value)
+                .trim_matches(|letter: char| !letter.is_alphanumeric())
+                .to_owned()
+        } else {
+            value
+        };
+        is_name.then(|| format!("@{name}={value}"))
+    })
+}
+
 /// The branch of a project: the builds of two are two.
 pub(super) fn of_branch(members: &Members<'_>) -> Option<String> {
     const BRANCHES: [&str; 6] = ["branch", "branchname", "headbranch", "ref", "gitbranch", "分支"];

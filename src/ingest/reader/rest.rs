@@ -108,6 +108,12 @@ pub(in crate::ingest) fn is_personal(name: &str, value: &str) -> bool {
     PERSONAL.iter().any(|part| name.contains(part)) || EMAIL.is_match(value.trim())
 }
 
+/// Is this a link that may be shown: one without a secret, or one by which a person confirms something?
+pub(in crate::ingest) fn may_lead(address: &str) -> bool {
+    let lower = address.to_lowercase();
+    !is_secret_address(address) || CONFIRMS.iter().any(|part| lower.contains(part))
+}
+
 /// Is this an address to hide? One by which a person confirms something is shown, since nothing works until it is opened.
 fn hides_address(name: &str, text: &str) -> bool {
     is_secret_address(text) && !CONFIRMS.iter().any(|part| name.contains(part))

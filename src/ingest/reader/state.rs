@@ -10,7 +10,7 @@ use super::Given;
 use super::level::Said;
 use super::title::Titled;
 use crate::alert::Timestamp;
-use crate::level::Level;
+use crate::level::{Level, NAMES as LEVELS};
 
 /// Members that hold a state.
 pub(super) const STRONG: &[&str] = &[
@@ -303,6 +303,9 @@ fn is_unknown(members: &Members<'_>) -> bool {
     )
 }
 
+/// Words for an end in the place of a level.
+const CLEARED: [&str; 8] = ["cleared", "clear", "ok", "resolved", "recovered", "恢复", "已恢复", "正常"];
+
 /// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
 /// run (`result: success`) yields to any member that tells of trouble.
 fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
@@ -330,6 +333,15 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
         !(is_bad && member.depth > 0 && of_member(&member.plain, member.value) == Some(Word::Resolved))
     });
     let all = listed.chain(flags).chain(others);
+    // A level may be the word for an end: `severity: cleared`.
+    let cleared = members.named(LEVELS).into_iter().find(|member| {
+        let word = said(member.value).unwrap_or_default().to_lowercase();
+        member.depth == 0 && CLEARED.contains(&word.as_str())
+    });
+    if let Some(member) = cleared {
+        let word = self::said(member.value).unwrap_or_default().to_owned();
+        return Some((member.name.to_owned(), word, Word::Resolved));
+    }
     let mut said = all.filter_map(|member| {
         let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
         Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
@@ -343,7 +355,8 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
 fn is_state(plain: &str) -> bool {
     const ENDS: [&str; 5] = ["status", "state", "health", "状态", "健康"];
     const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
-    ENDS.iter().any(|end| plain.ends_with(end)) && !PAST.iter().any(|start| plain.starts_with(start))
+    let is_past = PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus");
+    ENDS.iter().any(|end| plain.ends_with(end)) && !is_past
 }
 
 /// What a mapping's `status` means: also the numbers and flags that are states in most products. An unknown word is

@@ -74,6 +74,49 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"title":"端口中断","data":{"port":"7","cleared":true}}"#,
             true,
         ),
+        // A field of the same name with another value is another thing.
+        (
+            r#"{"title":"disk bad","host":"web-1","disk":"sdb","status":"firing"}"#,
+            r#"{"title":"disk bad","host":"web-1","disk":"sda","status":"resolved"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"disk bad","host":"web-1","disk":"sdb","status":"firing"}"#,
+            r#"{"title":"disk bad","host":"web-1","disk":"sdb","status":"resolved"}"#,
+            true,
+        ),
+        (
+            r#"{"title":"积压","Topic":"orders","status":"firing","lag":9000}"#,
+            r#"{"title":"积压","Topic":"pays","status":"resolved","lag":3}"#,
+            false,
+        ),
+        (
+            "告警：磁盘将满\n主机：web-1\n磁盘：/var\n当前：96%",
+            "恢复：磁盘将满\n主机：web-1\n磁盘：/data\n当前：20%",
+            false,
+        ),
+        (
+            "告警：磁盘将满\n主机：web-1\n磁盘：/var\n指标：disk.used 96%",
+            "恢复：磁盘将满\n主机：web-1\n磁盘：/var\n指标：disk.used 20%",
+            true,
+        ),
+        ("Prometheus告警信息\n级别：严重\n主机：web-1", "Prometheus恢复信息\n级别：严重\n主机：web-1", true),
+        ("接口慢告警\nweb-1", "接口慢告警恢复\nweb-1", true),
+        (
+            r#"{"issue":{"id":"i1","state":"OPEN","text":"CPU high","severity":5}}"#,
+            r#"{"issue":{"id":"i1","state":"CLOSED","end":1795354100000}}"#,
+            true,
+        ),
+        (
+            r#"{"name":"Disk error on h","severity":"critical","host":"h"}"#,
+            r#"{"name":"Disk error on h","severity":"cleared","host":"h"}"#,
+            true,
+        ),
+        (
+            r#"{"AlarmName":"x 故障","State":"ALERT","PreState":"OK","host":"h"}"#,
+            r#"{"AlarmName":"x 故障","State":"OK","PreState":"ALERT","host":"h"}"#,
+            true,
+        ),
         ("【故障】机柜 12 掉电", "【恢复】机柜 13 掉电", false),
         ("【故障】机柜 12 掉电", "【恢复】机柜 12 掉电", true),
         ("Problem: ticket 4711 is overdue", "Resolved: ticket 4712 is overdue", false),

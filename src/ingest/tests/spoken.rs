@@ -89,6 +89,33 @@ fn a_level_or_a_state_in_capitals_needs_no_colon() {
 }
 
 #[test]
+fn sentences_that_tell_of_trouble_need_no_state() {
+    for text in [
+        "ECS实例：web-3，于14:03发生告警：CPU使用率(95.2%>=90%)",
+        "规则“a”在2026/11/30 14:03:00触发告警。CPU使用率 95.3%",
+        "host web-1 CPU usage 97% exceeds 90%",
+        "kafka consumer lag above threshold: 52000 > 10000",
+        "payments: 3 of 5 replicas unavailable",
+        "Unable to connect to broker kafka-2:9092",
+        "Fire alarm is not cleared on panel 3",
+        "SSL certificate for www.example.com expires in 3 days",
+        "证书 www.example.com 将于 3 天后过期",
+        "支付成功率 91.2% 低于阈值 95%",
+        "数据库连接池使用率 98%，超过 90%",
+    ] {
+        assert_eq!(facts(text).0, Status::Firing, "{text}");
+    }
+    for text in [
+        "本周访问量超过 100 万",
+        "Your trial expires in 30 days",
+        "今日没有触发告警的主机共 40 台",
+        "CPU 低于阈值，恢复正常",
+    ] {
+        assert_ne!(facts(text).0, Status::Firing, "{text}");
+    }
+}
+
+#[test]
 fn what_was_taken_back_is_no_alarm() {
     use Status::{Firing, Notice, Resolved};
     expect(&[

@@ -138,7 +138,7 @@ pub mod internals {
     pub mod store {
         pub use crate::store::{
             About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, Claim, Delivery, DeliveryFilter,
-            DeliveryRow, Fate, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way, hash,
+            DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way, hash,
         };
     }
     pub mod subject {

@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use crate::alert::{Alert, Identity, Labels, Notification, Status, ThreadId, Timestamp};
 use crate::config::Config;
 use crate::names::SourceId;
-use crate::store::{ActAlert, Doer, Followed, Silence, Store, StoreError};
+use crate::store::{ActAlert, Doer, Silence, Store, StoreError};
 use crate::upstream::{self, Matcher, Origin, covers, known_here, upstream_for};
 
 /// Alerts of our own record that are read at once to find those that a silence hides.
-const RECORD: u32 = 1_000;
+const RECORD: usize = 1_000;
 
 /// The owner of all firing alerts; `None`, and the button stays, while one of them is not acknowledged.
 pub fn owner(alerts: &[ActAlert]) -> Option<&Doer> {
@@ -87,15 +87,12 @@ pub fn conditions(matchers: &[Matcher]) -> String {
 
 /// How many firing alerts of our own record these matchers hide.
 pub async fn recorded(store: &Store, matchers: &[Matcher]) -> Result<u64, StoreError> {
-    let (mut hidden, mut after): (HashSet<Identity>, _) = (HashSet::new(), None);
-    loop {
-        let page = store.followed(after, RECORD).await?;
-        hidden.extend(page.iter().map(|one| &one.alert).filter(|one| hides(matchers, one)).map(|one| one.identity));
-        after = page.last().map(Followed::place);
-        if page.len() < RECORD as usize {
-            return Ok(hidden.len() as u64);
-        }
+    let mut hidden: HashSet<Identity> = HashSet::new();
+    for some in store.firing_rows().await?.chunks(RECORD) {
+        let some = store.followed(some.to_vec()).await?;
+        hidden.extend(some.iter().map(|one| &one.alert).filter(|one| hides(matchers, one)).map(|one| one.identity));
     }
+    Ok(hidden.len() as u64)
 }
 
 /// A silence that is in force, by the act that made it, and whether it is the newest of its incident: of several the newest

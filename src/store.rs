@@ -91,7 +91,7 @@ pub use tally::{LONGEST_MS, Tally, TallyFilter, seconds as length_seconds};
 #[cfg(test)]
 pub use tally::{LengthHour, NeedlessRule, RuleHour, SentHour, Taken as TakenAlert};
 pub use terms::Indexed;
-pub use truth::{Followed, Lapsing, Place, Truth};
+pub use truth::{Followed, Lapsing, Truth};
 
 /// Default length of a replica's lease on a lane, counted from its last renewal: three times the deadline of a send.
 pub const LEASE: Duration = Duration::from_secs(30);

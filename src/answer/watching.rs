@@ -16,7 +16,7 @@ use crate::names::Duty;
 use crate::store::{ActAlert, Escalation, Followed, StoreError, Truth};
 
 /// Firing alerts that are looked at together, each receiver's on its own; those with a waiting step come first.
-const FOLLOWED: u32 = 5_000;
+const FOLLOWED: usize = 5_000;
 /// Longest wait for an upstream in a round of looks.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait before a step is taken without the upstream's answer.
@@ -67,16 +67,11 @@ impl Looks {
             return Ok(());
         }
         let again = !self.placed_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, &setup));
-        let (mut round, mut after, mut failed) = (Round::default(), None, None);
-        loop {
-            let followed = acts.store.followed(after, FOLLOWED).await?;
-            let is_last = followed.len() < FOLLOWED as usize;
-            after = followed.last().map(Followed::place);
+        let (mut round, mut failed) = (Round::default(), None);
+        for some in acts.store.firing_rows().await?.chunks(FOLLOWED) {
+            let followed = acts.store.followed(some.to_vec()).await?;
             let rows = placed(acts, &setup, followed, again).await?;
             failed = self.page(acts, &setup, &mut round, rows, all).await.err().or(failed);
-            if is_last {
-                break;
-            }
         }
         self.placed_by = Some(setup);
         self.rounds.end(round, Instant::now());
@@ -184,7 +179,7 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
         return Ok(HashMap::new());
     }
     let wanted: Vec<i64> = due.iter().map(|due| due.alert.alert).collect();
-    let followed = acts.store.followed_among(wanted.clone()).await?;
+    let followed = acts.store.followed(wanted.clone()).await?;
     let rows = placed(acts, setup, followed, false).await?;
     for upstream in &setup.config.upstreams {
         let stale = |row: &&Row| row.upstream == upstream.name && !row.is_younger(JUST_READ_MS, acts.clock.now());
@@ -194,7 +189,7 @@ pub(super) async fn ask(acts: &Acts, setup: &Setup, due: &[Escalation]) -> Resul
         }
     }
     // Read again: the answers were recorded, and fresh readings of earlier rounds count as well.
-    let rows = acts.store.followed_among(wanted).await?.into_iter().map(|one| Row::of(one, &setup.config));
+    let rows = acts.store.followed(wanted).await?.into_iter().map(|one| Row::of(one, &setup.config));
     let asked = rows.filter(|row| !row.upstream.is_empty());
     Ok(asked.map(|row| (row.alert.alert, verdict(row.reading(), acts.clock.now()))).collect())
 }

@@ -73,6 +73,9 @@ pub(super) const PLANNED: [&str; 4] = [lanes::LANES, lanes::WAITING, lanes::FRES
 /// The SQL of this half's lists.
 #[cfg(test)]
 pub(super) use record::DIALECT;
+/// The SQL of firing alerts.
+#[cfg(test)]
+pub(super) use truth::{firing, followed};
 /// The statement that finds known alerts, whose plan is kept.
 #[cfg(test)]
 pub(super) const KNOWN: &str = admit::KNOWN;

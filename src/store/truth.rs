@@ -36,22 +36,6 @@ pub struct Followed {
     pub truth: Option<Truth>,
 }
 
-impl Followed {
-    /// Its place in the order of [`Store::followed`].
-    pub const fn place(&self) -> Place {
-        Place { waits: self.step.is_some(), alert: self.alert.alert }
-    }
-}
-
-/// A place in the order of firing alerts: those with a waiting step of an escalation come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Does a step wait?
-    pub waits: bool,
-    /// The alert's row.
-    pub alert: i64,
-}
-
 /// A source with pushed alerts that lapse unless they are pushed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lapsing {
@@ -64,20 +48,20 @@ pub struct Lapsing {
 }
 
 impl Store {
-    /// The firing alerts of all sources but wegraf itself, for each receiver; those with a waiting step of an escalation
-    /// come first. A page of them: those `after` a place, or the first ones.
-    pub async fn followed(&self, after: Option<Place>, limit: u32) -> Result<Vec<Followed>, StoreError> {
+    /// The rows of the firing alerts of all sources but wegraf itself, for each receiver; those with a waiting step of an
+    /// escalation come first. Only their ids, so that many are few bytes: [`Store::followed`] reads them in parts.
+    pub async fn firing_rows(&self) -> Result<Vec<i64>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.followed(after, limit).await,
-            Self::Postgres(db) => db.followed(after, limit).await,
+            Self::Sqlite(db) => db.firing_rows().await,
+            Self::Postgres(db) => db.firing_rows().await,
         }
     }
 
-    /// Those of these rows that [`Store::followed`] would return, in its order.
-    pub async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
+    /// Those of these rows that [`Store::firing_rows`] would name now, in its order.
+    pub async fn followed(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
         match self {
-            Self::Sqlite(db) => db.followed_among(alerts).await,
-            Self::Postgres(db) => db.followed_among(alerts).await,
+            Self::Sqlite(db) => db.followed(alerts).await,
+            Self::Postgres(db) => db.followed(alerts).await,
         }
     }
 

@@ -125,7 +125,7 @@ async fn the_end_of_a_silence_is_told_of_each_alert_however_many_notifications_t
     crowd.lists(MANY, |_| None);
     look(&world).await;
     let now = world.app().now();
-    let reminded = world.app().store().followed(None, 1_000).await.unwrap();
+    let reminded = world.followed().await;
     let reminded = reminded.iter().filter(|one| one.told_at == now).count();
     assert_eq!(reminded, MANY);
 }
@@ -178,7 +178,7 @@ async fn alerts_beyond_the_first_page_are_followed() {
     let alerts: Vec<(&str, &str)> = instances.iter().map(|name| (name.as_str(), "firing")).collect();
     world.accept("/webhook", alertmanager(NAME, &alerts)).await;
     look(&world).await;
-    let followed = world.app().store().followed(None, u32::MAX >> 1).await.unwrap();
+    let followed = world.followed().await;
     let active =
         followed.iter().filter(|one| one.truth.as_ref().is_some_and(|truth| truth.state_json.contains("active")));
     assert_eq!((followed.len(), active.count()), (count, count));

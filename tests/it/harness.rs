@@ -15,7 +15,7 @@ use wecom_simulator::{Setup, Simulator};
 use wegraf::internals::alert::Timestamp;
 use wegraf::internals::app::App;
 use wegraf::internals::config::Config;
-use wegraf::internals::store::{Delivery, DeliveryFilter, DeliveryRow};
+use wegraf::internals::store::{Delivery, DeliveryFilter, DeliveryRow, Followed};
 use wegraf::internals::time::Clock;
 
 /// Longest wait for something that is about to happen; reached only by a test that fails.
@@ -180,6 +180,12 @@ impl World {
     /// The gateway's shared state.
     pub fn app(&self) -> &App {
         self.gateway.as_ref().expect("the gateway runs")
+    }
+
+    /// The firing alerts, with what their upstreams said last.
+    pub async fn followed(&self) -> Vec<Followed> {
+        let store = self.app().store();
+        store.followed(store.firing_rows().await.unwrap()).await.unwrap()
     }
 
     /// Posts JSON to the gateway; the status and the answer.

@@ -211,7 +211,7 @@ async fn an_inhibited_alert_takes_no_step_and_no_one_is_told_until_it_is_free_ag
         step(&world).await;
     }
     assert_eq!((world.inbox(OPS).await.len(), world.inbox(BOSS).await.len()), (1, 0));
-    let followed = world.app().store().followed(None, 10).await.unwrap();
+    let followed = world.followed().await;
     let state = &followed[0].truth.as_ref().unwrap().state_json;
     assert!(state.contains("inhibited") && state.contains("机房断电"), "{state}");
     power["endsAt"] = ago(0).into();
@@ -333,7 +333,7 @@ async fn a_muted_group_takes_no_step_in_a_stand_in_of_0_28() {
     world.pass(Duration::from_mins(10));
     step(&world).await;
     assert_eq!((world.inbox(OPS).await.len(), world.inbox(BOSS).await.len()), (1, 0), "no step and no message");
-    let followed = world.app().store().followed(None, 10).await.unwrap();
+    let followed = world.followed().await;
     let state = &followed[0].truth.as_ref().unwrap().state_json;
     assert!(state.contains("muted") && state.contains("weekend"), "{state}");
     let open = StandIn { muted: false, ..fine };

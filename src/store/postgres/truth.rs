@@ -12,27 +12,39 @@ use crate::alert::{ThreadId, Timestamp};
 use crate::engine::truth::is_recorded;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
-use crate::store::{ActAlert, Followed, Lapsing, Place, StoreError, Truth};
+use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
+
+/// The steps that wait and what was read last, of alerts `a`; $1: wegraf itself.
+const BESIDE: &str =
+    "LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
+    LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
+    WHERE a.status = 'firing' AND a.source <> $1";
+const ORDER: &str = "ORDER BY e.step IS NULL, a.id";
+
+pub(in crate::store) fn firing() -> String {
+    format!("SELECT a.id FROM alert a {BESIDE} {ORDER}")
+}
+
+/// $2: the ids.
+pub(in crate::store) fn followed() -> String {
+    format!(
+        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
+         FROM alert a {BESIDE} AND a.id = ANY ($2) {ORDER}"
+    )
+}
 
 impl Db {
-    pub(in crate::store) async fn followed(
-        &self,
-        after: Option<Place>,
-        limit: u32,
-    ) -> Result<Vec<Followed>, StoreError> {
-        let (waits, alert) = after.map_or((true, i64::MIN), |after| (after.waits, after.alert));
-        let sql = selected("(e.step IS NULL, a.id) > ($2, $3)", limit);
+    pub(in crate::store) async fn firing_rows(&self) -> Result<Vec<i64>, StoreError> {
         let own = SourceId::Wegraf.stored().into_owned();
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            tx.rows(&sql, values![own, !waits, alert]).await?.iter().map(followed).collect()
+            tx.rows(&firing(), values![own]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
         })
     }
 
-    pub(in crate::store) async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
-        let sql = selected("a.id = ANY ($2)", u32::MAX);
+    pub(in crate::store) async fn followed(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
         let own = SourceId::Wegraf.stored().into_owned();
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            tx.rows(&sql, values![own; alerts]).await?.iter().map(followed).collect()
+            tx.rows(&followed(), values![own; alerts]).await?.iter().map(one).collect()
         })
     }
 
@@ -117,18 +129,7 @@ async fn write(tx: &Tx, truths: &[&Truth], sql: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The firing alerts of others than $1 that fulfil a condition.
-fn selected(condition: &str, limit: u32) -> String {
-    format!(
-        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
-         FROM alert a
-         LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
-         LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
-         WHERE a.status = 'firing' AND a.source <> $1 AND {condition} ORDER BY e.step IS NULL, a.id LIMIT {limit}"
-    )
-}
-
-fn followed(row: &Row) -> Result<Followed, Fault> {
+fn one(row: &Row) -> Result<Followed, Fault> {
     let alert = alert(row, 7)?;
     let truth = match row.try_get::<_, Option<String>>(2)? {
         Some(upstream) => Some(Truth {

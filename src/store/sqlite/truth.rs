@@ -1,6 +1,6 @@
 //! What upstreams say of firing alerts, and until when pushed alerts count as firing.
 
-use rusqlite::{Connection, OptionalExtension as _, Params, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Db;
 use super::alerts::{COLUMNS, alert, select};
@@ -10,27 +10,43 @@ use crate::alert::{ThreadId, Timestamp};
 use crate::engine::truth::is_recorded;
 use crate::names::SourceId;
 use crate::store::text::{json, text};
-use crate::store::{ActAlert, Followed, Lapsing, Place, StoreError, Truth};
+use crate::store::{ActAlert, Followed, Lapsing, StoreError, Truth};
+
+/// The steps that wait and what was read last, of alerts `a`; ?1: wegraf itself.
+const BESIDE: &str =
+    "LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
+    LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
+    WHERE a.status = 'firing' AND a.source <> ?1";
+const ORDER: &str = "ORDER BY e.step IS NULL, a.id";
+
+fn firing() -> String {
+    format!("SELECT a.id FROM alert a {BESIDE} {ORDER}")
+}
+
+/// ?2: the ids.
+fn followed() -> String {
+    format!(
+        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
+         FROM alert a {BESIDE} AND a.id IN (SELECT value FROM json_each(?2)) {ORDER}"
+    )
+}
 
 impl Db {
-    pub(in crate::store) async fn followed(
-        &self,
-        after: Option<Place>,
-        limit: u32,
-    ) -> Result<Vec<Followed>, StoreError> {
-        self.read(move |connection| {
-            let (waits, alert) = after.map_or((true, i64::MIN), |after| (after.waits, after.alert));
-            let condition = "(e.step IS NULL, a.id) > (?2, ?3)";
-            followed(connection, condition, limit, params![SourceId::Wegraf.stored(), !waits, alert])
+    pub(in crate::store) async fn firing_rows(&self) -> Result<Vec<i64>, StoreError> {
+        self.read(|connection| {
+            let mut select = connection.held(&firing())?;
+            let rows = select.query_map([SourceId::Wegraf.stored()], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
 
-    pub(in crate::store) async fn followed_among(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
+    pub(in crate::store) async fn followed(&self, alerts: Vec<i64>) -> Result<Vec<Followed>, StoreError> {
         let alerts = serde_json::to_string(&alerts).expect("numbers are JSON");
         self.read(move |connection| {
-            let condition = "a.id IN (SELECT value FROM json_each(?2))";
-            followed(connection, condition, u32::MAX, params![SourceId::Wegraf.stored(), alerts])
+            let mut select = connection.held(&followed())?;
+            let rows = select.query_map(params![SourceId::Wegraf.stored(), alerts], one)?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -111,35 +127,46 @@ impl Db {
     }
 }
 
-/// The firing alerts of others than ?1 that fulfil a condition.
-fn followed(
-    connection: &Connection,
-    condition: &str,
-    limit: u32,
-    values: impl Params,
-) -> Result<Vec<Followed>, StoreError> {
-    let mut select = connection.held(&format!(
-        "SELECT a.told_at, e.step, t.upstream, t.state, t.seen_at, t.listed_at, t.absent_at, {COLUMNS}
-         FROM alert a
-         LEFT JOIN escalation e ON e.alert_id = a.id AND e.due_at IS NOT NULL AND a.acknowledged_at IS NULL
-         LEFT JOIN truth t ON t.alert_id = a.id AND t.thread = a.thread
-         WHERE a.status = 'firing' AND a.source <> ?1 AND {condition} ORDER BY e.step IS NULL, a.id LIMIT {limit}"
-    ))?;
-    let rows = select.query_map(values, |row| {
-        let alert = alert(row, 7)?;
-        let truth = match row.get::<_, Option<String>>(2)? {
-            Some(upstream) => Some(Truth {
-                alert: alert.alert,
-                thread: alert.thread,
-                upstream,
-                state_json: row.get(3)?,
-                seen_at: Timestamp(row.get(4)?),
-                listed_at: time(row, 5)?,
-                absent_at: time(row, 6)?,
-            }),
-            None => None,
-        };
-        Ok(Followed { alert, told_at: Timestamp(row.get(0)?), step: row.get(1)?, truth })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn one(row: &Row<'_>) -> rusqlite::Result<Followed> {
+    let alert = alert(row, 7)?;
+    let truth = match row.get::<_, Option<String>>(2)? {
+        Some(upstream) => Some(Truth {
+            alert: alert.alert,
+            thread: alert.thread,
+            upstream,
+            state_json: row.get(3)?,
+            seen_at: Timestamp(row.get(4)?),
+            listed_at: time(row, 5)?,
+            absent_at: time(row, 6)?,
+        }),
+        None => None,
+    };
+    Ok(Followed { alert, told_at: Timestamp(row.get(0)?), step: row.get(1)?, truth })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn firing_alerts_are_found_among_many_others_and_read_by_their_ids() {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in crate::store::migrate::SQLITE {
+            connection.execute_batch(step).unwrap();
+        }
+        for (sql, index) in [
+            (firing(), "SCAN a USING INDEX alert_firing"),
+            (followed(), "SEARCH a USING INTEGER PRIMARY KEY (rowid=?)"),
+        ] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut rows = explain.raw_query();
+            let mut plan: Vec<String> = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                plan.push(row.get(3).unwrap());
+            }
+            assert!(plan.iter().any(|step| step == index), "{plan:#?}");
+        }
+    }
 }

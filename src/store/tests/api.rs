@@ -174,7 +174,7 @@ async fn a_question_that_takes_too_long_is_ended_and_says_so() {
 #[tokio::test]
 async fn lists_go_by_indexes_in_postgresql() {
     use crate::store::lists::{self, Given, Statement};
-    use crate::store::postgres::DIALECT;
+    use crate::store::postgres::{DIALECT, firing as firing_alerts, followed};
     let Some(schema) = postgres::Schema::make().await else { return };
     let store = schema.open().await;
     let fill = "INSERT INTO message (notification_id, receiver, lane, target, critical, thread, created_at, state,
@@ -220,6 +220,13 @@ async fn lists_go_by_indexes_in_postgresql() {
     }
     let firing = AlertFilter { firing: Some(true), ..AlertFilter::default() };
     let recent = AlertFilter { since: Some(Timestamp(39_990_000)), ..AlertFilter::default() };
+    for (sql, index) in [(firing_alerts(), "alert_firing"), (followed(), "alert_pkey")] {
+        let sql = sql.replace("$1", "'wegraf'").replace("$2", "'{500,1000}'::bigint[]");
+        let rows = schema.hand.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan on alert ")), "{plan:#?}");
+    }
     for (filter, index) in [(firing, "alert_firing"), (recent, "alert_thread")] {
         let plan = explain(lists::incidents(&filter, &DIALECT)).await;
         assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{filter:?}: {plan}");

@@ -2,20 +2,25 @@
 
 use super::acts::{listeners, wish};
 use super::*;
-use crate::store::{Lapsing, Truth};
+use crate::store::{Followed, Lapsing, Truth};
 
 contract! {
     what_an_upstream_says_is_kept_for_the_episode,
     an_older_reading_never_replaces_a_newer_one,
     a_replica_that_was_paused_writes_no_old_reading_over_a_newer_one,
     a_reading_of_an_earlier_episode_replaces_none_of_the_present_one,
-    firing_alerts_are_read_page_by_page_those_with_a_waiting_step_first,
+    firing_alerts_are_read_in_parts_those_with_a_waiting_step_first,
     a_waiting_step_is_moved_and_an_end_is_not,
     a_step_bears_the_short_id_of_the_episode,
     a_pushed_alert_lapses_unless_it_is_pushed_again,
     a_reminder_of_our_own_keeps_the_time_of_lapsing,
     what_lapsed_is_told_once_and_is_on_no_more,
     a_silence_made_elsewhere_is_told_once_and_only_of_the_alerts_it_hides,
+}
+
+/// The firing alerts.
+async fn on(store: &Store) -> Vec<Followed> {
+    store.followed(store.firing_rows().await.unwrap()).await.unwrap()
 }
 
 fn truth(alert: i64, thread: i64, state: &str, minute: i64) -> Truth {
@@ -32,71 +37,67 @@ fn truth(alert: i64, thread: i64, state: &str, minute: i64) -> Truth {
 
 async fn what_an_upstream_says_is_kept_for_the_episode(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0), firing("B", 0)])).await.unwrap();
-    let followed = store.followed(None, 10).await.unwrap();
+    let followed = on(store).await;
     let seen: Vec<_> = followed.iter().map(|one| (one.alert.name.as_str(), one.step, one.truth.clone())).collect();
     assert_eq!(seen, [("A", None, None), ("B", None, None)]);
     assert_eq!(followed[0].told_at, at(0));
     let first = truth(followed[0].alert.alert, told.id, "active", 1);
     let unknown = truth(4711, told.id, "active", 1);
     store.note_truths(vec![first.clone(), unknown], || at(1)).await.unwrap();
-    let followed = store.followed(None, 10).await.unwrap();
+    let followed = on(store).await;
     assert_eq!((followed[0].truth.as_ref(), followed[1].truth.as_ref()), (Some(&first), None));
-    assert_eq!(store.followed(None, 1).await.unwrap().len(), 1);
     store.admit(notification(2, "lane", vec![resolved("A", 0, 2)])).await.unwrap();
-    assert_eq!(store.followed(None, 10).await.unwrap().len(), 1);
+    assert_eq!(on(store).await.len(), 1);
     store.admit(notification(3, "lane", vec![firing("A", 3)])).await.unwrap();
-    let followed = store.followed(None, 10).await.unwrap();
+    let followed = on(store).await;
     assert!(followed.iter().all(|one| one.truth.is_none()), "that was another episode");
 }
 
 async fn an_older_reading_never_replaces_a_newer_one(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
-    let alert = store.followed(None, 1).await.unwrap()[0].alert.alert;
+    let alert = on(store).await[0].alert.alert;
     let newer = truth(alert, told.id, "active", 5);
     store.note_truths(vec![newer.clone()], || at(5)).await.unwrap();
     store.note_truths(vec![truth(alert, told.id, "unknown", 4)], || at(5)).await.unwrap();
-    assert_eq!(store.followed(None, 1).await.unwrap()[0].truth, Some(newer));
+    assert_eq!(on(store).await[0].truth, Some(newer));
     // The clock was set back: what was read before says nothing any more.
     let set_back = truth(alert, told.id, "active", 3);
     store.note_truths(vec![set_back.clone()], || at(3)).await.unwrap();
-    assert_eq!(store.followed(None, 1).await.unwrap()[0].truth, Some(set_back));
+    assert_eq!(on(store).await[0].truth, Some(set_back));
 }
 
 async fn a_replica_that_was_paused_writes_no_old_reading_over_a_newer_one(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
-    let alert = store.followed(None, 1).await.unwrap()[0].alert.alert;
+    let alert = on(store).await[0].alert.alert;
     let newer = truth(alert, told.id, "active", 30);
     store.note_truths(vec![newer.clone()], || at(30)).await.unwrap();
     // It read this before another one took over, and its clock is right.
     store.note_truths(vec![truth(alert, told.id, "gone", 1)], || at(30)).await.unwrap();
-    assert_eq!(store.followed(None, 1).await.unwrap()[0].truth, Some(newer));
+    assert_eq!(on(store).await[0].truth, Some(newer));
 }
 
 async fn a_reading_of_an_earlier_episode_replaces_none_of_the_present_one(store: &Store) {
     let before = store.admit(notification(0, "lane", vec![firing("A", 0)])).await.unwrap();
     store.admit(notification(1, "lane", vec![resolved("A", 0, 1)])).await.unwrap();
     let now = store.admit(notification(2, "lane", vec![firing("A", 2)])).await.unwrap();
-    let alert = store.followed(None, 1).await.unwrap()[0].alert.alert;
+    let alert = on(store).await[0].alert.alert;
     let newer = truth(alert, now.id, "active", 3);
     store.note_truths(vec![newer.clone()], || at(3)).await.unwrap();
     store.note_truths(vec![truth(alert, before.id, "gone", 4)], || at(4)).await.unwrap();
-    assert_eq!(store.followed(None, 1).await.unwrap()[0].truth, Some(newer));
+    assert_eq!(on(store).await[0].truth, Some(newer));
 }
 
-async fn firing_alerts_are_read_page_by_page_those_with_a_waiting_step_first(store: &Store) {
+async fn firing_alerts_are_read_in_parts_those_with_a_waiting_step_first(store: &Store) {
     store.admit(notification(0, "lane", vec![firing("A", 0), firing("B", 0)])).await.unwrap();
     store.admit(escalating(1, vec![firing("C", 1), firing("D", 1)])).await.unwrap();
     store.admit(notification(2, "lane", vec![firing("E", 2), resolved("F", 2, 2)])).await.unwrap();
-    let (mut names, mut alerts, mut after) = (Vec::new(), Vec::new(), None);
-    loop {
-        let page = store.followed(after, 2).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.place());
-        alerts.extend(page.iter().map(|one| one.alert.alert));
-        names.extend(page.into_iter().map(|one| one.alert.name));
+    let alerts = store.firing_rows().await.unwrap();
+    let mut names = Vec::new();
+    for some in alerts.chunks(2) {
+        names.extend(store.followed(some.to_vec()).await.unwrap().into_iter().map(|one| one.alert.name));
     }
     assert_eq!(names, ["C", "D", "A", "B", "E"]);
-    let among = store.followed_among(vec![alerts[4], alerts[1], 4711]).await.unwrap();
+    let among = store.followed(vec![alerts[4], alerts[1], 4711]).await.unwrap();
     assert_eq!(among.iter().map(|one| one.alert.name.as_str()).collect::<Vec<_>>(), ["D", "E"]);
 }
 
@@ -108,7 +109,7 @@ fn escalating(minute: i64, alerts: Vec<Arrival>) -> Admission {
 
 async fn a_waiting_step_is_moved_and_an_end_is_not(store: &Store) {
     store.admit(escalating(0, vec![firing("A", 0)])).await.unwrap();
-    let first = store.followed(None, 1).await.unwrap().remove(0);
+    let first = on(store).await.remove(0);
     assert_eq!(first.step, Some(0));
     let alert = first.alert.alert;
     store.delay_escalation(alert, 1, at(5), at(6)).await.unwrap();
@@ -193,7 +194,7 @@ async fn what_lapsed_is_told_once_and_is_on_no_more(store: &Store) {
     assert_eq!(message.transitions[0].kind, TransitionKind::Lapsed);
     let news = store.act_news(message.message).await.unwrap().unwrap();
     assert_eq!((news.kind, news.count, news.alerts[0].name.as_str()), (ActKind::Forget, 1, "A"));
-    let on: Vec<_> = store.followed(None, 10).await.unwrap().into_iter().map(|one| one.alert.name).collect();
+    let on: Vec<_> = on(store).await.into_iter().map(|one| one.alert.name).collect();
     assert_eq!(on, ["B"], "its neighbour goes on");
     assert_eq!(names(store, 60).await, [""; 0]);
     let end = store.admit(notification(8, "lane", vec![resolved("A", 0, 8)])).await.unwrap();
@@ -204,7 +205,7 @@ async fn what_lapsed_is_told_once_and_is_on_no_more(store: &Store) {
 async fn a_silence_made_elsewhere_is_told_once_and_only_of_the_alerts_it_hides(store: &Store) {
     let told = store.admit(notification(0, "lane", vec![firing("A", 0), firing("B", 0)])).await.unwrap();
     send(store, "lane", 0).await;
-    let hidden = store.followed(None, 1).await.unwrap().remove(0).alert.identity;
+    let hidden = on(store).await.remove(0).alert.identity;
     let hide = || NewAct {
         state: ActState::Done,
         only: vec![hidden],
@@ -218,5 +219,5 @@ async fn a_silence_made_elsewhere_is_told_once_and_only_of_the_alerts_it_hides(s
     assert_eq!(message.transitions[0].kind, TransitionKind::Silenced);
     let news = store.act_news(message.message).await.unwrap().unwrap();
     assert_eq!((news.count, news.detail.as_str(), news.doer.until), (1, "换盘", Some(at(60))));
-    assert_eq!(store.followed(None, 10).await.unwrap().len(), 2, "both are still firing");
+    assert_eq!(on(store).await.len(), 2, "both are still firing");
 }

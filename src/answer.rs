@@ -48,7 +48,7 @@ use crate::time::Clock;
 use crate::upstream::{self, Span};
 pub use conversation::welcome;
 pub use rights::Rights;
-pub use scope::{Counts, Scope};
+pub use scope::{Counts, Foreseen, PATIENCE as SCOPE_PATIENCE, Scope};
 pub use setup::Setup;
 pub use words::Answer;
 
@@ -280,7 +280,7 @@ impl Acts {
         // A text, unlike the page, did not show beforehand what the silence will hide.
         if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
             let channel = conversation::channel(&actor.via);
-            return Ok(match self.scope(&acted.alerts).await? {
+            return Ok(match self.scope(&acted.alerts, SCOPE_PATIENCE).await?.scope() {
                 Some(scope) => answer.with_scope(&scope, channel, language),
                 None => answer,
             });

@@ -64,7 +64,7 @@ pub mod internals {
         };
     }
     pub mod answer {
-        pub use crate::answer::{Actor, Via, Wish};
+        pub use crate::answer::{Actor, Foreseen, Via, Wish};
     }
     pub mod app {
         pub use crate::app::{App, run};
@@ -138,7 +138,8 @@ pub mod internals {
     pub mod store {
         pub use crate::store::{
             About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, Claim, Delivery, DeliveryFilter,
-            DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way, hash,
+            DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way,
+            hash,
         };
     }
     pub mod subject {

@@ -31,6 +31,13 @@ impl Failed {
         )
     }
 
+    pub(super) fn too_many() -> Self {
+        Self::new(
+            "告警来自太多通知，没能及时读完：请在上游静默，或从其中一条告警自己的消息静默",
+            "the alerts come from too many notifications to be read in time: silence them upstream, or each from its own message",
+        )
+    }
+
     pub(super) fn no_silence() -> Self {
         Self::new("没有还在生效的静默", "there is no silence in force")
     }

@@ -8,18 +8,40 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::silencing;
+use super::silencing::{self, Sought};
 use super::{Acts, Setup};
 use crate::standing;
 use crate::store::{ActAlert, StoreError};
 use crate::upstream::Matcher;
 
-/// Longest wait for an upstream to count what a silence would hide while a person waits.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Longest time for reading the notifications of the alerts while a person waits, and longest wait for an upstream to
+/// count what a silence would hide.
+pub const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a count is reused, so that a page that is reloaded repeatedly asks its upstream once.
 const KNOWN: Duration = Duration::from_secs(10);
 /// Most counts that are cached; beyond that they are not reused.
 const MOST: usize = 200;
+
+/// What is known of a silence for some alerts before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreseen {
+    /// None can be made for them.
+    Nothing,
+    /// They come from too many notifications to be read in time.
+    TooMany,
+    /// What it would hide.
+    Scope(Scope),
+}
+
+impl Foreseen {
+    /// What it would hide, if that is known.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Scope(scope) => Some(scope),
+            Self::Nothing | Self::TooMany => None,
+        }
+    }
+}
 
 /// What a silence for some alerts would hide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +72,21 @@ impl Scope {
 }
 
 impl Acts {
-    /// What a silence for these alerts would hide; `None` if none can be made for them.
-    pub async fn scope(&self, alerts: &[ActAlert]) -> Result<Option<Scope>, StoreError> {
+    /// What a silence for these alerts would hide. `patience`: how long their notifications are read, usually
+    /// [`PATIENCE`].
+    pub async fn scope(&self, alerts: &[ActAlert], patience: Duration) -> Result<Foreseen, StoreError> {
         let setup = self.setup.now();
-        let Some((upstream, Some(matchers))) = silencing::matchers(self, &setup, alerts).await? else {
-            return Ok(None);
+        let (upstream, matchers) = match silencing::matchers(self, &setup, alerts, Instant::now() + patience).await? {
+            Sought::Found(upstream, matchers) => (upstream, matchers),
+            Sought::Nowhere | Sought::TooWide => return Ok(Foreseen::Nothing),
+            Sought::Late => return Ok(Foreseen::TooMany),
         };
         let upstream = upstream.name.clone();
         let (count, by_upstream) = match self.counts.of(&setup, &upstream, &matchers).await {
             Some(count) => (count, true),
             None => (standing::recorded(&self.store, &matchers).await?, false),
         };
-        Ok(Some(Scope { upstream, matchers, count, by_upstream }))
+        Ok(Foreseen::Scope(Scope { upstream, matchers, count, by_upstream }))
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::failed::Failed;
@@ -22,6 +24,9 @@ use crate::upstream::{self, Client, Matcher, Origin, Problem, SilenceState, Upst
 const OPEN: u32 = 200;
 /// Messages of an episode that are read at once to find the one to be resent.
 const RESENT: usize = 50;
+/// Longest time for reading the notifications of an act's alerts: with the steps upstream it stays far below the time
+/// after which another run takes the act for left, see `is_left`.
+const PLACING: Duration = Duration::from_secs(15);
 
 /// Completes acts whose process ended before they were done, the oldest first. One that fails keeps no other waiting.
 pub(super) async fn sweep(acts: &Acts) -> Result<(), StoreError> {
@@ -137,10 +142,13 @@ impl Run<'_> {
     /// Where a silence for the alerts is made.
     async fn place(&self) -> Result<Result<Place, Failed>, StoreError> {
         let Self { acts, setup, act, alerts } = self;
-        let found = matchers(acts, setup, alerts).await?;
-        let Some((upstream, matchers)) = found else { return Ok(Err(Failed::no_upstream())) };
-        let Some(matchers) = matchers else { return Ok(Err(Failed::too_wide())) };
-        Ok(Ok(Place { upstream: upstream.name.clone(), matchers, author: author(acts, act).await }))
+        let (upstream, matchers) = match matchers(acts, setup, alerts, Instant::now() + PLACING).await? {
+            Sought::Found(upstream, matchers) => (upstream.name.clone(), matchers),
+            Sought::Nowhere => return Ok(Err(Failed::no_upstream())),
+            Sought::TooWide => return Ok(Err(Failed::too_wide())),
+            Sought::Late => return Ok(Err(Failed::too_many())),
+        };
+        Ok(Ok(Place { upstream, matchers, author: author(acts, act).await }))
     }
 
     /// Records the end of the act.
@@ -219,43 +227,58 @@ pub(super) async fn is_gone(client: &Client, silence: &str) -> bool {
     }
 }
 
-/// An upstream, and the matchers of one silence there; `None` if it would be too wide.
-type Found<'a> = (&'a Upstream, Option<Vec<Matcher>>);
+/// What was found of one silence for some alerts.
+pub(super) enum Sought<'a> {
+    /// No upstream is known for them.
+    Nowhere,
+    /// It would hide others, too, or they come from several upstreams.
+    TooWide,
+    /// Not all of their notifications were read in time: what the others share is not known.
+    Late,
+    /// Its upstream, and its matchers.
+    Found(&'a Upstream, Vec<Matcher>),
+}
 
-/// The upstream of these alerts, and the matchers of a silence for all of them: different notifications may have told
-/// them last. No matchers also if they come from several upstreams.
+/// One silence for all of these alerts; different notifications may have told them last, and those are read until then.
 pub(super) async fn matchers<'a>(
     acts: &Acts,
     setup: &'a Setup,
     alerts: &[ActAlert],
-) -> Result<Option<Found<'a>>, StoreError> {
-    let (mut seen, mut found) = (HashSet::new(), None);
+    until: Instant,
+) -> Result<Sought<'a>, StoreError> {
+    let (mut seen, mut found) = (HashSet::new(), Sought::Nowhere);
+    if setup.config.upstreams.is_empty() {
+        return Ok(found);
+    }
     let mut origins = Origins::of(&acts.store, setup, alerts);
-    while let Some(origin) = origins.next().await? {
+    loop {
+        if Instant::now() >= until {
+            return Ok(Sought::Late);
+        }
+        let Ok(next) = timeout_at(until, origins.next()).await else { return Ok(Sought::Late) };
+        let Some(origin) = next? else { return Ok(found) };
         for (row, alert) in origin.alerts() {
             if let Some(upstream) = upstream_of(setup, &origin.notification, row, alert)
                 && seen.insert(row.identity)
             {
-                found = Some(with(found, upstream, alert));
+                found = with(found, upstream, alert);
             }
         }
-        if matches!(found, Some((_, None))) {
+        if matches!(found, Sought::TooWide) {
             // No other alert makes it narrower.
-            break;
+            return Ok(found);
         }
     }
-    Ok(found)
 }
 
 /// What was found so far, with one more alert.
-fn with<'a>(found: Option<Found<'a>>, upstream: &'a Upstream, alert: &Alert) -> Found<'a> {
-    match found {
-        None => (upstream, upstream::matchers_for(upstream, alert)),
-        Some((first, Some(common))) if first.name == upstream.name => {
-            (first, upstream::narrowed_to(upstream, common, alert))
-        }
-        Some((first, _)) => (first, None),
-    }
+fn with<'a>(found: Sought<'a>, upstream: &'a Upstream, alert: &Alert) -> Sought<'a> {
+    let narrowed = match found {
+        Sought::Nowhere => upstream::matchers_for(upstream, alert),
+        Sought::Found(first, common) if first.name == upstream.name => upstream::narrowed_to(upstream, common, alert),
+        Sought::Found(..) | Sought::TooWide | Sought::Late => None,
+    };
+    narrowed.map_or(Sought::TooWide, |matchers| Sought::Found(upstream, matchers))
 }
 
 /// The upstream of an alert of this notification.

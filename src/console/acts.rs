@@ -43,6 +43,8 @@ pub struct Standing {
     pub may: May,
     /// What a silence would hide, and its conditions as they are shown; `None` if none can be made.
     pub hides: Option<(Scope, Vec<String>)>,
+    /// The alerts come from too many notifications to tell what a silence would hide.
+    pub too_many: bool,
     /// The name in the form.
     pub person: String,
     /// Most characters of it.
@@ -134,6 +136,8 @@ pub struct Form {
     pub expire: bool,
     /// Silence.
     pub hides: Option<Hides>,
+    /// Why silencing is not offered, if that is not obvious.
+    pub no_silence: Option<String>,
     /// For how long.
     pub spans: Vec<Span>,
 }
@@ -207,6 +211,7 @@ pub fn acts(f: &Frame<'_>, clock: &Clock<'_>, standing: &Standing) -> Option<Act
         release: *taken > 0,
         expire: standing.silenced.is_some(),
         hides: standing.hides.as_ref().map(|(scope, conditions)| hides(f, scope, conditions)),
+        no_silence: standing.too_many.then(|| say(words::TOO_MANY)),
         spans: spans(f.language),
     });
     Some(ActsPart {

@@ -153,6 +153,7 @@ fn no_text_from_outside_becomes_markup_whichever_field_it_stands_in() {
             done: Vec::new(),
             may: May::Act,
             hides: None,
+            too_many: false,
             person: text.to_owned(),
             most: 32,
             nonce: 7,

@@ -253,6 +253,11 @@ pub const CHANGED: Words = words(
     "告警有变化，静默会挡住的和刚才显示的不同了：请看过下面的条件再按一次。",
     "The alerts have changed, so a silence would hide something else than was shown: look at the conditions below and press again.",
 );
+/// What a silence would hide is not known in time.
+pub const TOO_MANY: Words = words(
+    "告警来自太多通知，来不及算出静默会挡住什么：请在上游静默，或从其中一条告警自己的消息静默。",
+    "The alerts come from too many notifications to tell in time what a silence would hide: silence them upstream, or each from its own message.",
+);
 /// The link still opens the page, but no longer authorises acts.
 pub const ACTS_ENDED: Words = words(
     "这个链接的操作期限已过，没有做任何事；页面仍可查看。",

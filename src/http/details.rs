@@ -6,7 +6,7 @@
 
 mod acting;
 
-pub(super) use acting::{PATIENCE, asked_for, condition, hidden, outcome, owners, person};
+pub(super) use acting::{PATIENCE, asked_for, hidden, outcome, owners, person, shown, unlike};
 
 use std::collections::HashMap;
 

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use wegraf::internals::answer::Foreseen;
 use wegraf::internals::store::{ActFilter, ActKind};
 
 use crate::harness::{World, alertmanager, crypto};
@@ -16,6 +17,8 @@ use crate::harness::{World, alertmanager, crypto};
 const NAME: &str = "磁盘将满";
 /// More than one look reads singly, and more than one notification.
 const MANY: usize = 45;
+/// Long enough to read them on a slow machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An Alertmanager that lists some alerts, each hidden by the silences that it names.
 #[derive(Clone, Default)]
@@ -138,10 +141,13 @@ async fn a_silence_for_alerts_of_many_notifications_is_as_wide_as_all_of_them() 
     let (alerts, _) = world.app().store().alerts_on(1_000).await.unwrap();
     let mut oldest_first = alerts;
     oldest_first.sort_by_key(|alert| alert.notification);
-    let scope = world.app().acts().scope(&oldest_first).await.unwrap().unwrap();
+    let scope = world.app().acts().scope(&oldest_first, PATIENCE).await.unwrap().scope().unwrap();
     assert_eq!(scope.conditions(), format!("alertname=\"{NAME}\""), "the last one is critical");
-    let scope = world.app().acts().scope(&oldest_first[..MANY]).await.unwrap().unwrap();
+    let scope = world.app().acts().scope(&oldest_first[..MANY], PATIENCE).await.unwrap().scope().unwrap();
     assert_eq!(scope.conditions(), format!("alertname=\"{NAME}\" severity=\"warning\""), "the control");
+    // Too few were read: what all of them share is not known, and no silence is offered that may be too narrow.
+    let late = world.app().acts().scope(&oldest_first, Duration::ZERO).await.unwrap();
+    assert_eq!(late, Foreseen::TooMany);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::problem::Wrong;
 use super::token::Scope;
 use super::words;
 use crate::alert::{Status, ThreadId, Timestamp};
-use crate::answer::{Actor, Via, Wish};
+use crate::answer::{Actor, SCOPE_PATIENCE, Via, Wish};
 use crate::deliver::{Again, again};
 use crate::store::{About, ActKind, ActState, DeliveryFilter, DeliveryRow, StoreError};
 use crate::upstream::{self, Span};
@@ -147,7 +147,7 @@ pub(super) async fn carry_out(
         let mut alerts = store.alerts_of(thread).await?;
         alerts.retain(|alert| alert.status == Status::Firing);
         if !alerts.is_empty() {
-            hides = server.acts.scope(&alerts).await?;
+            hides = server.acts.scope(&alerts, SCOPE_PATIENCE).await?.scope();
         }
     }
     let until = span.map(|span| upstream::until(span, server.clock.now(), &caller.zone, upstream::MORNING));

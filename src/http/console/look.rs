@@ -6,11 +6,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::details::{PATIENCE, asked_for, condition, hidden, how, outcome, owners, person};
+use super::super::details::{PATIENCE, asked_for, hidden, how, outcome, owners, person, shown, unlike};
 use super::super::refusal::Cause;
 use super::{Gate, Guest, clock, find, missing, read, see, unread, visitor};
 use crate::alert::{Status, ThreadId};
-use crate::answer::{Actor, Via, Wish};
+use crate::answer::{Actor, Foreseen, Via, Wish};
 use crate::console::{self, Desk, Incident, IncidentPage, May, NowPage, Only, Proven, Standing};
 use crate::deliver::{Page, contents, patience};
 use crate::render::place;
@@ -169,7 +169,7 @@ async fn standing(gate: &Gate, message: i64, thread: ThreadId, told: &[ActAlert]
     let on: Vec<&ActAlert> = told.iter().filter(|alert| alert.status == Status::Firing).collect();
     let done = server.store.acts(ActFilter { thread: Some(thread), limit: ACTS, ..ActFilter::default() }).await?;
     let silences = state_of::silences_of(&server.store, thread, told, server.clock.now()).await?;
-    let hides = if on.is_empty() { None } else { hidden(server, message).await? };
+    let hides = if on.is_empty() { Foreseen::Nothing } else { hidden(server, message).await? };
     Ok(Standing {
         thread,
         on: on.len(),
@@ -178,10 +178,8 @@ async fn standing(gate: &Gate, message: i64, thread: ThreadId, told: &[ActAlert]
         silenced: state_of::longest(&silences).map(|silence| (person(&silence.by), silence.until)),
         done: done.into_iter().map(|act| (act.clone(), person(&act.by))).collect(),
         may: May::Act,
-        hides: hides.map(|scope| {
-            let conditions = scope.matchers.iter().map(condition).collect();
-            (scope, conditions)
-        }),
+        too_many: hides == Foreseen::TooMany,
+        hides: hides.scope().map(shown),
         person: String::new(),
         most: 0,
         nonce: 0,
@@ -260,10 +258,9 @@ async fn wanted<'f>(
         Err(words) => return Ok(((false, words), StatusCode::UNPROCESSABLE_ENTITY)),
     };
     if span.is_some()
-        && let Some(scope) = hidden(server, message).await?
-        && scope.fingerprint() != field("shown")
+        && let Some(why) = unlike(&hidden(server, message).await?, field("shown"))
     {
-        return Ok(((false, console::CHANGED), StatusCode::CONFLICT));
+        return Ok(((false, why), StatusCode::CONFLICT));
     }
     let wish = Wish {
         // A form counts once, however often it is sent.

@@ -22,7 +22,7 @@ use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate, Server};
 use super::{Known, Place, Visit, invalid, known, note, prove, receiver_of, show, unreadable};
 use crate::alert::{Status, Timestamp};
-use crate::answer::{Actor, Answer, Scope, Via, Wish};
+use crate::answer::{Actor, Answer, Foreseen, SCOPE_PATIENCE, Scope, Via, Wish};
 use crate::config::Channel;
 use crate::console::{self, May, Proven, Standing};
 use crate::links::{Acting, Opened};
@@ -163,10 +163,9 @@ async fn wanted(
     // The silence must hide what the page showed; forms of older versions do not tell.
     if kind == ActKind::Silence
         && !pressed.shown.is_empty()
-        && let Some(scope) = hidden(server, id).await?
-        && scope.fingerprint() != pressed.shown
+        && let Some(why) = unlike(&hidden(server, id).await?, &pressed.shown)
     {
-        return Ok((no(console::CHANGED), StatusCode::CONFLICT));
+        return Ok((no(why), StatusCode::CONFLICT));
     }
     let Pressed { wish, nonce, span: chosen, .. } = pressed;
     let wish = Wish {
@@ -256,7 +255,7 @@ pub(super) async fn standing(
         Acting::Ended => May::Ended,
         Acting::Never => May::Read,
     };
-    let hides = if may == May::Act { hidden(server, id).await? } else { None };
+    let hides = if may == May::Act { hidden(server, id).await? } else { Foreseen::Nothing };
     let silences = state::silences_of(&server.store, kept.thread, told, server.clock.now()).await?;
     Ok(Standing {
         thread: kept.thread,
@@ -266,10 +265,8 @@ pub(super) async fn standing(
         silenced: state::longest(&silences).map(|silence| (person(&silence.by), silence.until)),
         done: done.into_iter().map(|act| (act.clone(), person(&act.by))).collect(),
         may,
-        hides: hides.map(|scope| {
-            let conditions = scope.matchers.iter().map(condition).collect();
-            (scope, conditions)
-        }),
+        too_many: hides == Foreseen::TooMany,
+        hides: hides.scope().map(shown),
         person: visit.person.clone(),
         most: PERSON,
         nonce: known.and_then(|known| u128::from_str_radix(&known.nonce, 16).ok()).unwrap_or_else(rand::random),
@@ -279,16 +276,31 @@ pub(super) async fn standing(
     })
 }
 
+/// What a silence would hide, with its conditions as they are shown.
+pub(in crate::http) fn shown(scope: Scope) -> (Scope, Vec<String>) {
+    let conditions = scope.matchers.iter().map(condition).collect();
+    (scope, conditions)
+}
+
+/// Why a silence is not made whose form `shown` proves what its reader saw; `None` if it would hide just that.
+pub(in crate::http) fn unlike(foreseen: &Foreseen, shown: &str) -> Option<Words> {
+    match foreseen {
+        Foreseen::Scope(scope) => (scope.fingerprint() != shown).then_some(console::CHANGED),
+        Foreseen::TooMany => Some(console::TOO_MANY),
+        Foreseen::Nothing => None,
+    }
+}
+
 /// A condition of a silence, as it is shown.
-pub(in crate::http) fn condition(matcher: &Matcher) -> String {
+fn condition(matcher: &Matcher) -> String {
     harmless(&matcher.to_string(), Channel::App, CONDITION)
 }
 
 /// What a silence for the alerts of this message that are on would hide: exactly what the press of the form asks for.
-pub(in crate::http) async fn hidden(server: &Server, id: i64) -> Result<Option<Scope>, StoreError> {
+pub(in crate::http) async fn hidden(server: &Server, id: i64) -> Result<Foreseen, StoreError> {
     let told = server.store.card_of(id).await?.map_or_else(Vec::new, |card| card.alerts);
     let on = told.iter().filter(|alert| alert.status == Status::Firing).map(|alert| alert.identity).collect();
-    server.acts.scope(&server.store.told_firing(on).await?).await
+    server.acts.scope(&server.store.told_firing(on).await?, SCOPE_PATIENCE).await
 }
 
 /// The owners of the alerts, each once: since when, and of how many.

@@ -26,7 +26,7 @@ pub use grafana_rule::GrafanaRule;
 pub use look::{About, Group, Index, Look};
 pub use matchers::{Matcher, covers, known_here, matchers_for, narrowed_to, together};
 pub use origin::{Origin, asked_for, org_of, upstream_for};
-pub use series::{FiringThere, Sampler, Series, Trouble, selected, unselected};
+pub use series::{FiringThere, Namesakes, Sampler, Series, Trouble, selected, unselected};
 pub use span::{MORNING, Span, parse_time, until};
 
 /// Longest comment, in bytes; a person's text is truncated, the marker after it never.

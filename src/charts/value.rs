@@ -1,6 +1,6 @@
 //! What upstreams say of their own alerts where no body says it: the expression of the rule, and the number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
@@ -10,7 +10,7 @@ use crate::alert::{Alert, Format, Labels, Status};
 use crate::config::{ChartExpression, Upstream};
 use crate::measure::{Reading, expression_of};
 use crate::names::SourceId;
-use crate::upstream::{FiringThere, asked_for};
+use crate::upstream::{FiringThere, Namesakes, asked_for};
 
 /// Rules of one message that are asked about.
 const RULES: usize = 3;
@@ -31,19 +31,33 @@ impl Charts {
         if !listed || !matches!(format, Format::Alertmanager | Format::AlertsPush) {
             return;
         }
-        let mut names = BTreeSet::new();
+        let mut known: HashMap<String, Vec<(&str, Namesakes)>> = HashMap::new();
         for alert in alerts.iter_mut().filter(|alert| alert.status == Status::Firing && expression_of(alert).is_none())
         {
-            names.insert(alert.name.clone());
-            if names.len() > RULES {
+            if !known.contains_key(&alert.name) {
+                if known.len() == RULES {
+                    return;
+                }
+                known.insert(alert.name.clone(), Vec::new());
+            }
+            // A message may tell of very many alerts.
+            if Instant::now() >= until {
                 return;
             }
             let Some(upstream) = asked_for(&self.config.charts.from, &alert.links.rule, source) else { continue };
             let Ok(sampler) = self.sampler(upstream) else { continue };
-            match timeout_at(until, sampler.expression(&alert.name, &alert.labels)).await {
-                Ok(known) => alert.asked.expression = known.ok(),
-                Err(_) => return sampler.missed(),
-            }
+            let asked = known.entry(alert.name.clone()).or_default();
+            let at = match asked.iter().position(|(name, _)| *name == upstream.name) {
+                Some(at) => at,
+                None => match timeout_at(until, sampler.namesakes(&alert.name)).await {
+                    Ok(rules) => {
+                        asked.push((&upstream.name, rules.unwrap_or_default()));
+                        asked.len() - 1
+                    }
+                    Err(_) => return sampler.missed(),
+                },
+            };
+            alert.asked.expression = asked[at].1.expression(&alert.labels).map(str::to_owned);
         }
     }
 

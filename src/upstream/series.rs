@@ -116,6 +116,40 @@ pub struct FiringThere {
     pub value: String,
 }
 
+/// The rules of one name: read once for all alerts of that name.
+#[derive(Debug, Default)]
+pub struct Namesakes {
+    rules: Vec<Listed>,
+    /// All have one expression.
+    agree: bool,
+}
+
+impl Namesakes {
+    fn of(rules: Vec<Listed>) -> Self {
+        let agree = rules.split_first().is_none_or(|(first, others)| others.iter().all(|other| other.asks_as(first)));
+        Self { rules, agree }
+    }
+
+    /// The expression of the one whose alert has `labels`. Of several only what all say that could be meant: those whose
+    /// own labels the alert has.
+    pub fn expression(&self, labels: &Labels) -> Option<&str> {
+        let mut found = self.rules.iter().filter(|rule| rule.fits(labels));
+        let first = found.next().filter(|rule| !rule.query.is_empty())?;
+        (self.agree || found.all(|other| other.asks_as(first))).then_some(&first.query)
+    }
+}
+
+impl Listed {
+    /// May an alert with `labels` be of this rule? A label that is a template is listed unfilled.
+    fn fits(&self, labels: &Labels) -> bool {
+        self.labels.iter().all(|(name, value)| value.contains("{{") || labels.get(name) == Some(value))
+    }
+
+    fn asks_as(&self, other: &Self) -> bool {
+        self.query == other.query || measure::same(&self.query, &other.query)
+    }
+}
+
 type Rules = HashMap<String, Vec<Listed>>;
 
 /// A client for one upstream. Keep it: it holds connections, the list of rules, and recent failures.
@@ -147,18 +181,9 @@ impl Sampler {
         found.map(|rule| rule.labels.clone()).ok_or(Trouble::UnknownRule)
     }
 
-    /// The expression of the rule `name` whose alert has `labels`. Of several rules of this name only what all say that
-    /// could be meant: those whose own labels the alert has.
-    pub async fn expression(&self, name: &str, labels: &Labels) -> Result<String, Trouble> {
-        let rules = self.rules().await?;
-        let fits = |rule: &&Listed| {
-            // A label that is a template is listed unfilled.
-            rule.labels.iter().all(|(name, value)| value.contains("{{") || labels.get(name) == Some(value))
-        };
-        let mut found = rules.get(name).into_iter().flatten().filter(fits);
-        let first = found.next().filter(|rule| !rule.query.is_empty()).ok_or(Trouble::UnknownRule)?;
-        let agreed = found.all(|other| measure::same(&other.query, &first.query));
-        agreed.then(|| first.query.clone()).ok_or(Trouble::UnknownRule)
+    /// The rules of this name.
+    pub async fn namesakes(&self, name: &str) -> Result<Namesakes, Trouble> {
+        Ok(Namesakes::of(self.rules().await?.get(name).cloned().unwrap_or_default()))
     }
 
     /// What fires now by the rule `name`, if the upstream lists it with this expression.
@@ -383,6 +408,32 @@ mod tests {
         assert_eq!(selected("m", &[]), None);
         for query in [selected("sum by (a) (m)", &two).unwrap(), unselected("m")] {
             assert!(crate::measure::Rule::read(&query).is_some(), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_expression_is_that_of_the_rules_that_the_labels_allow_if_these_agree() {
+        let rule = |query: &str, own: &[(&str, &str)]| Listed {
+            name: "A".to_owned(),
+            query: query.to_owned(),
+            labels: labels(own),
+        };
+        let told = labels(&[("alertname", "A"), ("severity", "critical"), ("pod", "x")]);
+        let (warning, critical) = ([("severity", "warning")], [("severity", "critical")]);
+        for (rules, expected) in [
+            (vec![rule("a > 1", &[])], Some("a > 1")),
+            (vec![rule("a > 1", &[("pod", "{{ $labels.pod }}")])], Some("a > 1")),
+            // All agree, but one must fit.
+            (vec![rule("a > 1", &warning), rule("a>1", &warning)], None),
+            (vec![rule("a > 1", &warning), rule("a>1", &critical)], Some("a>1")),
+            // They do not agree: those that fit must.
+            (vec![rule("a > 1", &warning), rule("a > 2", &critical)], Some("a > 2")),
+            (vec![rule("a > 1", &critical), rule("a > 2", &critical)], None),
+            (vec![rule("a > 1", &[]), rule("a > 2", &critical)], None),
+            (vec![rule("", &[])], None),
+            (vec![], None),
+        ] {
+            assert_eq!(Namesakes::of(rules.clone()).expression(&told), expected, "{rules:?}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -312,10 +312,10 @@ impl Gate {
     /// Handles a GET: its body is the notification, or else its query. With neither it is a probe, which is answered
     /// as by `Wechat_grafana`.
     async fn take_get(&self, request: Request, receiver: Option<String>) -> Response {
-        if !request.body().is_end_stream() {
-            return self.take(request, Door::Webhook, Style::Ours, receiver).await;
+        let (mut parts, body) = request.into_parts();
+        if let Some(body) = body::begun(body).await {
+            return self.take(Request::from_parts(parts, body), Door::Webhook, Style::Ours, receiver).await;
         }
-        let (mut parts, _) = request.into_parts();
         let said = query::body(&parts, &self.server.setup.now().config.sources);
         let Some(body) = said.filter(|_| parts.method == Method::GET) else {
             return ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response();
@@ -323,6 +323,7 @@ impl Gate {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         parts.headers.remove(header::CONTENT_ENCODING);
         parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::TRANSFER_ENCODING);
         self.take(Request::from_parts(parts, Body::from(body)), Door::Webhook, Style::Ours, receiver).await
     }
 

@@ -1,9 +1,10 @@
 //! Reads a body within its size, its time and its share of the memory budget.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
-use http_body_util::BodyExt as _;
+use futures_util::stream::{self, StreamExt as _};
+use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 
 use super::lobby::{Seat, Unfinished};
 use super::{Gate, Refusal, words};
@@ -75,6 +76,22 @@ impl Gate {
             seat.prove();
         }
         Ok(part)
+    }
+}
+
+/// The same body, if it has any byte: it may be empty although its head does not say so. It is read up to the first byte,
+/// in its time.
+pub(super) async fn begun(mut body: Body) -> Option<Body> {
+    if body.is_end_stream() {
+        return None;
+    }
+    loop {
+        let frame = body.frame().await?;
+        let is_empty = frame.as_ref().is_ok_and(|frame| frame.data_ref().is_none_or(Bytes::is_empty));
+        if !is_empty {
+            // A failure is told again to who reads it.
+            return Some(Body::new(StreamBody::new(stream::iter([frame]).chain(BodyStream::new(body)))));
+        }
     }
 }
 

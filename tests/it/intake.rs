@@ -212,7 +212,22 @@ async fn a_notification_is_taken_by_every_method_of_a_sender_and_a_probe_is_answ
         let query = format!("{path}?title=disk-{told}&text=%E7%A3%81%E7%9B%98%E5%B0%86%E6%BB%A1");
         assert_eq!(asked("GET", &query, None).await.0, 200);
     }
-    world.arrived("user=daixuan", told).await;
+    // Its head does not say that the body is empty.
+    for (chunks, name) in [("0\r\n\r\n", "query"), ("2\r\n{}\r\n0\r\n\r\n", "body")] {
+        told += 1;
+        let request = format!(
+            "GET /webhook/t/path-token-40d1c6b2a97e53f8?title=from-{name} HTTP/1.1\r\nHost: wegraf\r\n\
+             Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}"
+        );
+        let mut connection = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let messages = world.arrived("user=daixuan", told).await;
+    let shown = |text: &str| messages.iter().any(|message| message.to_string().contains(text));
+    assert!(shown("from-query") && !shown("from-body"), "the body, if there is one, is the notification");
 }
 
 #[tokio::test]

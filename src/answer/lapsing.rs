@@ -7,24 +7,32 @@ use tracing::info;
 use super::Acts;
 use crate::alert::ThreadId;
 use crate::engine::lapse::lapses;
-use crate::store::{About, ActAlert, ActKind, ActState, NewAct, StoreError};
+use crate::store::{About, ActAlert, ActKind, ActState, Lapsing, NewAct, StoreError};
 
 /// Alerts of a source that one round reports; the next round reports the others.
 const AT_ONCE: u32 = 500;
 
-/// Reports alerts that have lapsed. A source that is silent as a whole is a fault, which `watch` reports.
+/// Reports alerts that have lapsed; one that cannot be reported keeps no other waiting. A source that is silent as a whole
+/// is a fault, which `watch` reports.
 pub(super) async fn look(acts: &Acts) -> Result<(), StoreError> {
+    let mut failed = None;
     for source in acts.store.lapsing().await? {
-        let before = lapses(source.latest, acts.clock.now()).before;
-        let mut by_thread: BTreeMap<ThreadId, Vec<ActAlert>> = BTreeMap::new();
-        for alert in acts.store.lapsed(source.source, before, AT_ONCE).await? {
-            by_thread.entry(alert.thread).or_default().push(alert);
-        }
-        for (thread, alerts) in by_thread {
-            forget(acts, thread, &alerts).await?;
-        }
+        failed = of_source(acts, source).await.err().or(failed);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+async fn of_source(acts: &Acts, source: Lapsing) -> Result<(), StoreError> {
+    let before = lapses(source.latest, acts.clock.now()).before;
+    let mut by_thread: BTreeMap<ThreadId, Vec<ActAlert>> = BTreeMap::new();
+    for alert in acts.store.lapsed(source.source, before, AT_ONCE).await? {
+        by_thread.entry(alert.thread).or_default().push(alert);
+    }
+    let mut failed = None;
+    for (thread, alerts) in by_thread {
+        failed = forget(acts, thread, &alerts).await.err().or(failed);
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Tells all recipients of these alerts of one episode that they are no longer reported.

@@ -426,6 +426,30 @@ async fn a_pushed_alert_that_is_not_pushed_again_is_no_longer_reported_and_not_r
 }
 
 #[tokio::test]
+async fn alerts_that_lapse_are_told_although_the_record_refuses_others() {
+    let mut world = World::at_a_standstill(PUSHED).await;
+    push(&world, &["db-1"]).await;
+    push(&world, &["db-2"]).await;
+    world.arrived(OPS, 2).await;
+    world.stop().await;
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON act
+                  WHEN NEW.event LIKE 'lapse/' || (SELECT min(thread) FROM alert) || '/%'
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    let database = rusqlite::Connection::open(world.folder.path().join("wegraf.db")).unwrap();
+    database.execute_batch(refuse).unwrap();
+    drop(database);
+    world.start().await;
+    for _ in 0..6 {
+        world.pass(Duration::from_mins(1));
+        push(&world, &["db-3"]).await;
+    }
+    world.arrived(OPS, 3).await;
+    world.app().acts().lapse_once().await.unwrap_err();
+    let told = texts(&world.arrived(OPS, 4).await);
+    holds(&told[3], &["⚪ 不再上报 磁盘将满", "db-2"]);
+}
+
+#[tokio::test]
 async fn a_source_whose_alerts_lapse_together_is_one_message_and_none_of_them_is_told() {
     let world = World::at_a_standstill(PUSHED).await;
     push(&world, &["db-1", "db-2"]).await;

@@ -610,8 +610,9 @@ impl Store {
         }
     }
 
-    /// The firing alerts that the end of `identity` may mean: the alert itself, and those that share its title or its
-    /// event; of the rows of all receivers the oldest 200.
+    /// The firing alerts that the end of `identity` may mean: the alert itself, those that share its event, and those that
+    /// share its title, in this order and each the oldest first. At most 201 rows of all receivers: with more than 200 it is
+    /// not known whether these are all.
     pub async fn candidates(&self, identity: Identity, kin: &Related) -> Result<related::Candidates, StoreError> {
         match self {
             Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,

@@ -71,7 +71,7 @@ pub enum Refused {
     TooLarge,
     /// There is not enough memory for it, now or in principle.
     NoRoom(NoRoom),
-    /// The body is neither plain nor gzip, or is broken gzip.
+    /// The body is packed in a way that is not known, or cannot be unpacked.
     Encoding(String),
     /// Empty, or not a text.
     Unreadable(ingest::Unreadable),

@@ -22,7 +22,7 @@ pub(super) fn out_of_scope(receiver: &str) -> Words {
         .into()
 }
 
-/// A body that is no gzip.
+/// A body that is not packed as its head says.
 pub(super) fn broken_encoding(error: &io::Error) -> Words {
     (format!("请求体解压失败（{error}）"), format!("the body cannot be decompressed: {error}")).into()
 }

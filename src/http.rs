@@ -10,7 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, get, on, post};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,9 @@ use refusal::Refusals;
 use scrape::Figures;
 pub use setup::Setup;
 
+/// The methods by which senders send.
+const SENDING: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::PUT).or(MethodFilter::PATCH);
+
 /// The paths for monitoring.
 fn watched() -> axum::Router<Gate> {
     axum::Router::new()
@@ -91,17 +94,11 @@ fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
     let (refusals, setup) = (gate.refusals.clone(), gate.server.setup.clone());
     let routes = axum::Router::new()
         // Grafana, Alertmanager and all other senders
-        .route("/webhook", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
-        .route("/webhook/{receiver}", post(webhook_to).put(webhook_to).patch(webhook_to).get(webhook_asked_to))
+        .route("/webhook", on(SENDING, webhook))
+        .route("/webhook/{receiver}", on(SENDING, webhook_to))
         // senders that can neither set a header nor keep a query: the token stands in the path
-        .route("/webhook/t/{token}", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
-        .route(
-            "/webhook/t/{token}/{receiver}",
-            post(webhook_behind_token)
-                .put(webhook_behind_token)
-                .patch(webhook_behind_token)
-                .get(webhook_asked_behind_token),
-        )
+        .route("/webhook/t/{token}", on(SENDING, webhook))
+        .route("/webhook/t/{token}/{receiver}", on(SENDING, webhook_behind_token))
         // Prometheus, vmalert, Loki, Grafana: as to an Alertmanager
         .route("/api/v2/alerts", post(push))
         .route("/webhook/{receiver}/api/v2/alerts", post(push_to))
@@ -113,8 +110,8 @@ fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
         .route("/-/ready", get(scrape::alertmanager_ready))
         .route("/-/healthy", get(async || "OK"))
         // where Wechat_grafana was
-        .route("/api/model/send_sms", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
-        .route("/check_service", post(webhook).put(webhook).patch(webhook).get(webhook_asked))
+        .route("/api/model/send_sms", on(SENDING, webhook))
+        .route("/check_service", on(SENDING, webhook))
         // operators
         .route("/", get(welcome))
         .merge(watched())
@@ -205,28 +202,11 @@ pub(crate) struct Gate {
 }
 
 async fn webhook(State(gate): State<Gate>, request: Request) -> Response {
-    gate.take(request, Door::Webhook, Style::Ours, None).await
-}
-
-/// A notification by GET, for senders that do nothing else.
-async fn webhook_asked(State(gate): State<Gate>, request: Request) -> Response {
-    gate.take_get(request, None).await
-}
-
-async fn webhook_asked_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
-    gate.take_get(request, Some(receiver)).await
-}
-
-async fn webhook_asked_behind_token(
-    State(gate): State<Gate>,
-    Path((_, receiver)): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    gate.take_get(request, Some(receiver)).await
+    gate.take_notification(request, None).await
 }
 
 async fn webhook_to(State(gate): State<Gate>, Path(receiver): Path<String>, request: Request) -> Response {
-    gate.take(request, Door::Webhook, Style::Ours, Some(receiver)).await
+    gate.take_notification(request, Some(receiver)).await
 }
 
 async fn webhook_behind_token(
@@ -234,7 +214,7 @@ async fn webhook_behind_token(
     Path((_, receiver)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    gate.take(request, Door::Webhook, Style::Ours, Some(receiver)).await
+    gate.take_notification(request, Some(receiver)).await
 }
 
 async fn push_v1(State(gate): State<Gate>, request: Request) -> Response {
@@ -309,22 +289,29 @@ impl Gate {
         self.answered(begun, format, response)
     }
 
-    /// Handles a GET: its body is the notification, or else its query. With neither it is a probe, which is answered
-    /// as by `Wechat_grafana`.
-    async fn take_get(&self, request: Request, receiver: Option<String>) -> Response {
+    /// Handles a notification by any method: its body, or else its query. A GET with neither is a probe, which is
+    /// answered as by `Wechat_grafana`.
+    async fn take_notification(&self, request: Request, receiver: Option<String>) -> Response {
         let (mut parts, body) = request.into_parts();
         if let Some(body) = body::begun(body).await {
             return self.take(Request::from_parts(parts, body), Door::Webhook, Style::Ours, receiver).await;
         }
         let said = query::body(&parts, &self.server.setup.now().config.sources);
-        let Some(body) = said.filter(|_| parts.method == Method::GET) else {
-            return ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response();
+        let body = match said.filter(|_| parts.method != Method::HEAD) {
+            Some(body) => {
+                parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                parts.headers.remove(header::CONTENT_ENCODING);
+                parts.headers.remove(header::CONTENT_LENGTH);
+                parts.headers.remove(header::TRANSFER_ENCODING);
+                Body::from(body)
+            }
+            None if matches!(parts.method, Method::GET | Method::HEAD) => {
+                return ([(header::CONTENT_TYPE, "application/json")], r#"{"status": "OK"}"#).into_response();
+            }
+            // Refused as empty.
+            None => Body::empty(),
         };
-        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        parts.headers.remove(header::CONTENT_ENCODING);
-        parts.headers.remove(header::CONTENT_LENGTH);
-        parts.headers.remove(header::TRANSFER_ENCODING);
-        self.take(Request::from_parts(parts, Body::from(body)), Door::Webhook, Style::Ours, receiver).await
+        self.take(Request::from_parts(parts, body), Door::Webhook, Style::Ours, receiver).await
     }
 
     /// Counts the answer to a call that began at `begun`.

@@ -1,5 +1,5 @@
-//! A notification in the query of a GET, for senders that can only GET: Open-Falcon, kube-eventer, Uptime Kuma, Argo
-//! CD.
+//! A notification in the query, for senders that can only GET (Open-Falcon, kube-eventer, Uptime Kuma, Argo CD) or post
+//! without a body.
 
 use axum::extract::Query;
 use axum::http::request::Parts;

@@ -211,6 +211,9 @@ async fn a_notification_is_taken_by_every_method_of_a_sender_and_a_probe_is_answ
         told += 1;
         let query = format!("{path}?title=disk-{told}&text=%E7%A3%81%E7%9B%98%E5%B0%86%E6%BB%A1");
         assert_eq!(asked("GET", &query, None).await.0, 200);
+        told += 1;
+        assert_eq!(asked("POST", &query.replace("disk", "rack"), None).await.0, 200);
+        assert_eq!(asked("POST", path, None).await.0, 400, "neither a body nor a query");
     }
     // Its head does not say that the body is empty.
     for (chunks, name) in [("0\r\n\r\n", "query"), ("2\r\n{}\r\n0\r\n\r\n", "body")] {

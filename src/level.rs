@@ -52,6 +52,8 @@ pub const NAMES: &[&str] = &[
     "alarmlevel",
     "triggerlevel",
     "severityname",
+    "stringseverity",
+    "severitytext",
     "priority",
     "urgency",
     "importance",

@@ -18,6 +18,7 @@ pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -251,7 +252,9 @@ impl Reader<'_> {
         let lines = place::lines(text);
         let fields =
             leaves.iter().filter_map(|leaf| Some((crate::level::plain_name(leaf.path.last()?), leaf.text.as_str())));
-        marks.extend(marks::of_fields(fields.chain(lines.iter().map(|(name, value)| (name.clone(), value.as_str())))));
+        let fields = fields.chain(lines.iter().map(|(name, value)| (name.clone(), value.as_str())));
+        let fields: BTreeSet<String> = marks::of_fields(fields).collect();
+        marks.extend(fields.iter().cloned());
         marks.extend(title.numbers.iter().cloned());
         let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);
@@ -270,7 +273,8 @@ impl Reader<'_> {
             // The rule alone names no problem: what it is about stands in the words.
             let words = if place::names_a_thing(place) { String::new() } else { self.words(leaves, title) };
             let parts = rules.iter().map(|(_, key)| key.as_str());
-            let identity = digest(parts.chain([place, title.core.as_str(), words.as_str()]));
+            let told = [place, title.core.as_str(), words.as_str()].into_iter();
+            let identity = digest(parts.chain(told).chain(fields.iter().map(String::as_str)));
             Discriminator::key(shape, &format!("rule:{identity}"))
         } else {
             Discriminator::key(shape, &format!("content:{content}"))

@@ -5,6 +5,16 @@ use crate::alert::ThreadId;
 use crate::engine::{Candidate, Related};
 use crate::store::related::{Candidates, Meant, meant};
 
+#[test]
+fn of_one_rule_and_host_what_differs_in_a_field_is_another_alert() {
+    let of = |port: &str, text: &str| {
+        told(&format!(r#"{{"ruleId":"7","title":"端口异常","host":"sw-1","port":"{port}","content":"{text}"}}"#))
+            .identity(&source())
+    };
+    assert_ne!(of("4", "丢包 12%"), of("5", "丢包 12%"));
+    assert_eq!(of("4", "丢包 12%"), of("4", "丢包 30%"));
+}
+
 fn told(body: &str) -> Alert {
     let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
     let mut notification = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap();

@@ -17,6 +17,7 @@ mod logfmt;
 mod moment;
 mod reader;
 mod relayed;
+mod reports;
 mod robot;
 mod robots;
 mod sent;
@@ -427,10 +428,14 @@ fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
     let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
     let reader = reader::Reader { settings: payloads.settings(), now };
-    let told = speaks.then(|| reader.alert(reader::TEXT, &item, given(""), "")).flatten();
+    let read = |item: &Value| speaks.then(|| reader.alert(reader::TEXT, item, given(""), "")).flatten();
+    let told: Vec<reader::Told> = match &reports::split(text)[..] {
+        [_] => read(&item).into_iter().collect(),
+        several => several.iter().filter_map(|report| read(&json!({ "text": report }))).collect(),
+    };
     let named = || reader.alert(reader::TEXT, &item, given(&unrecognised(payloads)), "");
-    let told = told.or_else(named).expect("a name was given");
-    let origins = vec![told.origins.clone()];
-    let taken = generic::Taken { told: vec![told], by: "text".to_owned() };
+    let told = if told.is_empty() { vec![named().expect("a name was given")] } else { told };
+    let origins = told.iter().map(|told| told.origins.clone()).collect();
+    let taken = generic::Taken { told, by: "text".to_owned() };
     Explained { notification: taken.notification(Format::Opaque), by: "text".to_owned(), origins }
 }

@@ -136,21 +136,37 @@ pub(super) fn read(line: &str) -> Title {
     let calm = without_none(&title.text);
     let clause = clauses(&calm);
     let is_end = |word: &Word| *word != Word::Firing;
+    // A state in a bracket is one of now, whatever the words behind it are about.
+    let marks_state = opening(&line).is_some();
     title.state = marked
         .state
         .or_else(|| predicate.filter(is_end))
         .or_else(|| sign.filter(is_end))
         .or_else(|| clause.filter(is_end))
         .or(sign)
-        .or(marked.ranked);
+        .or(marked.ranked)
+        .filter(|word| marks_state || !sums_up(&line, *word));
     title.implied = predicate
         .or(marked.implied)
         .or(clause)
         .or_else(|| ends_as_alarm(&calm))
         .or_else(|| words(&calm))
         .or_else(|| asks_for_help(&calm))
-        .or_else(|| trouble(&calm));
+        .or_else(|| trouble(&calm))
+        .filter(|word| marks_state || !sums_up(&line, *word));
     title
+}
+
+/// Does the line begin with a state of its own, in a bracket or before a colon, and go on?
+pub(super) fn begins_with_state(line: &str) -> bool {
+    let line = plain::line(line);
+    let is_state = |word: Word| matches!(word, Word::Firing | Word::Resolved);
+    match opening(&line) {
+        Some((inside, rest)) => {
+            !rest.trim().is_empty() && matches!(content(inside), Content::State(word) if is_state(word))
+        }
+        None => prefix::before_colon(&line).and_then(|(head, _)| lexicon::exact(head)).is_some_and(is_state),
+    }
 }
 
 /// What brackets and prefixes say.
@@ -422,6 +438,19 @@ fn without_state(core: &str) -> String {
         LazyLock::new(|| regex(r"(?:发生|触发|产生)?(?:告警|报警|已?恢复)+(信息|通知|消息|提醒)?\s*$"));
     let rest = STATE.replace(core, "$1");
     if rest.trim().is_empty() { core.to_owned() } else { rest.into_owned() }
+}
+
+/// Does the line only sum up what was, so that its words say nothing of now? A check that finds trouble is one.
+fn sums_up(text: &str, word: Word) -> bool {
+    static CHECKED: LazyLock<Regex> = LazyLock::new(|| {
+        regex(
+            r"(?i)(?:日报|周报|月报|巡检|汇总|统计|小结|回滚完成)|\b(?:daily|weekly|monthly) (?:report|summary|digest)\b",
+        )
+    });
+    static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"(?:昨日|昨天|今日|今天|本周|上周|本月|上月)[^，。；]{0,8}(?:告警|报警)\s*[:：共]?\s*\d")
+    });
+    COUNTED.is_match(text) || word == Word::Resolved && CHECKED.is_match(text)
 }
 
 /// Sentences that tell of trouble: a limit that is passed, what does not answer, what runs out, an end that has not come.

@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json};
 use super::engine::value;
 use super::{Mapping, Members, Payloads, slot};
 use crate::alert::{Format, Labels, Notification, Timestamp};
+use crate::ingest::lexicon::Word;
 use crate::ingest::reader::{Given, Reader, Told};
-use crate::ingest::{field, split};
+use crate::ingest::{field, reports, split};
 
 /// The shape of what no mapping knows.
 pub(in crate::ingest) const GENERAL: &str = "general";
@@ -134,7 +135,19 @@ fn robot(object: &Map<String, Json>, reader: &Reader<'_>) -> Option<Taken> {
     let alert = |(item, otherwise): &(Json, _)| {
         reader.alert(name, item, Given { otherwise: *otherwise, ..Given::default() }, "")
     };
-    taken(name, items.iter().filter_map(alert).collect())
+    taken(name, items.iter().flat_map(each_report).filter_map(|item| alert(&item)).collect())
+}
+
+/// The item, or one for each report if its text is several and it has no title.
+fn each_report((item, otherwise): &(Json, Option<Word>)) -> Vec<(Json, Option<Word>)> {
+    let text = item.get("text").and_then(Json::as_str).filter(|_| item.get("title").is_none());
+    let several = text.map(reports::split).filter(|reports| reports.len() > 1);
+    let of = |report: &str| {
+        let mut item = item.clone();
+        item["text"] = report.into();
+        (item, *otherwise)
+    };
+    several.map_or_else(|| vec![(item.clone(), *otherwise)], |reports| reports.into_iter().map(of).collect())
 }
 
 fn taken(by: &str, told: Vec<Told>) -> Option<Taken> {

@@ -106,12 +106,32 @@ fn sentences_that_tell_of_trouble_need_no_state() {
         assert_eq!(facts(text).0, Status::Firing, "{text}");
     }
     for text in [
+        "巡检完成：未发现异常，所有 42 台主机正常",
+        "昨日告警 12 条，已恢复 11 条，未恢复 1 条",
+        "Daily report: 5 alerts fired, 5 resolved",
+    ] {
+        assert_eq!(facts(text).0, Status::Notice, "{text}");
+    }
+    assert_eq!(facts("巡检发现 3 台主机离线").0, Status::Firing);
+    for text in [
         "本周访问量超过 100 万",
         "Your trial expires in 30 days",
         "今日没有触发告警的主机共 40 台",
         "CPU 低于阈值，恢复正常",
     ] {
         assert_ne!(facts(text).0, Status::Firing, "{text}");
+    }
+}
+
+#[test]
+fn each_report_of_a_text_is_an_alert() {
+    let text = "【恢复】主机宕机\n主机：10.1.1.2\n【告警】主机宕机\n主机：10.1.1.1";
+    let robot = json!({ "msgtype": "text", "text": { "content": text } }).to_string();
+    for (body, kind) in [(text.to_owned(), "text/plain"), (robot, "application/json")] {
+        let told = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap().alerts;
+        let told: Vec<_> =
+            told.iter().map(|alert| (alert.status, alert.labels.get("主机").unwrap().as_str())).collect();
+        assert_eq!(told, [(Status::Resolved, "10.1.1.2"), (Status::Firing, "10.1.1.1")], "{body}");
     }
 }
 

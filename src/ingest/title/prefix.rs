@@ -77,7 +77,7 @@ fn is_rank(word: &str) -> bool {
     word.len() <= 5 && word.ends_with(|letter: char| letter.is_ascii_digit()) && Level::of(word).is_some()
 }
 
-fn before_colon(text: &str) -> Option<(&str, &str)> {
+pub(super) fn before_colon(text: &str) -> Option<(&str, &str)> {
     let (at, colon) = text.char_indices().take(PREFIX + 1).find(|(_, letter)| matches!(letter, ':' | '：'))?;
     let (head, rest) = (text[..at].trim(), text[at + colon.len_utf8()..].trim());
     // `失败: 0` is no trouble.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -293,11 +293,19 @@ impl Gate {
     /// answered as by `Wechat_grafana`.
     async fn take_notification(&self, request: Request, receiver: Option<String>) -> Response {
         let (mut parts, body) = request.into_parts();
-        if let Some(body) = body::begun(body).await {
+        let said = query::body(&parts, &self.server.setup.now().config.sources);
+        let said = said.filter(|_| parts.method != Method::HEAD);
+        // A body is begun only where it may be empty and the query would count: its time runs from then on, and a large one
+        // waits for memory first.
+        let body = if said.is_some() && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+            body::begun(body).await
+        } else {
+            Some(body).filter(|body| !body.is_end_stream())
+        };
+        if let Some(body) = body {
             return self.take(Request::from_parts(parts, body), Door::Webhook, Style::Ours, receiver).await;
         }
-        let said = query::body(&parts, &self.server.setup.now().config.sources);
-        let body = match said.filter(|_| parts.method != Method::HEAD) {
+        let body = match said {
             Some(body) => {
                 parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 parts.headers.remove(header::CONTENT_ENCODING);

@@ -203,8 +203,20 @@ fn without_emphasis(text: &str) -> String {
 
 /// `text` as a person reads it, line by line: as [`prose`] leaves it and without the marks of markdown and Slack. Links are told
 /// by their words and their address, tables by their cells, `:fire:` by its sign. Code stays as it is, and so does a line
-/// without marks.
+/// without marks. Behind the first 64 KiB nothing changes: no message shows as much.
 pub fn text(text: &str) -> String {
+    const CLEANED: usize = 64 << 10;
+    if text.len() <= CLEANED {
+        return cleaned(text);
+    }
+    let end = text.floor_char_boundary(CLEANED);
+    match text[..end].rfind('\n') {
+        Some(line) => format!("{}\n{}", cleaned(&text[..line]), text[line + 1..].trim_end()),
+        None => format!("{}{}", cleaned(&text[..end]), text[end..].trim_end()),
+    }
+}
+
+fn cleaned(text: &str) -> String {
     let text = prose(text);
     let lines: Vec<&str> = text.lines().collect();
     let mut out: Vec<String> = Vec::with_capacity(lines.len());

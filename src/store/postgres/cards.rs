@@ -46,7 +46,7 @@ async fn card(tx: &Tx, message: i64) -> Result<Option<Card>, Fault> {
     let sql =
         "SELECT m.created_at, c.code, coalesce(c.code_at, 0) FROM message m LEFT JOIN card c ON c.message_id = m.id
                WHERE m.id = $1";
-    // Those that fire first, and of them those that nobody has: they decide about the buttons.
+    // Those that fire first, and of them those that are not acknowledged: they decide about the buttons.
     let condition = format!(
         "a.id IN (SELECT b.id FROM alert b WHERE b.id IN (SELECT alert_id FROM transition WHERE message_id = $1)
                   ORDER BY b.status <> 'firing', b.acknowledged_by IS NOT NULL, b.id LIMIT {ACT_ALERTS}) ORDER BY a.id"

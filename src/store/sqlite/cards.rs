@@ -56,7 +56,7 @@ fn card(connection: &Connection, message: i64) -> Result<Option<Card>, StoreErro
         Ok(Card { message, created_at, code: row.get(1)?, code_at, alerts: Vec::new() })
     });
     let Some(mut card) = found.optional()? else { return Ok(None) };
-    // Those that fire first, and of them those that nobody has: they decide about the buttons.
+    // Those that fire first, and of them those that are not acknowledged: they decide about the buttons.
     let condition = format!(
         "a.id IN (SELECT b.id FROM alert b WHERE b.id IN (SELECT alert_id FROM transition WHERE message_id = ?1)
                   ORDER BY b.status <> 'firing', b.acknowledged_by IS NOT NULL, b.id LIMIT {ACT_ALERTS}) ORDER BY a.id"

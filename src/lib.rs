@@ -28,6 +28,7 @@ mod live;
 mod measure;
 mod metrics;
 mod names;
+mod nesting;
 mod plain;
 mod preview;
 mod proof;

@@ -17,6 +17,7 @@ use super::essence::Essence;
 use super::link::{plain_link, safe_url};
 use super::neutral::{self, Dialect};
 use crate::config::{Face, Language, TemplateFile};
+use crate::nesting::{self, DEEPEST};
 
 /// Steps of one run. The largest shipped template takes about 8 000 for sixty alerts; using up all of them takes a few
 /// milliseconds.
@@ -154,6 +155,12 @@ impl Engine {
                 file.source.len()
             );
             return Err(TemplateProblem { template: path, line: None, column: None, reason });
+        }
+        if let Some(line) = nesting::of_template(&file.source) {
+            let reason = format!(
+                "一个表达式里的运算符（或一个模板里的 elif）超过 {DEEPEST} 个，请拆开。More than {DEEPEST} operators in one expression, or more `elif` in one template: divide it."
+            );
+            return Err(TemplateProblem { template: path, line: Some(line), column: None, reason });
         }
         for environment in self.environments() {
             environment

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use crate::ingest::lexicon::{self, Word};
 use crate::ingest::{body, moment, plain, reader, tree};
 use crate::level::{Level, plain_name};
+use crate::nesting::{self, DEEPEST};
 use crate::words::Language;
 
 /// Instructions that one template may take; the shipped ones take less than a hundred.
@@ -69,11 +70,17 @@ impl Engine {
 
     /// Compiles an expression; the error says what is wrong with it.
     pub fn add_expression(&mut self, name: &str, source: &str) -> Result<(), String> {
+        if nesting::of_expression(source) {
+            return Err(too_deep());
+        }
         self.environment.compile_expression_owned(source.to_owned()).map_err(|error| explain(&error))?;
         self.add(name, format!("{{% set {RESULT} = ({source}) %}}"), source)
     }
 
     fn add(&mut self, name: &str, template: String, source: &str) -> Result<(), String> {
+        if nesting::of_template(&template).is_some() {
+            return Err(too_deep());
+        }
         self.environment.add_template_owned(name.to_owned(), template).map_err(|error| explain(&error))?;
         let template = self.environment.get_template(name).map_err(|error| explain(&error))?;
         let known = |variable: &str| {
@@ -122,6 +129,10 @@ fn empty_object() -> Value {
 }
 
 /// The error without the name of the template, which says nothing to a user.
+fn too_deep() -> String {
+    format!("more than {DEEPEST} operators in one expression: divide it")
+}
+
 fn explain(error: &Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),

@@ -331,7 +331,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::refused(path, words::faulty_sqlite(rusqlite::version())));
     }
-    let lock = Lock::take(path)?;
+    let mut lock = Lock::take(path)?;
     if !path.try_exists().map_err(|error| refused(path, &error))? {
         create(path, now)?;
     }
@@ -353,6 +353,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Db, StoreError> {
     }
     migrate(&mut connection, path, migrate::SQLITE, now).map_err(|error| explain(path, error))?;
     let connection = convert::convert(connection, path)?;
+    lock.hold(path)?;
     keys::open(&connection).map_err(|error| explain(path, error))?;
     let readers = Readers::open(path, READERS, None)?;
     let people = Db::reading(path.to_owned(), Readers::open(path, PEOPLE_READERS, Some(PEOPLE))?);

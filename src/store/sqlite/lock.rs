@@ -1,4 +1,5 @@
-//! One process holds the database: an operating system lock on a file beside it, held for the life of the process.
+//! One process holds the database: an operating system lock on a file beside it, held for the life of the process, and on
+//! Linux the number of its inode, so that another name of the same file (a hard link) is noticed as well.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -13,11 +14,21 @@ use crate::words::Words;
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
+    held: Vec<Held>,
 }
+
+/// An inode that this process holds: a name of an abstract socket, which exists once in a network namespace and ends with
+/// the process. SQLite keeps a log for each name of a file, so two processes with different names would lose rows.
+#[cfg(target_os = "linux")]
+type Held = std::os::unix::net::UnixListener;
+#[cfg(not(target_os = "linux"))]
+type Held = ();
 
 impl Lock {
     /// Takes the lock of the database at `path` and writes our process id for others to read.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
+        // A symbolic link is another name of the same file.
+        let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = beside(path, ".lock");
         let failed = |error: std::io::Error| StoreError::refused(&name, Words::quoted(error.to_string()));
         let mut file = private().read(true).write(true).create(true).truncate(false).open(&name).map_err(failed)?;
@@ -34,7 +45,41 @@ impl Lock {
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        let mut lock = Self { _file: file, held: Vec::new() };
+        lock.hold(path)?;
+        Ok(lock)
+    }
+
+    /// Takes the file at `path` by its inode, if there is one: again after it was created or replaced.
+    #[cfg(target_os = "linux")]
+    pub(super) fn hold(&mut self, path: &Path) -> Result<(), StoreError> {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::fs::MetadataExt as _;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+
+        let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
+        let name = format!("wegraf/{}/{}", file.dev(), file.ino());
+        let address = SocketAddr::from_abstract_name(&name);
+        match address.and_then(|address| UnixListener::bind_addr(&address)) {
+            Ok(held) => self.held.push(held),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                let ours = self.held.iter().any(|held| {
+                    held.local_addr().is_ok_and(|address| address.as_abstract_name() == Some(name.as_bytes()))
+                });
+                if !ours {
+                    let why = Unopened::InUse { pid: "?".to_owned() };
+                    return Err(StoreError::Open { path: path.to_owned(), why });
+                }
+            }
+            // Where there are no such sockets the lock beside the file is all.
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn hold(&mut self, _path: &Path) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

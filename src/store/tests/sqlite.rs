@@ -34,6 +34,27 @@ async fn a_second_process_is_refused_and_told_the_holder() {
     open(folder.path()).await.close().await.unwrap();
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_second_process_is_refused_under_every_name_of_the_file() {
+    let (folder, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let in_use = |opened: Result<Store, StoreError>| match opened {
+        Err(StoreError::Open { why: Unopened::InUse { .. }, .. }) => true,
+        Ok(_) | Err(_) => false,
+    };
+    // At the first start the file is made after the lock was taken.
+    let store = open(folder.path()).await;
+    let other = file(&others);
+    fs::hard_link(file(&folder), &other).unwrap();
+    assert!(in_use(try_open(others.path()).await), "a hard link");
+    fs::remove_file(&other).unwrap();
+    std::os::unix::fs::symlink(file(&folder), &other).unwrap();
+    assert!(in_use(try_open(others.path()).await), "a symbolic link");
+    store.close().await.unwrap();
+    // The control: by any name it opens where no process holds it.
+    open(others.path()).await.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 const LONGEST: usize = 40;
 /// Terms of one thing that is found.
 const TERMS: usize = 2_000;
-/// Words of a question.
-const WORDS: usize = 12;
+/// Words of a question; further ones are not searched for.
+pub const WORDS: usize = 12;
 /// The shortest run of letters and digits whose beginning is enough.
 const BEGINNING: usize = 3;
 

@@ -19,7 +19,7 @@ use super::token::Scope;
 use super::words;
 use crate::alert::ThreadId;
 use crate::names::LaneKey;
-use crate::search::Question;
+use crate::search::{Question, WORDS};
 use crate::standing;
 use crate::store::{ActAlert, ActFilter, AlertFilter, DeliveryFilter, State as Sending, Store};
 
@@ -205,7 +205,7 @@ fn alerts_asked(gate: &Gate, caller: &Caller, params: &Params) -> Result<AlertFi
         source: owned("source"),
         claimed_by: owned("claimed_by"),
         labels: params.pairs("label")?,
-        words: params.text("q").map(|q| q.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+        words: params.text("q").unwrap_or_default().split_whitespace().take(WORDS).map(str::to_owned).collect(),
         since: since.or((firing != Some(true)).then(|| now.plus_millis(-WINDOW_MS))),
         until: params.time("until", now)?,
         ..AlertFilter::default()

@@ -355,7 +355,7 @@ impl Gate {
         wanted: Wanted,
         known: &mut Option<String>,
     ) -> Result<Receipt, Refusal> {
-        let mut tried = Tried::of(&request);
+        let mut tried = Tried::of(&request, &self.server.setup.now().config);
         let outcome = self.prove_and_admit(request, door, wanted, &mut tried).await;
         match &outcome {
             Ok(_) => self.records.taken(&tried, self.server.clock.now()),

@@ -411,14 +411,6 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The path as it may be logged and shown: a token in it is replaced. The query is never shown.
-pub fn shown_path(path: &str) -> Cow<'_, str> {
-    match path_token(path) {
-        Some(token) => format!("{}…{}", &path[..token.start], &path[token.end..]).into(),
-        None => path.into(),
-    }
-}
-
 fn among(networks: &[crate::config::Network], peer: Option<IpAddr>) -> bool {
     peer.is_some_and(|peer| networks.iter().any(|network| network.holds(peer)))
 }

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use super::peer::Peer;
+use super::refusal::shown;
 use crate::alert::Timestamp;
-use crate::proof::{Kind, Proven, Unproven, Why, shown_path};
+use crate::config::Config;
+use crate::proof::{Kind, Proven, Unproven, Why};
 
 /// Refusals kept for each source, the newest: enough to see what repeats.
 const REFUSALS: usize = 10;
@@ -77,9 +79,9 @@ pub(super) struct Tried {
 
 impl Tried {
     /// What is known before any credential is checked.
-    pub fn of(request: &Request) -> Self {
+    pub fn of(request: &Request, config: &Config) -> Self {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.address());
-        Self { peer, path: shown_path(request.uri().path()).into_owned(), ..Self::default() }
+        Self { peer, path: shown(request.uri().path(), config), ..Self::default() }
     }
 
     /// Records the proven source.

@@ -32,6 +32,7 @@ use crate::time::Clock;
 use crate::words::Words;
 use book::{Book, Entry, Noted, Theme};
 use path::Place;
+pub(super) use path::shown;
 
 /// Answers to wrong guesses that are delayed concurrently; each holds a connection and a few KB. Beyond that they are
 /// sent at once and end their connection.

@@ -111,7 +111,7 @@ impl Place {
 /// `path` as the log may show it. The query is never included. A segment that could be a credential is replaced by `…`:
 /// one that is long, has other characters than letters, digits, `.`, `_`, `-`, or is in the place of a token
 /// (`/webhook/t/TOKEN`); the names of receivers and apps are shown at any length.
-pub(super) fn shown(path: &str, config: &Config) -> String {
+pub(in crate::http) fn shown(path: &str, config: &Config) -> String {
     let mut shown = String::new();
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     let mut before = ["", ""];

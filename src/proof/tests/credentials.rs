@@ -236,17 +236,3 @@ fn the_source_that_was_meant_is_named_if_that_can_be_told() {
     assert_eq!(tried("x-grafana-alerting-signature", "00").as_deref(), Some("d"), "only one has signatures");
     assert_eq!(tried("accept", "*/*"), None);
 }
-
-#[test]
-fn a_token_in_a_path_is_not_shown() {
-    for (path, shown) in [
-        ("/webhook/t/secret", "/webhook/t/…"),
-        ("//webhook///t//secret/ops", "//webhook///t//…/ops"),
-        ("/webhook/t/t", "/webhook/t/…"),
-        ("/webhook/t", "/webhook/t"),
-        ("/webhook/ops", "/webhook/ops"),
-        ("/x/webhook/t/webhook/webhook", "/x/webhook/t/…/webhook"),
-    ] {
-        assert_eq!(shown_path(path), shown);
-    }
-}

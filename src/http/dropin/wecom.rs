@@ -222,7 +222,7 @@ impl Relay<'_> {
         Recipient { send_resolved: true, escalate_after_ms: None, ..told }
     }
 
-    /// Without an idempotency key every call is a new message.
+    /// Without an idempotency key every call is a new message; with one, a call is repeated that has the same content.
     fn identity(&self) -> Identity {
         let given = self.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
         let given = given.filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_BYTES);
@@ -232,7 +232,12 @@ impl Relay<'_> {
             hash.update(part);
         }
         match given {
-            Some(key) => hash.update(key),
+            // A key that is used again for another content is a mistake of the client; its message is not lost by it.
+            Some(key) => {
+                hash.update((key.len() as u64).to_be_bytes());
+                hash.update(key);
+                hash.update(&self.body);
+            }
             None => hash.update(rand::random::<[u8; 16]>()),
         }
         Identity(hash.finalize().into())

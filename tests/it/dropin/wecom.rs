@@ -28,6 +28,13 @@ receivers:
 route: { receiver: ops }
 ";
 
+/// Sends to the webhook with an idempotency key.
+async fn answer_with(world: &World, key: &str, text: String) {
+    let request = world.http.post(format!("{}{}", world.url, webhook(KEY)));
+    let sent = request.header("idempotency-key", key).body(text).send().await.unwrap();
+    assert_eq!(sent.text().await.unwrap(), OK);
+}
+
 fn webhook(key: &str) -> String {
     format!("/cgi-bin/webhook/send?key={key}")
 }
@@ -250,12 +257,14 @@ async fn two_equal_messages_are_two_unless_the_client_says_otherwise() {
     }
     world.arrived("webhook=sim-ops-group", 2).await;
     for _ in 0..2 {
-        let request = world.http.post(format!("{}{}", world.url, webhook(KEY)));
-        let sent = request.header("idempotency-key", "one").body(text.clone()).send().await.unwrap();
-        assert_eq!(sent.text().await.unwrap(), OK);
+        answer_with(&world, "one", text.clone()).await;
     }
     world.settled().await;
     assert_eq!(world.inbox("webhook=sim-ops-group").await.len(), 3);
+    // A key that a careless client uses twice costs no message.
+    let other = json!({ "msgtype": "text", "text": { "content": "another" } }).to_string();
+    answer_with(&world, "one", other).await;
+    world.arrived("webhook=sim-ops-group", 4).await;
 }
 
 #[tokio::test]
@@ -355,8 +364,27 @@ async fn other_calls_are_passed_on_where_that_is_configured() {
         answer(&world, "GET", &format!("/cgi-bin/user/get?userid=lisi&access_token={token}"), "").await;
     let said: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((status, &said["errcode"], &said["userid"]), (200, &json!(0), &json!("lisi")), "{text}");
-    let escaped = says(&world, &format!("/cgi-bin/user/..%2Fgettoken?access_token={token}"), "{}").await;
-    assert_eq!(escaped["errcode"], 48002);
+    // However it is written, what has a route of its own goes by it.
+    for escaped in ["user/..%2Fgettoken", "message%2Fsend", "message%2fsend", "%6Dessage%2Fsend"] {
+        let message = json!({ "touser": "lisi", "msgtype": "text", "agentid": 1_000_002, "text": { "content": "x" } });
+        let said = says(&world, &format!("/cgi-bin/{escaped}?access_token={token}"), message.to_string()).await;
+        assert!(said["errcode"] != 0, "{escaped}: {said}");
+    }
+    assert!(world.requests("/cgi-bin/message/send").await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_that_sends_is_passed_on_for_a_source_that_may_write_to_some_people_only() {
+    let fenced = "      pass_through: true\n      allow_users: [zhangsan]\n      keys:";
+    let world = World::new(&SOURCES.replace("      keys:", fenced)).await;
+    let token = token(&world).await;
+    let message = json!({ "chatid": "AITest", "msgtype": "text", "text": { "content": "x" } }).to_string();
+    for path in ["appchat/send", "linkedcorp/message/send", "externalcontact/send_welcome_msg"] {
+        let said = says(&world, &format!("/cgi-bin/{path}?access_token={token}"), message.clone()).await;
+        assert_eq!(said["errcode"], 48002, "{path}");
+    }
+    let (_, text) = answer(&world, "GET", &format!("/cgi-bin/user/get?userid=lisi&access_token={token}"), "").await;
+    assert!(text.contains("lisi"), "what sends nothing is passed on: {text}");
 }
 
 #[tokio::test]

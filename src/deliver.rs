@@ -17,6 +17,7 @@ mod choose;
 mod client;
 pub mod email;
 mod envelope;
+mod handover;
 mod health;
 pub mod hook;
 mod letter;

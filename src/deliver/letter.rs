@@ -15,6 +15,7 @@ use super::Deliver;
 use super::audience::Reach;
 use super::card;
 use super::envelope::Envelope;
+use super::handover;
 use super::owners::Owners;
 use super::page::Page;
 use super::people::People;
@@ -260,6 +261,11 @@ impl Writer {
             scene::ask_upstreams(deliver, setup, page, until).await;
         }
         let queued = &*queued;
+        let handed_over = match &page {
+            Some(page) => handover::target(deliver, queued, &aimed, page).await.map_err(|error| error.to_string())?,
+            None => None,
+        };
+        let aimed = handed_over.unwrap_or(aimed);
         let scene = page.as_ref().map(|page| Scene { deliver, setup, queued, page, target: &aimed, now, until });
         let written = if let Some(scene) = scene {
             self.letter(scene, &occasion, shape).await.map_err(|error| error.to_string())?

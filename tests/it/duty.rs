@@ -7,7 +7,7 @@ use wecom_simulator::Setup;
 use wegraf::internals::alert::Timestamp;
 use wegraf::internals::store::State;
 
-use crate::harness::{PATIENCE, World};
+use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::{Wegraf, run};
 
 /// An Alertmanager webhook with one firing alert that has these labels.
@@ -200,6 +200,27 @@ async fn a_changed_rota_is_read_anew_and_a_wrong_one_leaves_the_old_in_force() {
     wegraf.logged("The configuration was reloaded").await;
     world.accept("/webhook", alert("三", &[])).await;
     world.arrived("user=lisi", 1).await;
+}
+
+#[tokio::test]
+async fn after_a_handover_the_end_goes_to_those_who_were_told_of_the_beginning() {
+    let rest = "rotas: { dba: rota.yaml }\nreceivers: { dba: { targets: [ { app: ops, on_call: dba, face: text } ] } }\nroute: { receiver: dba }\n";
+    let mut world = World::idle(Setup::demo(), rest).await;
+    world.write("rota.yaml", "start: 2026-01-05\npeople: [zhangsan]\n");
+    world.start().await;
+    world.accept("/webhook", alertmanager("夜里的", &[("db-1", "firing")])).await;
+    world.arrived("user=zhangsan", 1).await;
+    world.write("rota.yaml", "start: 2026-01-05\npeople: [lisi]\n");
+    world.app().reload();
+    world.accept("/webhook", alertmanager("夜里的", &[("db-1", "resolved")])).await;
+    let told = world.arrived("user=zhangsan", 2).await;
+    assert!(text(&told[1]).contains("恢复"), "{}", text(&told[1]));
+    world.settled().await;
+    assert!(world.inbox("user=lisi").await.is_empty(), "the new shift never heard of it");
+    // The control: what begins now is the new shift's.
+    world.accept("/webhook", alertmanager("早上的", &[("db-2", "firing")])).await;
+    world.arrived("user=lisi", 1).await;
+    assert_eq!(world.inbox("user=zhangsan").await.len(), 2);
 }
 
 #[tokio::test]

@@ -138,7 +138,13 @@ impl Intake {
         let under = config.clone();
         let read = aside(large, move || call.read(&under, &weight)).await?;
         let ends = self.ends(&read.source, &read.notification).await.map_err(|error| self.refused(error))?;
-        let Planned { origin, head, body, alerts, plan } = aside(large, move || read.planned(&config, &ends)).await;
+        let under = config.clone();
+        let planned = aside(large, move || read.planned(&under, &ends)).await;
+        let Planned { origin, head, body, alerts, mut plan, routed, called } = planned;
+        if routed {
+            let knowing = self.store.knowing(plan.over()).await.map_err(|error| self.refused(error))?;
+            plan = plan.with_ends_where_known(&config, &called, &knowing);
+        }
         let (format, targets, warning) = (head.format, plan.targets(), plan.warning);
         let admitted = self.keep(origin, head, body, plan.deliveries, parent).await.map_err(Refused::Store)?;
         if let Some(warning) = &warning {

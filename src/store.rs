@@ -42,6 +42,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -617,6 +618,17 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.candidates(identity, kin.clone()).await,
             Self::Postgres(db) => db.candidates(identity, kin.clone()).await,
+        }
+    }
+
+    /// The receivers that know these alerts as firing. O(alerts asked for); nothing is asked for none.
+    pub async fn knowing(&self, alerts: Vec<Identity>) -> Result<HashMap<Identity, Vec<String>>, StoreError> {
+        if alerts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        match self {
+            Self::Sqlite(db) => db.knowing(alerts).await,
+            Self::Postgres(db) => db.knowing(alerts).await,
         }
     }
 

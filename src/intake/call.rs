@@ -107,6 +107,9 @@ pub(super) struct Planned {
     /// Alerts in it.
     pub alerts: usize,
     pub plan: Plan,
+    /// Did the routes choose the receivers?
+    pub routed: bool,
+    pub called: Called,
 }
 
 impl Call {
@@ -149,6 +152,8 @@ impl Read {
         Planned {
             alerts: count,
             plan,
+            routed: receivers.is_none(),
+            called,
             origin: Origin::Source { beat, source, door, receiver },
             head: Head::of(notification),
             body,

@@ -1,6 +1,6 @@
 //! Alerts to receivers to targets: the input of the store for each, before it decides what is news.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Called, rows, words};
 use crate::alert::{Alert, Identity, Labels, Notification, Status, Steady, ThreadId};
@@ -8,7 +8,7 @@ use crate::config::{Config, Receiver, Watchdog};
 use crate::names::SourceId;
 use crate::render::Note;
 use crate::store::related::Meant;
-use crate::store::{Arrival, Candidate, Recipient, Related, TargetRow};
+use crate::store::{Arrival, Recipient, Related, TargetRow};
 
 /// The receivers of a notification's alerts.
 #[derive(Debug)]
@@ -23,6 +23,77 @@ impl Plan {
     /// Targets in all.
     pub fn targets(&self) -> usize {
         self.deliveries.iter().map(|delivery| delivery.targets.len()).sum()
+    }
+
+    /// The alerts that are over.
+    pub fn over(&self) -> Vec<Identity> {
+        let over: HashSet<Identity> = self.ends().map(|end| end.identity).collect();
+        over.into_iter().collect()
+    }
+
+    fn ends(&self) -> impl Iterator<Item = &Arrival> {
+        let all = self.deliveries.iter().flat_map(|delivery| &delivery.alerts);
+        all.filter(|arrival| arrival.status == Status::Resolved)
+    }
+
+    /// Tells the end of an alert to the receivers that know it as firing and to no other, whatever the routes say now: they
+    /// may have changed since. A receiver that is no longer configured has no targets: its alert ends untold. Ends of
+    /// alerts that no receiver knows stay where the routes lead.
+    pub fn with_ends_where_known(self, config: &Config, called: &Called, knowing: &Knowing) -> Self {
+        let ends: HashMap<Identity, Arrival> = self
+            .ends()
+            .filter(|end| knowing.contains_key(&end.identity))
+            .map(|end| (end.identity, end.clone()))
+            .collect();
+        if ends.is_empty() {
+            return self;
+        }
+        let note_json = self.deliveries.first().and_then(|delivery| delivery.note_json.clone());
+        let mut by_receiver: BTreeMap<String, Recipient> = BTreeMap::new();
+        for mut delivery in self.deliveries {
+            delivery.alerts.retain(|one| one.status != Status::Resolved || !ends.contains_key(&one.identity));
+            by_receiver.insert(delivery.receiver.clone(), delivery);
+        }
+        for (identity, end) in ends {
+            for name in &knowing[&identity] {
+                let delivery = by_receiver.entry(name.clone()).or_insert_with(|| {
+                    let delivery = match config.receiver(name) {
+                        Some(receiver) => recipient(&receiver, Vec::new(), called_rows(&receiver, called)),
+                        None => gone(name),
+                    };
+                    Recipient { note_json: note_json.clone(), ..delivery }
+                });
+                delivery.alerts.push(end.clone());
+            }
+        }
+        by_receiver.retain(|_, delivery| !delivery.alerts.is_empty());
+        let deliveries = by_receiver.into_values().map(|mut delivery| {
+            delivery.alerts.sort_by_key(|arrival| arrival.index);
+            delivery
+        });
+        Self { deliveries: deliveries.collect(), ..self }
+    }
+}
+
+/// The receivers that know alerts as firing; an alert that none knows is left out.
+pub type Knowing = HashMap<Identity, Vec<String>>;
+
+/// The rows of a receiver's targets; those that can mention the people whom the request calls.
+fn called_rows(receiver: &Receiver, called: &Called) -> Vec<TargetRow> {
+    let targets: Vec<_> = receiver.targets.iter().map(|target| called.at(target)).collect();
+    rows(targets.iter().map(AsRef::as_ref))
+}
+
+/// A receiver that is no longer configured.
+fn gone(name: &str) -> Recipient {
+    Recipient {
+        receiver: name.to_owned(),
+        send_resolved: true,
+        repeat_interval_ms: 0,
+        escalate_after_ms: None,
+        note_json: None,
+        alerts: Vec::new(),
+        targets: Vec::new(),
     }
 }
 
@@ -48,7 +119,7 @@ pub struct Incoming<'a> {
     pub source: &'a SourceId,
     /// Its alerts.
     pub notification: &'a Notification,
-    /// The alerts that its ends mean: they are resolved at all receivers that know them as firing.
+    /// The alerts that its ends mean.
     pub ends: &'a Ends,
     /// People whom the request mentions, at every receiver.
     pub called: &'a Called,
@@ -97,26 +168,22 @@ impl<'a> Way<'a> {
     /// By the tree, or to `path_receiver`.
     pub fn by_tree(config: &'a Config, path_receiver: Option<&str>, scope: Option<&'a [String]>) -> Self {
         let named = path_receiver.and_then(|name| config.receivers.get(name)).map(AsRef::as_ref);
-        let warning = path_receiver.filter(|_| named.is_none()).map(|name| words::no_receiver(name).to_string());
+        let warning = path_receiver.filter(|_| named.is_none()).map(|_| words::no_receiver().to_string());
         Self::ByTree { config, named, scope, warning }
     }
 
-    /// The receivers of an alert; `ended` is the one whose end it is.
-    fn receivers(&mut self, alert: &Alert, ended: Option<&Candidate>) -> Vec<&'a Receiver> {
+    /// The receivers of an alert.
+    fn receivers(&mut self, alert: &Alert) -> Vec<&'a Receiver> {
         let (config, named, scope, warning) = match self {
             Self::Given(receivers) => return receivers.iter().collect(),
             Self::ByTree { config, named, scope, warning } => (*config, *named, *scope, warning),
         };
-        let names = ended.into_iter().flat_map(|one| &one.receivers);
-        let knowing: Vec<&Receiver> = names.filter_map(|name| config.receivers.get(name)).map(AsRef::as_ref).collect();
-        if !knowing.is_empty() {
-            return knowing;
-        }
         if let Some(receiver) = named {
             return vec![receiver];
         }
         let (receivers, moved) = by_tree(config, &alert.labels, scope);
-        if let Some(receiver) = moved {
+        // The end of an alert goes to the receivers that know it; its sender was warned when it began.
+        if let Some(receiver) = moved.filter(|_| alert.status != Status::Resolved) {
             warning.get_or_insert_with(|| words::out_of_scope(receiver).to_string());
         }
         receivers
@@ -130,20 +197,21 @@ pub struct Planner<'a> {
     source: &'a SourceId,
     called: &'a Called,
     by_receiver: BTreeMap<&'a str, (&'a Receiver, Vec<Arrival>)>,
-    seen: HashSet<Identity>,
+    /// The last state of each alert.
+    seen: HashMap<Identity, Status>,
     unclear: BTreeSet<ThreadId>,
 }
 
 impl<'a> Planner<'a> {
     /// For the alerts of a notification of `source`, which mentions `called`.
     pub fn new(way: Way<'a>, source: &'a SourceId, called: &'a Called) -> Self {
-        Self { way, source, called, by_receiver: BTreeMap::new(), seen: HashSet::new(), unclear: BTreeSet::new() }
+        Self { way, source, called, by_receiver: BTreeMap::new(), seen: HashMap::new(), unclear: BTreeSet::new() }
     }
 
     /// A heartbeat, or one that only steers others, at `index`: its receivers keep it as a notice that is not told.
     pub fn keep(&mut self, index: usize, alert: &Alert) {
         let identity = alert.identity(self.source);
-        if !self.seen.insert(identity) {
+        if self.seen.insert(identity, Status::Notice).is_some() {
             return;
         }
         let arrival = Arrival {
@@ -154,7 +222,7 @@ impl<'a> Planner<'a> {
             steady: true,
             ..arrival(index, identity, alert)
         };
-        for receiver in self.way.receivers(alert, None) {
+        for receiver in self.way.receivers(alert) {
             self.give(receiver, arrival.clone());
         }
     }
@@ -166,15 +234,15 @@ impl<'a> Planner<'a> {
             _ => None,
         };
         let identity = ended.map_or_else(|| alert.identity(self.source), |one| one.identity);
-        // The same alert twice in one body is one alert.
-        if !self.seen.insert(identity) {
+        // The same alert twice in one body is one alert; in another state it changed meanwhile, as in a sender's queue.
+        if self.seen.insert(identity, alert.status) == Some(alert.status) {
             return;
         }
         let arrival = Arrival { kin: related(self.source, alert), ..arrival(index, identity, alert) };
         if let Some(Meant::Unclear(left)) = end {
             self.unclear.extend(left.iter().map(|one| one.thread));
         }
-        let mut receivers = self.way.receivers(alert, ended);
+        let mut receivers = self.way.receivers(alert);
         let Some(last) = receivers.pop() else { return };
         for receiver in receivers {
             self.give(receiver, arrival.clone());
@@ -189,10 +257,6 @@ impl<'a> Planner<'a> {
     /// What became of them.
     pub fn plan(self) -> Plan {
         let Self { way, called, by_receiver, unclear, .. } = self;
-        let all = |receiver: &Receiver| {
-            let called: Vec<_> = receiver.targets.iter().map(|target| called.at(target)).collect();
-            rows(called.iter().map(AsRef::as_ref))
-        };
         let note_json = (!unclear.is_empty()).then(|| {
             let threads = unclear.iter().take(SHOWN).copied().collect();
             let note = Note::Unclear { open: unclear.len() as u64, threads };
@@ -202,7 +266,7 @@ impl<'a> Planner<'a> {
             .into_values()
             .map(|(receiver, alerts)| Recipient {
                 note_json: note_json.clone(),
-                ..recipient(receiver, alerts, all(receiver))
+                ..recipient(receiver, alerts, called_rows(receiver, called))
             })
             .collect();
         let warning = match way {

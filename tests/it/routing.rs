@@ -195,3 +195,87 @@ route: { receiver: ops }
     world.settled().await;
     assert_eq!(mentioned(&world.inbox("webhook=sim-dba-group").await), ["zhangsan"]);
 }
+
+/// A world whose receiver `everyone` was told that two alerts are firing.
+async fn told_everyone() -> World {
+    let world = World::new(
+        "receivers: { everyone: { targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: everyone }\n",
+    )
+    .await;
+    let firing: [(&str, Labels); 2] =
+        [("firing", &[("alertname", "a"), ("team", "db")]), ("firing", &[("alertname", "b"), ("team", "db")])];
+    world.accept("/webhook", alerts(&firing)).await;
+    world.arrived("webhook=sim-ops-group", 1).await;
+    world
+}
+
+#[tokio::test]
+async fn an_end_goes_to_those_who_know_the_alert_whatever_the_routes_say_now() {
+    let world = told_everyone().await;
+    world.write_config(
+        "receivers:
+  everyone: { targets: [ { webhook: ops-group, face: text } ] }
+  dba: { targets: [ { webhook: dba-group, face: text } ] }
+route: { receiver: everyone, routes: [ { matchers: ['team=\"db\"'], receiver: dba } ] }
+",
+    );
+    world.app().reload();
+    // One that ended, one that is new: each goes its way.
+    let body: [(&str, Labels); 2] =
+        [("resolved", &[("alertname", "a"), ("team", "db")]), ("firing", &[("alertname", "c"), ("team", "db")])];
+    world.accept("/webhook", alerts(&body)).await;
+    world.settled().await;
+    let everyone = world.arrived("webhook=sim-ops-group", 2).await;
+    assert!(text(&everyone[1]).contains("已恢复"), "{}", text(&everyone[1]));
+    let dba = world.arrived("webhook=sim-dba-group", 1).await;
+    assert!(!text(&dba[0]).contains("恢复"), "{}", text(&dba[0]));
+    let mut on: Vec<(String, String)> =
+        world.followed().await.into_iter().map(|one| (one.alert.receiver, one.alert.name)).collect();
+    on.sort();
+    let on: Vec<(&str, &str)> = on.iter().map(|(receiver, name)| (&**receiver, &**name)).collect();
+    assert_eq!(on, [("dba", "c"), ("everyone", "b")]);
+    // Known to no receiver, as after an installation beside a running sender: the routes decide.
+    world.accept("/webhook", alert("resolved", &[("alertname", "d"), ("team", "db")])).await;
+    world.settled().await;
+    assert_eq!(world.arrived("webhook=sim-dba-group", 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_alert_whose_receiver_is_gone_from_the_configuration_ends_untold() {
+    let world = told_everyone().await;
+    world.write_config(
+        "receivers: { all: { targets: [ { webhook: dba-group, face: text } ] } }\nroute: { receiver: all }\n",
+    );
+    world.app().reload();
+    let resolved: [(&str, Labels); 2] =
+        [("resolved", &[("alertname", "a"), ("team", "db")]), ("resolved", &[("alertname", "b"), ("team", "db")])];
+    world.accept("/webhook", alerts(&resolved)).await;
+    world.settled().await;
+    assert!(world.followed().await.is_empty(), "nothing is firing");
+    assert!(world.inbox("webhook=sim-dba-group").await.is_empty(), "it never heard that they were firing");
+    let audit = world.app().store().audit().await.unwrap();
+    assert_eq!((audit.suppressed, audit.imbalance), (2, 0), "{audit:?}");
+}
+
+#[tokio::test]
+async fn an_alert_that_changes_within_one_body_has_all_its_changes() {
+    let world = World::new(
+        "receivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: ops }\n",
+    )
+    .await;
+    let labels: Labels = &[("alertname", "q")];
+    let on = async || world.followed().await.len();
+    // As in the queue of a sender whose receiver was slow: the oldest first, some twice.
+    world.accept("/webhook", alerts(&[("firing", labels), ("firing", labels), ("resolved", labels)])).await;
+    assert_eq!(on().await, 0, "it is over");
+    world.settled().await;
+    let audit = world.app().store().audit().await.unwrap();
+    assert_eq!((audit.named + audit.counted, audit.imbalance), (2, 0), "each change once: {audit:?}");
+    // It came again before the body was sent.
+    let ended = json!({ "status": "resolved", "labels": { "alertname": "r" }, "startsAt": "2026-03-04T05:00:00Z", "endsAt": "2026-03-04T06:00:00Z" });
+    let again = json!({ "status": "firing", "labels": { "alertname": "r" }, "startsAt": "2026-03-04T06:05:00Z", "endsAt": "0001-01-01T00:00:00Z" });
+    let mut body: Value = serde_json::from_str(&alert("firing", labels)).unwrap();
+    body["alerts"] = json!([ended, again]);
+    world.accept("/webhook", body.to_string()).await;
+    assert_eq!(on().await, 1, "it is firing");
+}

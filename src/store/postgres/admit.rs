@@ -135,6 +135,21 @@ pub(super) async fn candidates(tx: &Tx, identity: Identity, kin: &Related) -> Re
     Ok(gathered(rows.iter().map(row).collect::<Result<_, _>>()?))
 }
 
+/// The receivers that know alerts as firing. OFFSET 0: each is found by the index, also where the planner's statistics
+/// are old.
+pub(super) async fn knowing(tx: &Tx, alerts: &[Identity]) -> Result<HashMap<Identity, Vec<String>>, Fault> {
+    let sql = "SELECT k.place, a.receiver FROM unnest($1) WITH ORDINALITY AS k (identity, place)
+               CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = k.identity OFFSET 0) a
+               WHERE a.status = 'firing' ORDER BY a.id";
+    let identities: Vec<&[u8]> = alerts.iter().map(|identity| &identity.0[..]).collect();
+    let mut knowing: HashMap<Identity, Vec<String>> = HashMap::new();
+    for row in tx.rows(sql, values![; identities]).await? {
+        let place: usize = small(&row, 0)?;
+        knowing.entry(alerts[place - 1]).or_default().push(row.try_get(1)?);
+    }
+    Ok(knowing)
+}
+
 /// What waits in older messages for each merge; the messages are locked: a claim of one of them waits for us and finds
 /// it changed, or we find it claimed.
 async fn waits(tx: &Tx, merges: &[Merge<'_>]) -> Result<Vec<Waits>, Fault> {

@@ -1,11 +1,13 @@
 //! Reading the record: lists, details, the audit of fates.
 
+use std::collections::HashMap;
+
 use futures_util::future::{try_join, try_join4};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::Db;
-use super::admit::candidates;
+use super::admit::{candidates, knowing};
 use super::changes::UNPICTURED;
 use super::lanes::{self, kept};
 use super::tx::{Fault, Kind, Tx, transaction};
@@ -149,6 +151,15 @@ impl Db {
     ) -> Result<Candidates, StoreError> {
         transaction!(&self.0.pool, Kind::Read, tx => async {
             candidates(&tx, identity, &kin).await
+        })
+    }
+
+    pub(in crate::store) async fn knowing(
+        &self,
+        alerts: Vec<Identity>,
+    ) -> Result<HashMap<Identity, Vec<String>>, StoreError> {
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            knowing(&tx, &alerts).await
         })
     }
 

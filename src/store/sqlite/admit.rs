@@ -56,6 +56,28 @@ impl Db {
         })
         .await
     }
+
+    pub(in crate::store) async fn knowing(
+        &self,
+        alerts: Vec<Identity>,
+    ) -> Result<HashMap<Identity, Vec<String>>, StoreError> {
+        self.read(move |connection| {
+            let identified = among("SELECT ?1 AS identity");
+            let sql =
+                format!("SELECT a.receiver FROM alert a WHERE {identified} AND a.status = 'firing' ORDER BY a.id");
+            let mut select = connection.held(&sql)?;
+            let mut knowing = HashMap::new();
+            for identity in alerts {
+                let names = select.query_map(params![&identity.0[..]], |row| row.get(0))?;
+                let names = names.collect::<Result<Vec<String>, _>>()?;
+                if !names.is_empty() {
+                    knowing.insert(identity, names);
+                }
+            }
+            Ok(knowing)
+        })
+        .await
+    }
 }
 
 /// Decides about a group of admissions and writes what changes.

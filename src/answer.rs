@@ -47,6 +47,7 @@ use crate::store::{About, ActFilter, ActKind, ActState, Acted, NewAct, NewCode, 
 use crate::time::Clock;
 use crate::upstream::{self, Span};
 pub use conversation::welcome;
+use rights::Right;
 pub use rights::Rights;
 pub use scope::{Counts, Foreseen, PATIENCE as SCOPE_PATIENCE, Scope};
 pub use setup::Setup;
@@ -149,6 +150,8 @@ pub struct Wish {
     pub code: Option<NewCode>,
     /// A lane that is told by other means.
     pub except_lane: Option<LaneKey>,
+    /// The only receivers that an API token concerns; `None`: all.
+    pub within: Option<Vec<String>>,
 }
 
 /// The dependencies of acts. Cheap to clone.
@@ -213,6 +216,7 @@ impl Acts {
             span,
             code: click.response_code.clone().map(|code| NewCode { message, code }),
             except_lane,
+            within: None,
         };
         self.act(actor, wish).await
     }
@@ -229,9 +233,9 @@ impl Acts {
         let (config, now) = (&setup.config, self.clock.now());
         let language = config.language;
         let until = wish.span.map(|span| upstream::until(span, now, &config.timezone, upstream::MORNING));
-        let allowed = rights::may_act(self, actor, wish.kind, wish.about).await?;
+        let right = rights::may_act(self, actor, &wish).await?;
         let state = match wish.kind {
-            _ if !allowed => ActState::Denied,
+            _ if right == Right::None => ActState::Denied,
             ActKind::Acknowledge | ActKind::Release => ActState::Done,
             // Acts that people request; forgetting is wegraf's own.
             ActKind::Silence
@@ -242,15 +246,25 @@ impl Acts {
             | ActKind::Forget
             | ActKind::Hide => ActState::Open,
         };
-        let kind = wish.kind;
+        let through = match right {
+            Right::All | Right::None => None,
+            Right::Through(receivers) => Some(receivers),
+        };
+        let (kind, mut about) = (wish.kind, wish.about);
+        if let (ActKind::Resend, About::Thread(thread), Some(receivers)) = (kind, about, &through)
+            && let Some(newest) = silencing::newest(self, thread, Some(receivers)).await?
+        {
+            about = About::Message(newest);
+        }
         let new = NewAct {
             event: wish.event,
             kind,
             state,
             by: actor.on_record(language),
             via: way.clone(),
-            about: wish.about,
+            about,
             only: Vec::new(),
+            through,
             until,
             detail: String::new(),
             code: wish.code,

@@ -42,6 +42,7 @@ impl Acts {
             span,
             code: None,
             except_lane: None,
+            within: None,
         };
         let wish = match asked {
             Ask::Acknowledge(thread) => wish(ActKind::Acknowledge, thread, None),

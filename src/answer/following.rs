@@ -142,6 +142,7 @@ pub(super) fn hidden_act(upstream: &str, hidden: Hidden, listeners: &Listeners) 
         via: format!("upstream/{upstream}"),
         about: About::Thread(thread),
         only: alerts,
+        through: None,
         until: Some(until),
         detail: why,
         code: None,

@@ -47,6 +47,7 @@ async fn forget(acts: &Acts, thread: ThreadId, alerts: &[ActAlert]) -> Result<()
         via: "lapse".to_owned(),
         about: About::Thread(thread),
         only: alerts.iter().map(|alert| alert.identity).collect(),
+        through: None,
         until: None,
         detail: String::new(),
         code: None,

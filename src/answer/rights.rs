@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Actor, Acts, Setup, Via};
+use super::{Actor, Acts, Setup, Via, Wish};
 use crate::config::{Target, To};
 use crate::deliver::{Member, has_one_corp};
 use crate::store::{About, ActAlert, ActKind, DeliveryFilter, StoreError, Ticket, fresh_secret, hash};
@@ -15,24 +15,36 @@ use crate::store::{About, ActAlert, ActKind, DeliveryFilter, StoreError, Ticket,
 /// Messages of an episode that are searched at once for their recipients.
 const RECEIVERS: usize = 50;
 
-/// Is the actor authorised? Visitors of the page are unauthenticated: only where anyone may act are they. If the alert
-/// is unknown the actor is authorised, and the act has no effect.
-pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: About) -> Result<bool, StoreError> {
-    // The scopes and receivers of an API token were checked before.
+/// The right to an act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Right {
+    /// None: the act is denied.
+    None,
+    /// To all alerts that it is about.
+    All,
+    /// To those that one of these receivers was told of, and to the actor's own.
+    Through(BTreeSet<String>),
+}
+
+/// The actor's right to what is wished. Visitors of the page are unauthenticated: only where anyone may act are they
+/// authorised. If the alert is unknown the actor is authorised, and the act has no effect.
+pub(super) async fn may_act(acts: &Acts, actor: &Actor, wish: &Wish) -> Result<Right, StoreError> {
+    let about = wish.about;
+    // The scopes of an API token, and that it concerns one of the receivers, were checked before.
     if matches!(actor.via, Via::Command | Via::Api(_)) {
-        return Ok(true);
+        return Ok(wish.within.as_ref().map_or(Right::All, |within| Right::Through(within.iter().cloned().collect())));
     }
     if matches!(actor.via, Via::Console(_)) && acts.setup.now().config.is_local_administrator(&actor.id) {
-        return Ok(true);
+        return Ok(Right::All);
     }
-    let again = matches!(kind, ActKind::Resend | ActKind::Recall) && matches!(actor.via, Via::Console(_));
+    let again = matches!(wish.kind, ActKind::Resend | ActKind::Recall) && matches!(actor.via, Via::Console(_));
     if again && let Some(may) = acts.setup.now().config.may_resend(&actor.id, acts.clock.now()) {
-        return Ok(may);
+        return Ok(if may { Right::All } else { Right::None });
     }
     let filter = match about {
         About::Message(message) => DeliveryFilter { message: Some(message), ..DeliveryFilter::default() },
         About::Thread(thread) => DeliveryFilter { thread: Some(thread), ..DeliveryFilter::default() },
-        About::Nothing => return Ok(true),
+        About::Nothing => return Ok(Right::All),
     };
     let filter = DeliveryFilter { limit: RECEIVERS, ..filter };
     let rows = acts.store.deliveries(filter.clone()).await?;
@@ -42,52 +54,72 @@ pub(super) async fn may_act(acts: &Acts, actor: &Actor, kind: ActKind, about: Ab
         receivers.extend(acts.store.receivers_of(thread).await?);
     }
     if receivers.is_empty() {
-        return Ok(true);
+        return Ok(Right::All);
     }
+    let through = opening(acts, actor, about, receivers, filter).await?;
+    let own = through.is_empty() && has_it(acts, actor, about).await?;
+    Ok(if through.is_empty() && !own { Right::None } else { Right::Through(through) })
+}
+
+/// Those of `receivers` by which the actor may act on what they were told; `filter` finds the messages.
+async fn opening(
+    acts: &Acts,
+    actor: &Actor,
+    about: About,
+    receivers: BTreeSet<String>,
+    filter: DeliveryFilter,
+) -> Result<BTreeSet<String>, StoreError> {
     let mut eyes = Eyes::of(acts, actor);
-    let config = &eyes.setup.config;
+    let config = eyes.setup.config.clone();
     if actor.via == Via::Page {
-        return Ok(receivers.iter().any(|receiver| config.anybody_may_act(receiver)));
+        return Ok(receivers.into_iter().filter(|receiver| config.anybody_may_act(receiver)).collect());
     }
-    let (named, open): (Vec<String>, Vec<String>) =
+    let (named, mut open): (BTreeSet<String>, BTreeSet<String>) =
         receivers.into_iter().partition(|receiver| config.may_act(receiver).is_some());
     let now = acts.clock.now();
     let allows =
         |receiver: &String| config.may_act(receiver).is_some_and(|it| it.allows(&actor.id, now, &config.rotas));
-    if named.iter().any(allows) {
-        return Ok(true);
-    }
+    let mut through: BTreeSet<String> = named.into_iter().filter(allows).collect();
     // WeCom lets only recipients press a card.
-    if !open.is_empty() && matches!(about, About::Message(_)) && !matches!(actor.via, Via::Console(_)) {
-        return Ok(true);
+    if matches!(about, About::Message(_)) && !matches!(actor.via, Via::Console(_)) {
+        through.append(&mut open);
     }
-    for receiver in &open {
-        if eyes.received(receiver).await? {
-            return Ok(true);
-        }
+    for receiver in std::mem::take(&mut open) {
+        let side = if eyes.received(&receiver).await? { &mut through } else { &mut open };
+        side.insert(receiver);
     }
-    Ok(!open.is_empty() && (was_sent(acts, &eyes, &open, filter).await? || has_it(acts, actor, about).await?))
+    through.extend(were_sent(acts, &eyes, open, filter).await?);
+    Ok(through)
 }
 
-/// Was one of these messages addressed to the actor by name when it was sent? The people on duty may have changed since
-/// then.
-async fn was_sent(acts: &Acts, eyes: &Eyes<'_>, open: &[String], filter: DeliveryFilter) -> Result<bool, StoreError> {
+/// Those of `open` of which a message was addressed to the actor by name when it was sent: the people on duty may have
+/// changed since then.
+async fn were_sent(
+    acts: &Acts,
+    eyes: &Eyes<'_>,
+    mut open: BTreeSet<String>,
+    filter: DeliveryFilter,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut sent = BTreeSet::new();
     if !has_one_corp(&eyes.setup.config) {
-        return Ok(false);
+        return Ok(sent);
     }
-    let person = Some(eyes.actor.id.clone());
-    let mut filter = DeliveryFilter { person, receivers: Some(open.to_vec()), ..filter };
-    loop {
+    let mut filter = DeliveryFilter { person: Some(eyes.actor.id.clone()), ..filter };
+    while !open.is_empty() {
+        filter.receivers = Some(open.iter().cloned().collect());
         let rows = acts.store.deliveries(filter.clone()).await?;
-        // What an act did is told to many; it does not make its reader a recipient of the alert.
-        if rows.iter().any(|row| row.act.is_none()) {
-            return Ok(true);
-        }
         filter.before = rows.last().map(|row| row.message);
-        if rows.len() < RECEIVERS {
-            return Ok(false);
+        let last = rows.len() < RECEIVERS;
+        // What an act did is told to many; it does not make its reader a recipient of the alert.
+        for row in rows.into_iter().filter(|row| row.act.is_none()) {
+            open.remove(&row.receiver);
+            sent.insert(row.receiver);
+        }
+        if last {
+            break;
         }
     }
+    Ok(sent)
 }
 
 /// Has the actor acknowledged one of these alerts? The owner may release it.

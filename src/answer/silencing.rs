@@ -1,7 +1,7 @@
 //! Completes open acts: carries out the commands of a [`Job`], which makes, moves and ends silences upstream and has
 //! messages resent or recalled.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ impl Run<'_> {
         let message = if let Some(message) = act.message {
             message
         } else {
-            let Some(newest) = newest(acts, act.thread).await? else { return Ok(Err(Failed::nothing())) };
+            let Some(newest) = newest(acts, act.thread, None).await? else { return Ok(Err(Failed::nothing())) };
             newest
         };
         let again = deliver::again(&acts.store, message, acts.clock.now()).await?;
@@ -199,11 +199,18 @@ impl Run<'_> {
     }
 }
 
-/// The newest message that told of an episode. An act is not resent; the alert is what the request means.
-async fn newest(acts: &Acts, thread: ThreadId) -> Result<Option<i64>, StoreError> {
+/// The newest message that told `receivers` of an episode. An act is not resent; the alert is what the request means.
+pub(super) async fn newest(
+    acts: &Acts,
+    thread: ThreadId,
+    receivers: Option<&BTreeSet<String>>,
+) -> Result<Option<i64>, StoreError> {
     let mut before = None;
+    let receivers: Option<Vec<String>> = receivers.map(|names| names.iter().cloned().collect());
     loop {
-        let filter = DeliveryFilter { thread: Some(thread), before, limit: RESENT, ..DeliveryFilter::default() };
+        let receivers = receivers.clone();
+        let filter =
+            DeliveryFilter { thread: Some(thread), receivers, before, limit: RESENT, ..DeliveryFilter::default() };
         let rows = acts.store.deliveries(filter).await?;
         let told = rows.iter().find(|row| row.act.is_none());
         before = rows.last().map(|row| row.message);

@@ -439,13 +439,14 @@ const fn is_told_at_once(kind: ActKind, state: ActState) -> bool {
 }
 
 /// A firing alert of the object of a request, for one receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Its row.
     pub alert: i64,
     pub identity: Identity,
-    /// Is it acknowledged?
-    pub taken: bool,
+    pub receiver: String,
+    /// Who has acknowledged it.
+    pub owner: Option<String>,
 }
 
 /// The firing alerts that a request reaches.
@@ -457,14 +458,20 @@ pub struct Reach {
     pub missed: u64,
 }
 
-/// Chooses the alerts that a request reaches: those that it means, at most `most`, and first those that it changes, so
-/// that the next request reaches what this one left.
+/// Chooses the alerts that a request reaches: those that it means and that its actor has a right to, for all their
+/// receivers; at most `most`, and first those that it changes, so that the next request reaches what this one left.
 pub fn reach(act: &NewAct, mut firing: Vec<Candidate>, most: usize) -> Reach {
     let only: HashSet<Identity> = act.only.iter().copied().collect();
     firing.retain(|one| only.is_empty() || only.contains(&one.identity));
+    if let Some(through) = &act.through {
+        let own = |one: &Candidate| one.owner.as_ref().is_some_and(|owner| owner.eq_ignore_ascii_case(&act.by));
+        let open = firing.iter().filter(|one| through.contains(&one.receiver) || own(one));
+        let open: HashSet<Identity> = open.map(|one| one.identity).collect();
+        firing.retain(|one| open.contains(&one.identity));
+    }
     let changes = |one: &Candidate| match act.kind {
-        ActKind::Acknowledge => !one.taken,
-        ActKind::Release => one.taken,
+        ActKind::Acknowledge => one.owner.is_none(),
+        ActKind::Release => one.owner.is_some(),
         _ => true,
     };
     firing.sort_unstable_by_key(|one| (!changes(one), one.alert));

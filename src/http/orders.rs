@@ -166,6 +166,7 @@ pub(super) async fn recalled(
         span: None,
         code: None,
         except_lane: None,
+        within: None,
     };
     let said = server.acts.act(&actor, wish).await?;
     let act = said.act;
@@ -207,6 +208,7 @@ impl NoteOrder {
             via: Via::Command.name(),
             about: About::Nothing,
             only: Vec::new(),
+            through: None,
             until: self.until,
             detail: self.detail,
             code: None,

@@ -65,7 +65,7 @@ impl<'a> Program<'a> {
         self.send(self.world.http.request(method, format!("{}/api/v1{path}", self.world.url)).json(&body)).await
     }
 
-    async fn post(&self, path: &str, key: &str, body: Value) -> (u16, Value, bool) {
+    pub async fn post(&self, path: &str, key: &str, body: Value) -> (u16, Value, bool) {
         let request = self.world.http.post(format!("{}/api/v1{path}", self.world.url)).bearer_auth(&self.secret);
         let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
         let answer = request.json(&body).send().await.unwrap();

@@ -7,6 +7,7 @@ use wecom_simulator::Setup;
 use wegraf::internals::answer::{Actor, Via};
 use wegraf::internals::store::{ActFilter, ActRow, ActState};
 
+use crate::api::Program;
 use crate::bots;
 use crate::grafana_stand_in::{Grafana, TOKEN};
 use crate::harness::{World, alertmanager};
@@ -102,6 +103,68 @@ async fn an_alert_sent_to_others_cannot_be_acknowledged_and_the_answer_says_why(
     let taken: Vec<&str> =
         open.iter().filter(|alert| alert.acknowledged.is_some()).map(|alert| alert.name.as_str()).collect();
     assert_eq!(taken, ["她的"]);
+}
+
+/// Two alerts of one body: one that both people are told of, and one that only lisi is.
+async fn partly_shared() -> World {
+    let rest = r"
+receivers:
+  hers: { targets: [ { app: ops, users: [zhangsan], face: text } ] }
+  his: { targets: [ { app: ops, users: [lisi], face: text } ] }
+route:
+  receiver: his
+  routes:
+    - { matchers: ['instance=shared'], receiver: hers, continue: true }
+    - { matchers: ['instance=shared'], receiver: his }
+";
+    let world = World::new(rest).await;
+    world.accept("/webhook", alertmanager("磁盘", &[("shared", "firing"), ("secret", "firing")])).await;
+    world.settled().await;
+    world
+}
+
+/// The instances of the alerts that are acknowledged.
+async fn taken(world: &World) -> Vec<String> {
+    let open = world.app().store().alerts_on(9).await.unwrap().0;
+    let taken = open.iter().filter(|alert| alert.acknowledged.is_some());
+    let labels = taken.map(|alert| serde_json::from_str::<Value>(&alert.labels_json).unwrap());
+    labels.map(|labels| labels["instance"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_act_on_an_episode_reaches_only_the_alerts_that_its_actor_was_told_of() {
+    let world = partly_shared().await;
+    let episode = id(&world, "hers").await;
+    assert_eq!(episode, id(&world, "his").await);
+    let said = ask(&world, "zhangsan", &format!("认领 {episode}")).await;
+    holds(&said, &["已认领"]);
+    assert!(!said.contains("secret"), "{said}");
+    assert_eq!(taken(&world).await, ["shared"]);
+    // What is resent is what the actor was sent.
+    let before = world.deliveries().await.len();
+    ask(&world, "zhangsan", &format!("重发 {episode}")).await;
+    until("the copy", || async { (world.deliveries().await.len() > before).then_some(()) }).await;
+    let again = world.deliveries().await;
+    let again: Vec<&str> = again[before..].iter().map(|row| row.receiver.as_str()).collect();
+    assert_eq!(again, ["hers"]);
+    // The control: the other person reaches both.
+    holds(&ask(&world, "lisi", &format!("放弃 {episode}")).await, &["放弃"]);
+    assert!(taken(&world).await.is_empty());
+    ask(&world, "lisi", &format!("认领 {episode}")).await;
+    assert_eq!(taken(&world).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_acts_on_the_alerts_of_its_receivers_only() {
+    let world = partly_shared().await;
+    let episode = id(&world, "hers").await;
+    let wanted = json!({ "kind": "acknowledge", "incident": episode.trim_start_matches('#') });
+    let narrow = Program::new(&world, "narrow", "read act", &["hers"]).await;
+    assert_eq!(narrow.post("/acts", "", wanted.clone()).await.0, 201);
+    assert_eq!(taken(&world).await, ["shared"]);
+    let wide = Program::new(&world, "wide", "read act", &[]).await;
+    assert_eq!(wide.post("/acts", "", wanted).await.0, 201);
+    assert_eq!(taken(&world).await.len(), 2);
 }
 
 #[tokio::test]

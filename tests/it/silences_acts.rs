@@ -65,6 +65,7 @@ fn wish(world: &World, thread: ThreadId) -> NewAct {
         via: "app/ops".to_owned(),
         about: About::Thread(thread),
         only: Vec::new(),
+        through: None,
         until: Some(world.app().now().plus_millis(HOUR_MS)),
         detail: String::new(),
         code: None,
@@ -215,6 +216,7 @@ async fn a_visitors_name_is_no_markup_in_an_answer() {
         span: None,
         code: None,
         except_lane: None,
+        within: None,
     };
     world.app().acts().act(&stranger, wish).await.unwrap();
     let actor = Actor { id: "lisi".to_owned(), via: Via::Bot { bot: "duty".to_owned(), chat: "lisi".to_owned() } };

@@ -163,6 +163,7 @@ impl World {
                 via: "app/app".to_owned(),
                 about: About::Thread(row.alert.thread),
                 only: Vec::new(),
+                through: None,
                 until: Some(self.now().plus_millis(i64::from(hours) * HOUR)),
                 detail: String::new(),
                 code: None,

@@ -107,6 +107,7 @@ async fn note(store: &Store, message: i64, by: &str, failure: Option<String>) ->
         via: Via::Command.name(),
         about: About::Message(message),
         only: Vec::new(),
+        through: None,
         until: None,
         detail: failure.unwrap_or_else(|| format!("message {message}")),
         code: None,

@@ -84,6 +84,7 @@ impl World {
             via: "app/app".to_owned(),
             about: About::Message(message),
             only: Vec::new(),
+            through: None,
             until: None,
             detail: String::new(),
             code,

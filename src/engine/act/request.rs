@@ -1,6 +1,6 @@
 //! Acts of people in WeCom: what is asked for, and what comes of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,9 @@ pub struct NewAct {
     pub about: About,
     /// Only these of the alerts it is about; empty: all of them.
     pub only: Vec<Identity>,
+    /// Only alerts that one of these receivers was told of, and those that the actor has acknowledged; `None`: any. The
+    /// alerts of one episode may have different receivers, and each gives a right to its own alerts only.
+    pub through: Option<BTreeSet<String>>,
     /// Until when, for silences.
     pub until: Option<Timestamp>,
     /// Details for the record, in words.

@@ -18,6 +18,7 @@ fn request(kind: ActKind, only: Vec<Identity>) -> NewAct {
         via: "app/ops".to_owned(),
         about: About::Message(1),
         only,
+        through: None,
         until: None,
         detail: String::new(),
         code: None,
@@ -28,7 +29,10 @@ fn request(kind: ActKind, only: Vec<Identity>) -> NewAct {
 
 #[test]
 fn an_act_reaches_first_what_it_changes_and_tells_what_it_leaves() {
-    let one = |alert: i64, identity: u8, taken: bool| Candidate { alert, identity: Identity([identity; 32]), taken };
+    let one = |alert: i64, identity: u8, taken: bool| {
+        let owner = taken.then(|| "李四".to_owned());
+        Candidate { alert, identity: Identity([identity; 32]), receiver: "ops".to_owned(), owner }
+    };
     // Alert 1 has two receivers; somebody has 2.
     let firing = vec![one(13, 3, false), one(11, 1, false), one(12, 2, true), one(14, 1, false), one(15, 4, false)];
     let reached = |kind, only: &[u8], most| {

@@ -145,13 +145,21 @@ pub(super) async fn carry_out(
     let mut hides = None;
     if kind == ActKind::Silence {
         let mut alerts = store.alerts_of(thread).await?;
-        alerts.retain(|alert| alert.status == Status::Firing);
+        alerts.retain(|alert| alert.status == Status::Firing && caller.sees(&alert.receiver));
         if !alerts.is_empty() {
             hides = server.acts.scope(&alerts, SCOPE_PATIENCE).await?.scope();
         }
     }
     let until = span.map(|span| upstream::until(span, server.clock.now(), &caller.zone, upstream::MORNING));
-    let wish = Wish { event: once.event(caller, "act"), kind, about, span, code: None, except_lane: None };
+    let wish = Wish {
+        event: once.event(caller, "act"),
+        kind,
+        about,
+        span,
+        code: None,
+        except_lane: None,
+        within: caller.receivers(),
+    };
     let actor = Actor { id: caller.name(), via: Via::Api(caller.token.name.clone()) };
     let mut answer = server.acts.act(&actor, wish).await?;
     if answer.state == Some(ActState::Open) {

@@ -206,6 +206,7 @@ pub(super) async fn again(
         span: None,
         code: None,
         except_lane: None,
+        within: None,
     };
     let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
     let answered = server.acts.act(&actor, wish).await?;

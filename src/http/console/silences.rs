@@ -105,6 +105,7 @@ async fn wanted<'f>(
         span,
         code: None,
         except_lane: None,
+        within: None,
     };
     let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
     let answered = gate.server.acts.act(&actor, wish).await?;

@@ -176,6 +176,7 @@ async fn wanted(
         span,
         code: None,
         except_lane: None,
+        within: None,
     };
     let answer = server.acts.act_from(actor, wish, peer).await?;
     if answer.state == Some(ActState::Denied) && actor.via == Via::Page {

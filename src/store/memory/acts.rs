@@ -124,7 +124,8 @@ impl Tables {
         let candidate = |(id, alert): (i64, &Alert)| Candidate {
             alert: id,
             identity: alert.identity,
-            taken: alert.owner.is_some(),
+            receiver: alert.receiver.clone(),
+            owner: alert.owner.as_ref().map(|owner| owner.by.clone()),
         };
         let Reach { alerts, missed } = reach(request, firing.map(candidate).collect(), ACT_ALERTS);
         (alerts.into_iter().map(|id| self.act_alert(id)).collect(), missed)

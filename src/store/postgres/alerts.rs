@@ -99,12 +99,13 @@ pub(super) async fn on(tx: &Tx, request: &NewAct) -> Result<(Vec<ActAlert>, u64)
         About::Nothing => return Ok((Vec::new(), 0)),
     };
     let sql = format!(
-        "SELECT a.id, a.identity, a.acknowledged_by IS NOT NULL FROM ({named}) named
+        "SELECT a.id, a.identity, a.receiver, a.acknowledged_by FROM ({named}) named
          CROSS JOIN LATERAL (SELECT * FROM alert WHERE identity = named.identity OFFSET 0) a WHERE a.status = 'firing'"
     );
     let mut firing = Vec::new();
     for row in &tx.rows(&sql, values![number]).await? {
-        firing.push(Candidate { alert: row.try_get(0)?, identity: identity(row, 1)?, taken: row.try_get(2)? });
+        let (receiver, owner) = (row.try_get(2)?, row.try_get(3)?);
+        firing.push(Candidate { alert: row.try_get(0)?, identity: identity(row, 1)?, receiver, owner });
     }
     let Reach { alerts, missed } = reach(request, firing, ACT_ALERTS);
     if alerts.is_empty() {

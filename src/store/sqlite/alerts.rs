@@ -106,11 +106,13 @@ pub(super) fn on(connection: &Connection, request: &NewAct) -> Result<(Vec<ActAl
         About::Nothing => return Ok((Vec::new(), 0)),
     };
     let sql = format!(
-        "SELECT a.id, a.identity, a.acknowledged_by IS NOT NULL FROM alert a WHERE {} AND a.status = 'firing'",
+        "SELECT a.id, a.identity, a.receiver, a.acknowledged_by FROM alert a WHERE {} AND a.status = 'firing'",
         among(named)
     );
-    let candidate =
-        |row: &Row<'_>| Ok(Candidate { alert: row.get(0)?, identity: Identity(row.get(1)?), taken: row.get(2)? });
+    let candidate = |row: &Row<'_>| {
+        let (receiver, owner) = (row.get(2)?, row.get(3)?);
+        Ok(Candidate { alert: row.get(0)?, identity: Identity(row.get(1)?), receiver, owner })
+    };
     let firing = connection.held(&sql)?.query_map([number], candidate)?.collect::<Result<_, _>>()?;
     let Reach { alerts, missed } = reach(request, firing, ACT_ALERTS);
     let alerts = serde_json::to_string(&alerts).expect("numbers are JSON");

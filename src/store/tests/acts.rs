@@ -43,6 +43,7 @@ pub(super) fn wish(event: &str, kind: ActKind, about: About) -> NewAct {
         via: "app/ops".to_owned(),
         about,
         only: Vec::new(),
+        through: None,
         until: None,
         detail: String::new(),
         code: None,
@@ -335,6 +336,7 @@ async fn a_receiver_that_hears_of_an_alert_later_begins_with_its_acknowledgement
     let told = store.admit(notification(0, "lane", vec![firing("HighCPU", 0), firing("DiskFull", 0)])).await.unwrap();
     let by = NewAct {
         only: vec![firing("HighCPU", 0).identity],
+        through: None,
         ..wish("1", ActKind::Acknowledge, About::Thread(ThreadId(told.id)))
     };
     let acted = store.act(by, at(1)).await.unwrap();

@@ -1,6 +1,7 @@
 //! Saves a template or a mapping that was edited in the console: into a folder that `console.write` names and nowhere else,
-//! in one rename, and only over the file that the person saw. The old file stays beside it as `NAME.old`. Afterwards the
-//! configuration is read again; if that fails, the old file is put back.
+//! in one rename, and only over the file that the person saw. Afterwards the configuration is read again: if that fails, the
+//! old file is put back; otherwise it stays beside the new one as `NAME.old`. Meanwhile it is `NAME.undo`, which a process
+//! that dies then leaves for a person.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -144,13 +145,14 @@ async fn kept(gate: &Gate, path: &Path, text: String, seen: String) -> Result<()
     })
     .await?;
     // Without an answer the process is ending: what was not checked must not meet the next start.
+    let (at, was) = (path.to_owned(), old.is_some());
     let wrong = match reloaded(gate).await {
-        Some(answer) if answer.error.is_empty() => return Ok(()),
+        Some(answer) if answer.error.is_empty() => return blocking(move || settle(&at, was).map_err(system)).await,
         Some(answer) => Unsaved::Reload(answer.error),
         None => Unsaved::System("the gateway is stopping".to_owned()),
     };
     let at = path.to_owned();
-    blocking(move || back(&at, old.as_deref()).map_err(system)).await?;
+    blocking(move || back(&at, was).map_err(system)).await?;
     reloaded(gate).await;
     Err(wrong)
 }
@@ -178,28 +180,40 @@ pub(in crate::http) fn text_of(path: &Path) -> Result<Option<String>, Unsaved> {
     }
 }
 
-/// Puts `text` at `path` by a rename, so that a reader finds the old file or the new one, whole. The old text stays beside it.
+/// Puts `text` at `path` by a rename, so that a reader finds the old file or the new one, whole. The old text stays beside it
+/// until it is known whether the new one can be used.
 fn write(path: &Path, text: &str, old: Option<&str>) -> std::io::Result<()> {
     let like = std::fs::metadata(path).ok();
     if let Some(old) = old {
-        replace(&beside(path), old, like.as_ref())?;
+        replace(&beside(path, UNDO), old, like.as_ref())?;
     }
     replace(path, text, like.as_ref())
 }
 
-/// Puts the file back as it was.
-fn back(path: &Path, old: Option<&str>) -> std::io::Result<()> {
-    match old {
-        Some(old) => replace(path, old, std::fs::metadata(path).ok().as_ref()),
-        None => std::fs::remove_file(path),
-    }
+/// The new file can be used: the one before it, if there `was` one, is the old one now.
+fn settle(path: &Path, was: bool) -> std::io::Result<()> {
+    if was { moved(&beside(path, UNDO), &beside(path, OLD)) } else { Ok(()) }
 }
 
-/// Where the old file stays.
-fn beside(path: &Path) -> PathBuf {
+/// Puts the file back as it was.
+fn back(path: &Path, was: bool) -> std::io::Result<()> {
+    if was { moved(&beside(path, UNDO), path) } else { std::fs::remove_file(path) }
+}
+
+/// The ending of the file before the last one that could be used.
+const OLD: &str = ".old";
+/// The ending of a file whose successor is being tried.
+const UNDO: &str = ".undo";
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".old");
+    name.push(ending);
     PathBuf::from(name)
+}
+
+fn moved(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
+    File::open(to.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn replace(path: &Path, text: &str, like: Option<&Metadata>) -> std::io::Result<()> {
@@ -272,13 +286,27 @@ mod tests {
         assert_eq!(text_of(&path), Ok(None));
         write(&path, "one", None).unwrap();
         assert_eq!(mark_of(&path).unwrap(), mark(Some("one")));
-        write(&path, "two", Some("one")).unwrap();
+        settle(&path, false).unwrap();
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let names = || {
+            let mut names: Vec<_> = std::fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        write(&path, "two", Some("one")).unwrap();
+        assert_eq!((read("duty.j2"), read("duty.j2.undo")), ("two".to_owned(), "one".to_owned()));
+        settle(&path, true).unwrap();
+        assert_eq!(names(), ["duty.j2", "duty.j2.old"]);
+        // A file that cannot be used takes neither the place of the good one nor that of the old one.
+        write(&path, "three", Some("two")).unwrap();
+        back(&path, true).unwrap();
         assert_eq!((read("duty.j2"), read("duty.j2.old")), ("two".to_owned(), "one".to_owned()));
-        back(&path, Some("one")).unwrap();
-        assert_eq!(read("duty.j2"), "one");
-        let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names.len(), 2, "a half-written file is left: {names:?}");
+        write(&folder.path().join("new.j2"), "four", None).unwrap();
+        back(&folder.path().join("new.j2"), false).unwrap();
+        assert_eq!(names(), ["duty.j2", "duty.j2.old"], "a half-written file is left");
         let (elsewhere, link) = (folder.path().join("elsewhere"), folder.path().join("link.j2"));
         std::fs::write(&elsewhere, "secret").unwrap();
         std::os::unix::fs::symlink(&elsewhere, &link).unwrap();

@@ -70,6 +70,9 @@ pub struct Rule {
     pub most_changes: u64,
     /// How often people said that it should not have woken them.
     pub needless: u64,
+    /// Critical alerts that were on for more than 15 minutes and that nobody acknowledged or silenced.
+    #[serde(default)]
+    pub unanswered: u64,
     /// Why it is worth changing.
     pub advice: Option<Advice>,
 }
@@ -110,6 +113,9 @@ pub struct Report {
     pub median_length_seconds: Option<u64>,
     /// How often people said that an alert should not have woken them.
     pub needless: u64,
+    /// Critical alerts that were on for more than 15 minutes and that nobody acknowledged or silenced.
+    #[serde(default)]
+    pub unanswered: u64,
     /// Rules, those that fired most first.
     pub rules: Vec<Rule>,
     /// Receivers, those with most messages first.
@@ -139,6 +145,7 @@ impl Report {
             rule.most_changes = rule.most_changes.max(hour.changes);
             rule.ended += hour.ended;
             rule.brief += hour.brief;
+            rule.unanswered += hour.unanswered;
             for sums in [
                 &mut all,
                 sources.entry(hour.source).or_insert_with(|| named(hour.source.to_owned())),
@@ -172,6 +179,10 @@ impl Report {
             rules.entry(&said.rule).or_insert_with(|| Rule::none(&said.rule)).needless += said.count;
             needless += said.count;
         }
+        for (name, count) in waiting(tally) {
+            rules.entry(name).or_insert_with(|| Rule::none(name)).unanswered += count;
+        }
+        let unanswered = rules.values().map(|rule| rule.unanswered).sum();
         let taken: u64 = rules.values_mut().map(|rule| rule.judge(tally)).sum();
         let mut rules: Vec<Rule> = rules.into_values().collect();
         rules.sort_by(|one, other| other.fired.cmp(&one.fired).then_with(|| one.name.cmp(&other.name)));
@@ -191,6 +202,7 @@ impl Report {
             median_length_seconds: length(tally, |_| true),
             all,
             needless,
+            unanswered,
             rules,
             receivers,
             sources,
@@ -280,17 +292,27 @@ struct Once<'t> {
     ended: u64,
     brief: u64,
     changes: u64,
+    unanswered: u64,
+}
+
+/// What still waits, by rule: of several receivers that were told of the same alerts, the one that was told of most counts.
+fn waiting(tally: &Tally) -> BTreeMap<&str, u64> {
+    tally.waiting.iter().fold(BTreeMap::new(), |mut most, rule| {
+        let count = most.entry(&*rule.rule).or_default();
+        *count = rule.count.max(*count);
+        most
+    })
 }
 
 /// The hours without the receivers: of several that were told of the same alerts, the one that was told of most counts.
 fn once(tally: &Tally) -> impl Iterator<Item = Once<'_>> {
-    let mut hours: BTreeMap<(&str, &str, Timestamp), [u64; 4]> = BTreeMap::new();
+    let mut hours: BTreeMap<(&str, &str, Timestamp), [u64; 5]> = BTreeMap::new();
     for hour in &tally.rules {
         let most = hours.entry((&hour.rule, &hour.source, hour.hour)).or_default();
-        let counts = [hour.fired, hour.ended, hour.brief, hour.fired + hour.ended];
+        let counts = [hour.fired, hour.ended, hour.brief, hour.fired + hour.ended, hour.unanswered];
         most.iter_mut().zip(counts).for_each(|(most, count)| *most = (*most).max(count));
     }
-    let row = |((rule, source, hour), [fired, ended, brief, changes]): ((_, _, _), [u64; 4])| Once {
+    let row = |((rule, source, hour), [fired, ended, brief, changes, unanswered]): ((_, _, _), [u64; 5])| Once {
         rule,
         source,
         hour,
@@ -298,6 +320,7 @@ fn once(tally: &Tally) -> impl Iterator<Item = Once<'_>> {
         ended,
         brief,
         changes,
+        unanswered,
     };
     hours.into_iter().map(row)
 }
@@ -321,7 +344,7 @@ fn days(since: Timestamp, until: Timestamp, zone: &TimeZone) -> impl Iterator<It
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{LengthHour, NeedlessRule, RuleHour, SentHour, TakenAlert as Taken};
+    use crate::store::{LengthHour, NeedlessRule, RuleHour, SentHour, TakenAlert as Taken, WaitingRule};
 
     const HOUR: i64 = 3_600_000;
     /// 2026-11-23, a Monday, 00:00 in Shanghai.
@@ -337,7 +360,26 @@ mod tests {
 
     fn hour(rule: &str, receiver: &str, hours: i64, fired: u64, ended: u64) -> RuleHour {
         let (rule, receiver, source) = (rule.to_owned(), receiver.to_owned(), "am".to_owned());
-        RuleHour { rule, receiver, source, hour: at(hours), fired, ended, brief: 0 }
+        RuleHour { rule, receiver, source, hour: at(hours), fired, ended, brief: 0, unanswered: 0 }
+    }
+
+    #[test]
+    fn critical_alerts_that_nobody_answers_are_counted_once_for_all_their_receivers() {
+        let ended =
+            |receiver: &str, count: u64| RuleHour { unanswered: count, ..hour("主库只读", receiver, 10, 0, 3) };
+        let waits = |rule: &str, receiver: &str, count: u64| WaitingRule {
+            rule: rule.to_owned(),
+            receiver: receiver.to_owned(),
+            count,
+        };
+        let tally = Tally {
+            rules: vec![ended("ops", 2), ended("dba", 2), hour("CPU", "ops", 12, 1, 0)],
+            waiting: vec![waits("主库只读", "ops", 1), waits("主库只读", "dba", 1), waits("支付", "ops", 4)],
+            ..Tally::default()
+        };
+        let report = Report::of(&tally, at(0), at(24), &zone());
+        let of = |name: &str| report.rules.iter().find(|rule| rule.name == name).unwrap().unanswered;
+        assert_eq!((report.unanswered, of("主库只读"), of("支付"), of("CPU")), (7, 3, 4, 0));
     }
 
     fn sent(receiver: &str, hours: i64, sent: u64, dead: u64) -> SentHour {

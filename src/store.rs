@@ -90,7 +90,7 @@ pub use short::{NewShortLink, ShortLink};
 pub use sqlite::Counters;
 pub use tally::{LONGEST_MS, Tally, TallyFilter, seconds as length_seconds};
 #[cfg(test)]
-pub use tally::{LengthHour, NeedlessRule, RuleHour, SentHour, Taken as TakenAlert};
+pub use tally::{LengthHour, NeedlessRule, RuleHour, SentHour, Taken as TakenAlert, WaitingRule};
 pub use terms::Indexed;
 pub use truth::{Followed, Lapsing, Truth};
 

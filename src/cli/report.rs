@@ -57,7 +57,7 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<ExitCode> {
         )
         .into());
     }
-    let filter = TallyFilter { since, until, receiver: arguments.receiver, receivers: None };
+    let filter = TallyFilter { since, until, receiver: arguments.receiver, receivers: None, now };
     let report = record.report(filter).await?;
     if let Some(path) = &arguments.csv {
         let written = create(path).and_then(|mut file| file.write_all(report.csv().as_bytes()));
@@ -98,6 +98,13 @@ fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
     ));
     if report.needless > 0 {
         screen.line(told!("说不该叫醒人的：{} 次", "called needless by those it woke: {} times", report.needless));
+    }
+    if report.unanswered > 0 {
+        screen.line(told!(
+            "严重、超过 15 分钟没人认领或静默的：{}",
+            "critical, for more than 15 min neither taken nor silenced: {}",
+            report.unanswered
+        ));
     }
     if report.cut {
         screen.line(words("太多，没有数全；请缩短时间", "too many, not all are counted: take a shorter span"));

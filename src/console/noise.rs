@@ -151,6 +151,11 @@ fn figures(f: &Frame<'_>, report: &Report, before: &Report) -> Vec<Figure> {
         text: number(report.needless),
         was: say(words::was(&number(before.needless), &change(report.needless, before.needless))),
     };
+    let unanswered = Figure {
+        name: say(words::UNANSWERED),
+        text: number(report.unanswered),
+        was: say(words::was(&number(before.unanswered), &change(report.unanswered, before.unanswered))),
+    };
     let span = |name: Words, of: fn(&Report) -> Option<u64>| {
         let told = |report: &Report| of(report).map_or_else(|| NONE.to_owned(), |seconds| say(words::waited(seconds)));
         Figure { name: say(name), text: told(report), was: say(words::was(&told(before), "")) }
@@ -163,6 +168,7 @@ fn figures(f: &Frame<'_>, report: &Report, before: &Report) -> Vec<Figure> {
         span(words::UNTIL_TAKEN, |report| report.median_seconds),
         span(words::ON_FOR, |report| report.median_length_seconds),
         needless,
+        unanswered,
         sum(words::IN_DIGESTS, |sums| sums.folded),
         sum(words::NOT_DELIVERED, |sums| sums.dead),
         sum(words::LATE, |sums| sums.late),

@@ -4,7 +4,7 @@ use super::{Advice, Report, Rule};
 use crate::shown::{CSV_MARK, csv_line, csv_text};
 
 /// The columns.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "rule",
     "fired",
     "night",
@@ -17,6 +17,7 @@ const COLUMNS: [&str; 14] = [
     "median_length_seconds",
     "most_changes",
     "needless",
+    "unanswered",
     "advice",
     "of_all_percent",
 ];
@@ -29,7 +30,7 @@ impl Report {
     }
 }
 
-fn cells(rule: &Rule, all: u64) -> [String; 14] {
+fn cells(rule: &Rule, all: u64) -> [String; 15] {
     let maybe = |figure: Option<u64>| figure.map(|figure| figure.to_string()).unwrap_or_default();
     let advice = match rule.advice {
         None => "",
@@ -50,6 +51,7 @@ fn cells(rule: &Rule, all: u64) -> [String; 14] {
         maybe(rule.median_length_seconds),
         rule.most_changes.to_string(),
         rule.needless.to_string(),
+        rule.unanswered.to_string(),
         advice.to_owned(),
         maybe((rule.fired * 100).checked_div(all)),
     ]
@@ -74,7 +76,7 @@ mod tests {
         let csv = Report { all, rules: vec![rule], ..Report::default() }.csv();
         let lines: Vec<&str> = csv.split("\r\n").collect();
         assert!(lines[0].starts_with("\u{feff}rule,fired,night,"), "{csv}");
-        assert_eq!(lines[1], "\"'=1+1,\"\"磁盘\"\"\",8,3,0,0,50,,,,,0,0,flapping,50");
+        assert_eq!(lines[1], "\"'=1+1,\"\"磁盘\"\"\",8,3,0,0,50,,,,,0,0,0,flapping,50");
         assert_eq!((lines.len(), lines[2]), (3, ""));
         assert_eq!(lines[0].split(',').count(), COLUMNS.len());
     }

@@ -12,6 +12,7 @@ use super::{Store, StoreError};
 use crate::alert::Timestamp;
 pub(super) use statements::{
     COUNTED, ROWS, changes, last_act, lengths, messages, needless, rule_hours, sent_hours, settled, taken, taken_in,
+    waiting,
 };
 pub(super) use sums::{Batch, ChangeRow, MessageRow, Sums, TakenRow};
 pub use sums::{Counted, seconds};
@@ -39,7 +40,12 @@ pub struct TallyFilter {
     pub receiver: Option<String>,
     /// Of one of these receivers.
     pub receivers: Option<Vec<String>>,
+    /// The time of reading, by which alerts are still on for so long.
+    pub now: Timestamp,
 }
+
+/// An alert that is critical and on for longer than this wants an answer.
+pub const ANSWER_MS: i64 = 15 * 60_000;
 
 /// How often the alerts of a rule began and ended in an hour, for one receiver. Reminders and copies for further targets
 /// are not counted.
@@ -59,6 +65,19 @@ pub struct RuleHour {
     pub ended: u64,
     /// Of these, the ones that were on for less than 5 minutes.
     pub brief: u64,
+    /// Of the critical ones that ended, those that were on for more than 15 minutes and that nobody acknowledged or silenced.
+    pub unanswered: u64,
+}
+
+/// Critical alerts of a rule that are still on, have been for more than 15 minutes, and have no owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRule {
+    /// The rule.
+    pub rule: String,
+    /// The receiver that was told.
+    pub receiver: String,
+    /// How many of its alerts.
+    pub count: u64,
 }
 
 /// How many alerts of a rule that ended in an hour were on for so long, as one receiver was told.
@@ -132,6 +151,8 @@ pub struct Tally {
     pub taken: Vec<Taken>,
     /// By rule and receiver.
     pub needless: Vec<NeedlessRule>,
+    /// By rule and receiver.
+    pub waiting: Vec<WaitingRule>,
     /// There was more than is read.
     pub cut: bool,
 }
@@ -155,9 +176,10 @@ impl Tally {
         let new = tail.rules.into_iter().filter(|row| wanted(&row.receiver, row.hour));
         for row in self.rules.into_iter().chain(new) {
             let key = (row.hour, row.rule.clone(), row.receiver.clone(), row.source.clone());
-            let RuleHour { fired, ended, brief, .. } = row;
-            let sum = rules.entry(key).or_insert(RuleHour { fired: 0, ended: 0, brief: 0, ..row });
+            let RuleHour { fired, ended, brief, unanswered, .. } = row;
+            let sum = rules.entry(key).or_insert(RuleHour { fired: 0, ended: 0, brief: 0, unanswered: 0, ..row });
             (sum.fired, sum.ended, sum.brief) = (sum.fired + fired, sum.ended + ended, sum.brief + brief);
+            sum.unanswered += unanswered;
         }
         let mut sent: BTreeMap<_, SentHour> = BTreeMap::new();
         let new = tail.sent.into_iter().filter(|row| wanted(&row.receiver, row.hour));

@@ -10,6 +10,7 @@ pub(in crate::console) const UNTAKEN: Words = words("没人认领", "Not acknowl
 pub(in crate::console) const IN_DIGESTS: Words = words("并入摘要", "In digests");
 pub(in crate::console) const NOT_DELIVERED: Words = words("没送到", "Not delivered");
 pub(in crate::console) const CALLED_NEEDLESS: Words = words("说不该叫醒人", "Called needless");
+pub(in crate::console) const UNANSWERED: Words = words("严重，15 分钟没人管", "Critical, 15 min unanswered");
 pub(in crate::console) const WEEKDAYS: [Words; 7] = [
     words("周一", "Mon"),
     words("周二", "Tue"),

@@ -76,7 +76,7 @@ async fn counted(gate: &Gate, caller: &Caller) -> Result<NoiseReport, Wrong> {
         return Err(Bad::Value { key: "since", form: words::SPAN }.into());
     }
     let (receiver, receivers) = (params.text("receiver").map(str::to_owned), caller.receivers());
-    let filter = TallyFilter { since, until, receiver, receivers };
+    let filter = TallyFilter { since, until, receiver, receivers, now };
     let tally = gate.server.store.for_people().tally(filter).await?;
     let report = stats::Report::of(&tally, since, until, &caller.zone);
     let say = caller.say();

@@ -50,7 +50,7 @@ async fn show(gate: &Gate, parts: &Parts, written: Option<&str>) -> Response {
     let compared = if ongoing { before.plus_millis(now.millis_since(start)) } else { start };
     let asked = |since, until| {
         let (receiver, receivers) = (receiver.map(str::to_owned), receivers.clone());
-        store.tally(TallyFilter { since, until, receiver, receivers })
+        store.tally(TallyFilter { since, until, receiver, receivers, now })
     };
     let found = async { Ok::<_, StoreError>((asked(start, end).await?, asked(before, compared).await?)) };
     let (tally, tally_before) = read!(gate, guest, found.await);

@@ -10,7 +10,7 @@ use crate::alert::{Timestamp, TransitionKind};
 use crate::store::lists::Statement;
 use crate::store::tally::{
     self, Batch, ChangeRow, Counted, LengthHour, MessageRow, NeedlessRule, RuleHour, SentHour, Sums, Taken, TakenRow,
-    Tally, TallyFilter,
+    Tally, TallyFilter, WaitingRule,
 };
 use crate::store::{State, StoreError};
 
@@ -24,6 +24,7 @@ impl Db {
                 sent: all(&tx, &tally::sent_hours(&filter, &DIALECT), sent).await?,
                 taken: all(&tx, &tally::taken_in(&filter, &DIALECT), |row| Ok(taken(row)?.taken)).await?,
                 needless: all(&tx, &tally::needless(&filter, &DIALECT), called).await?,
+                waiting: all(&tx, &tally::waiting(&filter, &DIALECT), waits).await?,
                 cut: false,
             };
             Ok((tally, batch))
@@ -90,12 +91,13 @@ async fn add(tx: &Tx, sums: &Sums, before: Counted) -> Result<(), Fault> {
     }
     let signed = u64::cast_signed;
     for row in &sums.rules {
-        let sql = "INSERT INTO tally_rule AS r (hour, rule, receiver, source, fired, ended, brief)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hour, rule, receiver, source) DO UPDATE
+        let sql = "INSERT INTO tally_rule AS r (hour, rule, receiver, source, fired, ended, brief, unanswered)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (hour, rule, receiver, source) DO UPDATE
                    SET fired = r.fired + excluded.fired, ended = r.ended + excluded.ended,
-                       brief = r.brief + excluded.brief";
-        let (fired, ended, brief) = (signed(row.fired), signed(row.ended), signed(row.brief));
-        tx.execute(sql, values![row.hour.0, row.rule, row.receiver, row.source, fired, ended, brief]).await?;
+                       brief = r.brief + excluded.brief, unanswered = r.unanswered + excluded.unanswered";
+        let [fired, ended, brief, unanswered] = [row.fired, row.ended, row.brief, row.unanswered].map(signed);
+        let values = values![row.hour.0, row.rule, row.receiver, row.source, fired, ended, brief, unanswered];
+        tx.execute(sql, values).await?;
     }
     for row in &sums.lengths {
         let sql = "INSERT INTO tally_length AS l (hour, rule, receiver, step, ended) VALUES ($1, $2, $3, $4, $5)
@@ -144,6 +146,7 @@ fn change(row: &Row) -> Result<ChangeRow, Fault> {
         rule: row.try_get(8)?,
         receiver: row.try_get(9)?,
         source: row.try_get(10)?,
+        unanswered: row.try_get(11)?,
     })
 }
 
@@ -177,6 +180,7 @@ fn rule(row: &Row) -> Result<RuleHour, Fault> {
         fired: count(row, 4)?,
         ended: count(row, 5)?,
         brief: count(row, 6)?,
+        unanswered: count(row, 7)?,
     })
 }
 
@@ -199,6 +203,10 @@ fn sent(row: &Row) -> Result<SentHour, Fault> {
         folded: count(row, 4)?,
         late: count(row, 5)?,
     })
+}
+
+fn waits(row: &Row) -> Result<WaitingRule, Fault> {
+    Ok(WaitingRule { rule: row.try_get(0)?, receiver: row.try_get(1)?, count: count(row, 2)? })
 }
 
 fn called(row: &Row) -> Result<NeedlessRule, Fault> {

@@ -10,7 +10,7 @@ use crate::alert::{Timestamp, TransitionKind};
 use crate::store::lists::Statement;
 use crate::store::tally::{
     self, Batch, ChangeRow, Counted, LengthHour, MessageRow, NeedlessRule, RuleHour, SentHour, Sums, Taken, TakenRow,
-    Tally, TallyFilter,
+    Tally, TallyFilter, WaitingRule,
 };
 use crate::store::{State, StoreError};
 
@@ -33,6 +33,9 @@ impl Db {
                 taken: all(connection, tally::taken_in(&filter, &DIALECT), |row| Ok(taken(row)?.taken))?,
                 needless: all(connection, tally::needless(&filter, &DIALECT), |row| {
                     Ok(NeedlessRule { rule: row.get(0)?, receiver: row.get(1)?, count: count(row, 2)? })
+                })?,
+                waiting: all(connection, tally::waiting(&filter, &DIALECT), |row| {
+                    Ok(WaitingRule { rule: row.get(0)?, receiver: row.get(1)?, count: count(row, 2)? })
                 })?,
                 cut: false,
             };
@@ -105,11 +108,12 @@ fn add(connection: &Connection, sums: &Sums, before: Counted) -> Result<(), Stor
         return Ok(());
     }
     for row in &sums.rules {
-        let sql = "INSERT INTO tally_rule (hour, rule, receiver, source, fired, ended, brief)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE
-                   SET fired = fired + excluded.fired, ended = ended + excluded.ended, brief = brief + excluded.brief";
-        let (fired, ended, brief) = (row.fired.cast_signed(), row.ended.cast_signed(), row.brief.cast_signed());
-        let values = params![row.hour.0, row.rule, row.receiver, row.source, fired, ended, brief];
+        let sql = "INSERT INTO tally_rule (hour, rule, receiver, source, fired, ended, brief, unanswered)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE
+                   SET fired = fired + excluded.fired, ended = ended + excluded.ended, brief = brief + excluded.brief,
+                       unanswered = unanswered + excluded.unanswered";
+        let [fired, ended, brief, unanswered] = [row.fired, row.ended, row.brief, row.unanswered].map(u64::cast_signed);
+        let values = params![row.hour.0, row.rule, row.receiver, row.source, fired, ended, brief, unanswered];
         connection.held(sql)?.execute(values)?;
     }
     for row in &sums.lengths {
@@ -170,6 +174,7 @@ fn change(row: &Row<'_>) -> rusqlite::Result<ChangeRow> {
         rule: row.get(8)?,
         receiver: row.get(9)?,
         source: row.get(10)?,
+        unanswered: row.get(11)?,
     })
 }
 
@@ -203,6 +208,7 @@ fn rule(row: &Row<'_>) -> rusqlite::Result<RuleHour> {
         fired: count(row, 4)?,
         ended: count(row, 5)?,
         brief: count(row, 6)?,
+        unanswered: count(row, 7)?,
     })
 }
 

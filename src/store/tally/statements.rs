@@ -1,6 +1,6 @@
 //! The statements of the figures of reports, the same for both halves.
 
-use super::TallyFilter;
+use super::{ANSWER_MS, TallyFilter};
 use crate::store::lists::{Dialect, Given, Statement};
 
 /// Rows of one kind that are read; beyond that a report says that it is not whole.
@@ -13,11 +13,16 @@ fn number(value: i64) -> [Given; 1] {
 /// Up to which rows the record was counted: transition, message, act.
 pub(in crate::store) const COUNTED: &str = "SELECT transition, message, act FROM tally_mark";
 
-/// Changes behind `last`: id, alert, notification, kind, copied, at, start, end, rule, receiver, source.
+/// Changes behind `last`: id, alert, notification, kind, copied, at, start, end, rule, receiver, source, and whether it is the
+/// end of a critical alert that nobody acknowledged or silenced.
 pub(in crate::store) fn changes(last: i64, limit: u32) -> Statement {
     let mut list = Statement::new(
         "SELECT t.id, t.alert_id, t.notification_id, t.kind, m.origin IS NOT NULL, t.at, t.starts_at, t.ends_at,
-                a.name, a.receiver, a.source
+                a.name, a.receiver, a.source,
+                t.kind = 'resolved' AND a.critical AND NOT EXISTS (
+                    SELECT 1 FROM act_alert x JOIN act c ON c.id = x.act_id
+                    WHERE x.alert_id = t.alert_id AND c.kind IN ('acknowledge', 'silence') AND c.state = 'done'
+                      AND c.at >= t.starts_at AND c.at <= t.at)
          FROM transition t JOIN alert a ON a.id = t.alert_id LEFT JOIN message m ON m.id = t.message_id",
     );
     list.and("t.id > ?", number(last));
@@ -66,9 +71,10 @@ pub(in crate::store) fn taken(last: i64, upto: i64) -> Statement {
     list
 }
 
-/// What was counted by rule: rule, receiver, source, hour, fired, ended, brief.
+/// What was counted by rule: rule, receiver, source, hour, fired, ended, brief, unanswered.
 pub(in crate::store) fn rule_hours(filter: &TallyFilter, dialect: &Dialect) -> Statement {
-    let select = "SELECT r.rule, r.receiver, r.source, r.hour, r.fired, r.ended, r.brief FROM tally_rule r";
+    let select =
+        "SELECT r.rule, r.receiver, r.source, r.hour, r.fired, r.ended, r.brief, r.unanswered FROM tally_rule r";
     spanned(select, "r.hour", "r.receiver", filter, dialect, "r.hour, r.rule, r.receiver, r.source")
 }
 
@@ -94,6 +100,17 @@ pub(in crate::store) fn taken_in(filter: &TallyFilter, dialect: &Dialect) -> Sta
 pub(in crate::store) fn needless(filter: &TallyFilter, dialect: &Dialect) -> Statement {
     let select = "SELECT n.rule, n.receiver, count(*) FROM needless n";
     let mut list = of_span(select, "n.told_at", "n.receiver", filter, dialect);
+    list.end(" GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", rows());
+    list
+}
+
+/// Critical alerts of the span that are still on and wait for an answer: rule, receiver, how many.
+pub(in crate::store) fn waiting(filter: &TallyFilter, dialect: &Dialect) -> Statement {
+    let mut list = Statement::new("SELECT a.name, a.receiver, count(*) FROM alert a");
+    list.and("a.status = 'firing' AND a.critical AND a.acknowledged_at IS NULL", []);
+    list.and("a.starts_at >= ?", number(filter.since.0));
+    list.and("a.starts_at < ?", number(filter.until.0.min(filter.now.0.saturating_sub(ANSWER_MS))));
+    list.of_receivers("a.receiver", filter, dialect);
     list.end(" GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", rows());
     list
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LengthHour, RuleHour, SentHour, Taken};
+use super::{ANSWER_MS, LengthHour, RuleHour, SentHour, Taken};
 use crate::alert::{Timestamp, TransitionKind};
 use crate::engine::outbox::State;
 
@@ -48,6 +48,8 @@ pub struct ChangeRow {
     pub receiver: String,
     /// Where it came from.
     pub source: String,
+    /// It is the end of a critical alert that nobody acknowledged or silenced.
+    pub unanswered: bool,
 }
 
 /// A message.
@@ -168,10 +170,13 @@ pub fn hour(at: Timestamp) -> Timestamp {
     Timestamp(at.0 - at.0.rem_euclid(HOUR_MS))
 }
 
+/// An hour, a rule, a receiver and a source.
+type Key<'c> = (Timestamp, &'c str, &'c str, &'c str);
+
 /// What counts of changes: each alert once for each notification, however many targets were told. Reminders count nothing.
 fn changed(changes: &[ChangeRow]) -> (Vec<RuleHour>, Vec<LengthHour>) {
     let mut seen = BTreeSet::new();
-    let mut rules: BTreeMap<(Timestamp, &str, &str, &str), [u64; 3]> = BTreeMap::new();
+    let mut rules: BTreeMap<Key<'_>, [u64; 4]> = BTreeMap::new();
     let mut lengths: BTreeMap<(Timestamp, &str, &str, i64), u64> = BTreeMap::new();
     for change in changes.iter().filter(|change| !change.copied) {
         let fired = change.kind == TransitionKind::Firing;
@@ -185,10 +190,11 @@ fn changed(changes: &[ChangeRow]) -> (Vec<RuleHour>, Vec<LengthHour>) {
         if let (false, Some(began), Some(ended)) = (fired, change.starts_at, change.ends_at) {
             let length = ended.millis_since(began).max(0);
             sums[2] += u64::from(length < BRIEF_MS);
+            sums[3] += u64::from(change.unanswered && length > ANSWER_MS);
             *lengths.entry((hour, &change.rule, &change.receiver, step(length))).or_default() += 1;
         }
     }
-    let rule = |((hour, rule, receiver, source), [fired, ended, brief]): ((_, &str, &str, &str), [u64; 3])| RuleHour {
+    let rule = |((hour, rule, receiver, source), [fired, ended, brief, unanswered]): (Key<'_>, [u64; 4])| RuleHour {
         rule: rule.to_owned(),
         receiver: receiver.to_owned(),
         source: source.to_owned(),
@@ -196,6 +202,7 @@ fn changed(changes: &[ChangeRow]) -> (Vec<RuleHour>, Vec<LengthHour>) {
         fired,
         ended,
         brief,
+        unanswered,
     };
     let length = |((hour, rule, receiver, step), ended): ((_, &str, &str, i64), u64)| LengthHour {
         rule: rule.to_owned(),
@@ -257,6 +264,7 @@ mod tests {
             rule: "磁盘".to_owned(),
             receiver: "ops".to_owned(),
             source: "am".to_owned(),
+            unanswered: false,
         }
     }
 

@@ -7,6 +7,7 @@ contract! {
     the_job_counts_each_row_once_and_changes_no_figure,
     a_notification_larger_than_a_batch_is_counted_whole,
     what_people_call_needless_is_counted_once_for_each_and_can_be_taken_back,
+    a_critical_alert_that_nobody_answers_in_a_quarter_of_an_hour_is_counted,
 }
 
 async fn a_span_is_counted_by_the_hour(store: &Store) {
@@ -51,6 +52,7 @@ async fn a_span_is_counted_by_the_hour(store: &Store) {
         fired,
         ended,
         brief: ended,
+        unanswered: 0,
     };
     assert_eq!(tally.rules, [row("CPU", 0, 1, 1), row("磁盘", 0, 1, 0), row("CPU", 60, 1, 0)]);
     assert_eq!(tally.sent.iter().map(|sent| (sent.hour, sent.sent)).collect::<Vec<_>>(), [(hour(0), 1)]);
@@ -61,6 +63,54 @@ async fn a_span_is_counted_by_the_hour(store: &Store) {
     assert_eq!(people.tally(none).await.unwrap(), Tally::default());
     let one = TallyFilter { receiver: Some("ops".to_owned()), ..asked(0, 120) };
     assert_eq!(people.tally(one).await.unwrap(), tally);
+}
+
+async fn a_critical_alert_that_nobody_answers_in_a_quarter_of_an_hour_is_counted(store: &Store) {
+    let critical = |arrival: Arrival, name: &str| Arrival { critical: true, name: name.to_owned(), ..arrival };
+    for (minute, key) in [(0, "left"), (1, "taken"), (2, "short"), (3, "on"), (4, "minor")] {
+        let arrival = if key == "minor" { firing(key, minute) } else { critical(firing(key, minute), key) };
+        store.admit(notification(minute, "lane", vec![arrival])).await.unwrap();
+    }
+    send(store, "lane", 5).await;
+    let thread = store.alerts(AlertFilter { words: vec!["taken".to_owned()], ..AlertFilter::default() }).await.unwrap()
+        [0]
+    .thread;
+    let take = NewAct {
+        event: "e".to_owned(),
+        kind: ActKind::Acknowledge,
+        state: ActState::Done,
+        by: "lisi".to_owned(),
+        via: "app/ops".to_owned(),
+        about: About::Thread(thread),
+        only: Vec::new(),
+        until: None,
+        detail: String::new(),
+        code: None,
+        except_lane: None,
+        listeners: Listeners::default(),
+    };
+    store.act(take, at(6)).await.unwrap();
+    for (began, ended, key) in [(2, 10, "short"), (0, 20, "left"), (1, 21, "taken"), (4, 22, "minor")] {
+        let arrival = resolved(key, began, ended);
+        let arrival = if key == "minor" { arrival } else { critical(arrival, key) };
+        store.admit(notification(ended, "lane", vec![arrival])).await.unwrap();
+    }
+    let figures = async |now: i64| {
+        let filter = TallyFilter { since: at(-60), until: at(600), now: at(now), ..TallyFilter::default() };
+        let tally = store.for_people().tally(filter).await.unwrap();
+        let ended: Vec<String> = tally
+            .rules
+            .iter()
+            .filter(|row| row.unanswered > 0)
+            .map(|row| format!("{} {}", row.rule, row.unanswered))
+            .collect();
+        (ended, tally.waiting.into_iter().map(|row| (row.rule, row.count)).collect::<Vec<_>>())
+    };
+    let left = || vec!["left 1".to_owned()];
+    assert_eq!(figures(18).await, (left(), vec![]), "not a quarter of an hour yet");
+    assert_eq!(figures(30).await, (left(), vec![("on".to_owned(), 1)]));
+    counted_all(store).await;
+    assert_eq!(figures(30).await, (left(), vec![("on".to_owned(), 1)]), "counted by the job, too");
 }
 
 async fn counted_all(store: &Store) {

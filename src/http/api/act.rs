@@ -30,7 +30,7 @@ const SEARCHED: usize = 200;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// What to do.
+    // What to do. Without a description of its own: beside an inline schema it would be one of another type.
     #[schema(inline)]
     kind: Kind,
     /// The short id of an incident.

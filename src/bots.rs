@@ -6,6 +6,7 @@
 //! start.
 
 mod keeper;
+mod known;
 #[cfg(test)]
 mod model;
 mod owed;
@@ -31,6 +32,7 @@ use crate::names::{Part, Scope};
 use crate::sockets::Sockets;
 use crate::store::Store;
 use crate::time::Clock;
+pub use known::Known;
 use seat::ASK;
 
 /// The dependencies of the sockets of bots. Cheap to clone.

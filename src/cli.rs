@@ -440,17 +440,17 @@ pub struct Send {
 /// `wegraf preview`
 #[derive(Debug, Args)]
 pub struct Preview {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
+    pub place: record::Place,
     /// 接收者；不写则按路由。 A receiver; default: where the routes lead.
     #[arg(value_name = "RECEIVER")]
     pub receiver: Option<String>,
     /// What the message is about.
     #[command(flatten)]
     pub subject: Subject,
-    /// 说明每个标签为什么显示、为什么不显示。 Tell for each label why it is shown or not.
-    #[arg(long)]
+    /// 说明每个标签为什么显示、为什么不显示；按本机的配置。 Tell for each label why it is shown or not, by the configuration here.
+    #[arg(long, conflicts_with = "url")]
     pub why: bool,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
@@ -687,7 +687,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Source(SourceOf { command: SourceCommand::New(arguments) }) => source::run(&arguments),
         Command::Connect(arguments) => wait(connect::run(arguments)),
         Command::Send(arguments) => wait(send::run(arguments)),
-        Command::Preview(arguments) => preview::run(&arguments),
+        Command::Preview(arguments) => wait(preview::run(arguments)),
         Command::Duty(arguments) => wait(duty::run(arguments)),
         Command::Bots(Bots { command: BotsCommand::List(arguments) }) => wait(bots::list(arguments)),
         Command::Chat(arguments) => wait(chat::run(arguments)),

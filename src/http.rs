@@ -277,6 +277,17 @@ impl Gate {
         }
     }
 
+    /// Does what takes a processor for long, one at a time and beside the threads that answer: templates and mappings are
+    /// programs. `None`: it panicked.
+    async fn apart<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        let (gate, place) = (self.clone(), self.previews.clone().acquire_owned().await);
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&gate)
+        });
+        done.await.ok()
+    }
+
     /// Handles a webhook call and answers it.
     async fn take(&self, request: Request, door: Door, style: Style, receiver: Option<String>) -> Response {
         let begun = Instant::now();

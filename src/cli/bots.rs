@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wecom::{Bot, BotState};
 
-use super::ConfigFile;
+use super::record::Place;
 use super::screen::Screen;
 use crate::alert::Timestamp;
-use crate::bots;
+use crate::bots::{self, Known};
 use crate::config::{BotAccount, Config, To};
-use crate::names::{Part, Scope};
-use crate::store::{Breaker, Conversation, Store};
+use crate::store::{Conversation, Store};
 use crate::time::Clock;
 use crate::words::{Words, told, words};
 
@@ -33,68 +33,69 @@ pub enum BotsCommand {
 /// `wegraf bots list`
 #[derive(Debug, Args)]
 pub struct BotsList {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
+    pub place: Place,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// The gateway's record of a bot.
-pub struct Known {
-    /// The holder of its socket; `None`: it is free.
-    pub holder: Option<String>,
-    /// Why nothing is sent, if that is so.
-    pub error: Option<String>,
-    /// Conversations in which a user has written to it, and why it may not write there, if that is so.
-    pub conversations: Vec<(Conversation, Option<String>)>,
-}
-
-impl Known {
-    /// Reads it. A gateway that never ran has no record.
-    pub async fn read(config: &Config, bot: &str) -> Self {
-        let holder = Store::socket_holder(&config.database, bot).await.ok().flatten();
-        let Ok(store) = Store::open_reading(&config.database).await else {
-            return Self { holder, error: None, conversations: Vec::new() };
-        };
-        let breakers: Vec<Breaker> = store.breakers().await.unwrap_or_default();
-        let error = |scope: &Scope| {
-            breakers.iter().find(|open| open.scope == *scope).map(|open| Words::of_record(&open.error).to_string())
-        };
-        let all = store.conversations().await.unwrap_or_default();
-        let of_bot = all.into_iter().filter(|conversation| conversation.bot == bot);
-        let scope = |conversation: &Conversation| {
-            Scope::of(&Part::Conversation {
-                bot: conversation.bot.as_str().into(),
-                chat: conversation.chat.as_str().into(),
-            })
-        };
-        let conversations = of_bot.map(|conversation| (conversation.clone(), error(&scope(&conversation)))).collect();
-        Self { holder, error: error(&bots::scope(bot)), conversations }
-    }
+/// A bot as it is listed.
+struct Listed {
+    name: String,
+    bot_id: String,
+    known: Known,
 }
 
 /// Lists the bots. Exit code 1 if one of them does not work.
 pub async fn list(arguments: BotsList) -> anyhow::Result<ExitCode> {
-    let (config, _) = arguments.file.load_to_look()?;
-    let mut rows = Vec::new();
-    for (name, account) in &config.wecom.bots {
-        rows.push((name.as_str(), account, Known::read(&config, name).await));
-    }
-    let healthy = rows.iter().all(|(.., known)| known.error.is_none());
+    let (rows, zone) = if let Some(gateway) = arguments.place.elsewhere.open().await? {
+        let found = gateway.found("bots", &[]).await?;
+        (found["items"].as_array().into_iter().flatten().filter_map(told).collect(), gateway.zone().clone())
+    } else {
+        let (config, _) = arguments.place.file.load_to_look()?;
+        let mut rows = Vec::new();
+        for (name, account) in &config.wecom.bots {
+            let known = Known::read(&config, name).await;
+            rows.push(Listed { name: name.clone(), bot_id: account.bot_id.clone(), known });
+        }
+        (rows, config.timezone)
+    };
+    let healthy = rows.iter().all(|row| row.known.error.is_none());
     let answer = if arguments.json {
-        let bots: Vec<Value> = rows.iter().map(|(name, account, known)| in_json(name, account, known)).collect();
+        let bots: Vec<Value> = rows.iter().map(in_json).collect();
         Screen::json(&json!({ "healthy": healthy, "bots": bots }))
     } else if rows.is_empty() {
         let mut screen = Screen::new();
         screen.line(words("配置里没有机器人（wecom.bots）", "there are no bots in the configuration (wecom.bots)"));
         screen
     } else {
-        rows.iter().map(|(name, account, known)| in_words(name, account, known, &config)).collect()
+        rows.iter().map(|row| in_words(row, &zone)).collect()
     };
     answer.show()?;
     Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// A bot as a gateway elsewhere tells of it.
+fn told(row: &Value) -> Option<Listed> {
+    let text = |row: &Value, key: &str| row[key].as_str().map(str::to_owned);
+    let said = |row: &Value| text(row, "error").map(Words::quoted);
+    let name = text(row, "name")?;
+    let conversation = |row: &Value| {
+        let at: jiff::Timestamp = row["heard_at"].as_str()?.parse().ok()?;
+        let heard = Conversation {
+            bot: name.clone(),
+            chat: text(row, "chat")?,
+            group: row["group"].as_bool()?,
+            user: text(row, "user")?,
+            heard_at: Timestamp(at.as_millisecond()),
+        };
+        Some((heard, said(row)))
+    };
+    let conversations = row["conversations"].as_array()?.iter().map(conversation).collect::<Option<_>>()?;
+    let known = Known { holder: text(row, "holder"), error: said(row), conversations };
+    Some(Listed { bot_id: text(row, "bot_id")?, known, name })
 }
 
 /// The line for a receiver's targets that sends there.
@@ -103,34 +104,35 @@ fn line(conversation: &Conversation) -> String {
     format!("{{ bot: {}, chat: {}, face: {face} }}", conversation.bot, Value::from(conversation.chat.as_str()))
 }
 
-fn in_json(name: &str, account: &BotAccount, known: &Known) -> Value {
-    let conversation = |(conversation, error): &(Conversation, Option<String>)| {
+fn in_json(Listed { name, bot_id, known }: &Listed) -> Value {
+    let said = |error: &Option<Words>| error.as_ref().map(ToString::to_string);
+    let conversation = |(conversation, error): &(Conversation, Option<Words>)| {
         json!({
             "chat": conversation.chat,
             "group": conversation.group,
             "user": conversation.user,
             "heard_at": conversation.heard_at.0,
-            "error": error,
+            "error": said(error),
             "target": line(conversation),
         })
     };
     json!({
         "name": name,
-        "bot_id": account.bot_id,
+        "bot_id": bot_id,
         "holder": known.holder,
-        "error": known.error,
+        "error": said(&known.error),
         "conversations": known.conversations.iter().map(conversation).collect::<Vec<_>>(),
     })
 }
 
-fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) -> Screen {
+fn in_words(Listed { name, bot_id, known }: &Listed, zone: &TimeZone) -> Screen {
     let state = match (&known.error, &known.holder) {
         (Some(error), _) => format!("✗ {error}"),
         (None, Some(holder)) => told!("✓ 网关连着（{holder}）", "✓ the gateway has it ({holder})").to_string(),
         (None, None) => words("- 网关没有在运行", "- no gateway is running").to_string(),
     };
     let mut screen = Screen::new();
-    screen.line(format_args!("{name}  {}  {state}", account.bot_id));
+    screen.line(format_args!("{name}  {bot_id}  {state}"));
     if known.conversations.is_empty() {
         screen.lines(words(
             "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次",
@@ -139,7 +141,7 @@ fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) ->
     }
     for (conversation, error) in &known.conversations {
         let kind = if conversation.group { words("群", "group") } else { words("单聊", "single") };
-        let time = clock(conversation.heard_at, config);
+        let time = clock(conversation.heard_at, zone);
         let (mark, why) = error.as_ref().map_or(("✓", String::new()), |error| ("✗", format!("  {error}")));
         screen.line(format_args!("  {mark} {}  {kind}  {} {time}{why}", conversation.chat, conversation.user));
         screen.line(format_args!("      - {}", line(conversation)));
@@ -147,9 +149,9 @@ fn in_words(name: &str, account: &BotAccount, known: &Known, config: &Config) ->
     screen
 }
 
-fn clock(at: Timestamp, config: &Config) -> String {
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX);
-    at.to_zoned(config.timezone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// The state of a bot, for `wegraf doctor`: by the record of the gateway that holds its socket, or, if the socket is
@@ -163,7 +165,7 @@ pub async fn check(config: &Config, name: &str, account: &BotAccount) -> Result<
             "it is not known whether the gateway has it, so no connection was made: {error}"
         )
         .to_string()),
-        (Ok(Some(_)), Some(error)) => Err(error),
+        (Ok(Some(_)), Some(error)) => Err(error.to_string()),
         (Ok(Some(holder)), None) => Ok(told!(
             "网关正连着，没有另外连接（{holder}）",
             "the gateway has it, so no other connection was made ({holder})"

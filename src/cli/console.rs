@@ -7,18 +7,21 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::ConfigFile;
 use super::gateway::Gateway;
+use super::record::Place;
 use super::screen::Screen;
+use crate::alert::Timestamp;
 use crate::config::{Config, ListenAt};
 use crate::http::{EndOrder, LinkOrder};
 use crate::links::LinkKey;
 use crate::render::Clock as Reading;
-use crate::store::{Store, StoreError, Ticket, Unopened, fresh_secret, hash};
+use crate::store::{Session, Store, StoreError, Ticket, Unopened, fresh_secret, hash};
 use crate::time::Clock;
-use crate::words::{told, words};
+use crate::words::{Language, spoken, told, words};
 
 /// `wegraf console`
 #[derive(Debug, Args)]
@@ -61,11 +64,11 @@ pub struct Link {
 /// `wegraf console sessions`
 #[derive(Debug, Args)]
 pub struct Sessions {
-    /// Which configuration.
+    /// Where to look.
     #[command(flatten)]
-    pub file: ConfigFile,
-    /// 结束这个编号的登录。 End the session with this number.
-    #[arg(long, value_name = "ID")]
+    pub place: Place,
+    /// 结束这个编号的登录；在网关的机器上。 End the session with this number, on the gateway's machine.
+    #[arg(long, value_name = "ID", conflicts_with = "url")]
     pub end: Option<String>,
     /// 谁结束的，默认是系统用户名。 Who ends it; default: the user of this system.
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "wegraf")]
@@ -109,7 +112,13 @@ pub async fn run(arguments: Console) -> anyhow::Result<ExitCode> {
         ConsoleCommand::Password(password) => password::run(&password),
         ConsoleCommand::Token(token) => tokens::run(token).await,
         ConsoleCommand::Sessions(sessions) => {
-            let (config, _) = sessions.file.load()?;
+            if let Some(gateway) = sessions.place.elsewhere.open().await? {
+                let found = gateway.found("sessions", &[]).await?;
+                let all: Vec<Listed> = found["items"].as_array().into_iter().flatten().filter_map(read).collect();
+                shown(&all, gateway.zone(), spoken().unwrap_or_default(), sessions.json).show()?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let (config, _) = sessions.place.file.load()?;
             if let Some(id) = &sessions.end {
                 let ended = end(&config, &sessions, id).await?;
                 ensure!(ended, told!("没有编号为 {id} 的登录", "there is no session {id}"));
@@ -172,30 +181,71 @@ async fn ordered(
     Ok(gateway.order(path, body).await?.1)
 }
 
+/// A session as it is listed.
+struct Listed {
+    id: String,
+    person: String,
+    way: String,
+    made_at: Timestamp,
+    seen_at: Timestamp,
+    address: String,
+    agent: String,
+}
+
+/// A session as a gateway elsewhere tells of it.
+fn read(row: &Value) -> Option<Listed> {
+    let text = |key: &str| row[key].as_str().map(str::to_owned);
+    let time = |key: &str| {
+        let at: jiff::Timestamp = row[key].as_str()?.parse().ok()?;
+        Some(Timestamp(at.as_millisecond()))
+    };
+    Some(Listed {
+        id: text("id")?,
+        person: text("person")?,
+        way: text("way")?,
+        made_at: time("made_at")?,
+        seen_at: time("seen_at")?,
+        address: text("address")?,
+        agent: text("agent")?,
+    })
+}
+
 async fn list(config: &Config, as_json: bool) -> anyhow::Result<Screen> {
-    let now = Clock::System.now();
-    let sessions = Store::open_reading(&config.database).await?.sessions(None, now).await?;
+    let sessions = Store::open_reading(&config.database).await?.sessions(None, Clock::System.now()).await?;
+    let all: Vec<Listed> = sessions
+        .into_iter()
+        .map(|Session { id, person, way, made_at, seen_at, address, agent, .. }| Listed {
+            id,
+            person,
+            way,
+            made_at,
+            seen_at,
+            address,
+            agent,
+        })
+        .collect();
+    Ok(shown(&all, &config.timezone, config.language, as_json))
+}
+
+fn shown(sessions: &[Listed], zone: &TimeZone, language: Language, as_json: bool) -> Screen {
     if as_json {
-        let row = |session: &crate::store::Session| {
+        let row = |session: &Listed| {
             json!({
                 "id": session.id, "person": session.person, "way": session.way, "made_at": session.made_at,
                 "seen_at": session.seen_at, "address": session.address, "agent": session.agent,
             })
         };
-        return Ok(Screen::json(&json!({ "sessions": sessions.iter().map(row).collect::<Vec<_>>() })));
+        return Screen::json(&json!({ "sessions": sessions.iter().map(row).collect::<Vec<_>>() }));
     }
-    let clock = Reading { now, zone: &config.timezone, language: config.language };
+    let clock = Reading { now: Clock::System.now(), zone, language };
     let time = |at| clock.time(at).unwrap_or_default();
     let mut screen = Screen::new();
     if sessions.is_empty() {
         screen.line(words("没有登录的浏览器", "no browser is signed in").to_string());
     }
-    for session in sessions {
-        let (made, seen) = (time(session.made_at), time(session.seen_at));
-        screen.line(format!(
-            "{}  {:<16} {made} → {seen}  {}  {}",
-            session.id, session.person, session.address, session.agent
-        ));
+    for Listed { id, person, made_at, seen_at, address, agent, .. } in sessions {
+        let (made, seen) = (time(*made_at), time(*seen_at));
+        screen.line(format!("{id}  {person:<16} {made} → {seen}  {address}  {agent}"));
     }
-    Ok(screen)
+    screen
 }

@@ -53,10 +53,7 @@ pub async fn run(arguments: Deliveries) -> anyhow::Result<ExitCode> {
             let (store, config) = open(&file).await?;
             recall::run(&store, &config, &ids, &by, listen.as_ref(), json).await
         }
-        DeliveriesCommand::Audit { file, json } => {
-            let (store, _) = open(&file).await?;
-            audit::run(&store, json).await
-        }
+        DeliveriesCommand::Audit { place, json } => audit::run(&Record::open(&place).await?, json).await,
     }
 }
 

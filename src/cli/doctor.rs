@@ -318,10 +318,10 @@ async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut V
         about: told!("机器人 {name}", "bot {name}").to_string(),
         result: bots::check(config, name, account).await,
     });
-    let known = bots::Known::read(config, name).await;
+    let known = crate::bots::Known::read(config, name).await;
     for (conversation, error) in &known.conversations {
         let heard = || told!("{} 说过话", "{} has spoken there", conversation.user).to_string();
-        let result = error.clone().map_or_else(|| Ok(heard()), Err);
+        let result = error.as_ref().map_or_else(|| Ok(heard()), |error| Err(error.to_string()));
         findings
             .push(Finding { about: told!("  会话 {}", "  conversation {}", conversation.chat).to_string(), result });
     }

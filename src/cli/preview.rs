@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::record::Gateway;
 use super::screen::Screen;
 use super::{Misused, Preview, send, why};
 use crate::deliver::{Setup, Writer};
@@ -19,31 +20,11 @@ use crate::words::{told, words};
 const EXPLAINED: usize = 5;
 
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
-pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
-    let (config, _) = arguments.file.load_to_look()?;
-    let now = Clock::System.now();
-    let body = send::body(&arguments.subject, now)?;
-    let notification = send::read(&config, &body, now)?;
-    if let Some(name) = arguments.receiver.as_deref().filter(|name| !config.receivers.contains_key(*name)) {
-        bail!(Misused(told!("没有名为 `{name}` 的接收者", "there is no receiver `{name}`").to_string()));
-    }
-    let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
-    let writer = Writer::new()?;
-    let made = preview(&setup, &writer, &SourceId::Command, &notification, arguments.receiver.as_deref(), now);
-    let messages: Vec<Value> = made
-        .iter()
-        .map(|made| {
-            let mut message = in_json(made);
-            if arguments.why {
-                let receiver = setup.config.receivers.get(&made.receiver);
-                let taught = setup.config.taught(receiver.map(AsRef::as_ref), &SourceId::Command);
-                let alerts = made.alerts.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
-                message["labels"] = alerts.map(|alert| why::why(alert, &taught)).collect();
-            }
-            message
-        })
-        .collect();
-    let kept = preview::kept(&setup.config, &SourceId::Command, &notification);
+pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
+    let (messages, kept) = match arguments.place.elsewhere.open().await? {
+        Some(gateway) => there(&gateway, &arguments).await?,
+        None => here(&arguments)?,
+    };
     let answer = if arguments.json {
         Screen::json(&json!({ "messages": messages, "kept": kept }))
     } else {
@@ -53,15 +34,77 @@ pub fn run(arguments: &Preview) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_json(made: &preview::Preview) -> Value {
-    let route = match &made.path {
-        None => words("按名字", "by name").to_string(),
-        Some(path) if path.is_empty() => words("根路由", "the root route").to_string(),
-        Some(path) => path.join(" → "),
+/// The messages by the configuration here, and the names of alerts that are kept and told to no person.
+fn here(arguments: &Preview) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
+    let (config, _) = arguments.place.file.load_to_look()?;
+    let now = Clock::System.now();
+    let body = send::body(&arguments.subject, now)?;
+    let notification = send::read(&config, &body, now)?;
+    if let Some(name) = arguments.receiver.as_deref().filter(|name| !config.receivers.contains_key(*name)) {
+        return Err(unknown(name));
+    }
+    let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
+    let writer = Writer::new()?;
+    let made = preview(&setup, &writer, &SourceId::Command, &notification, arguments.receiver.as_deref(), now);
+    let message = |made: &preview::Preview| {
+        let mut message = in_json(made);
+        if arguments.why {
+            let receiver = setup.config.receivers.get(&made.receiver);
+            let taught = setup.config.taught(receiver.map(AsRef::as_ref), &SourceId::Command);
+            let alerts = made.alerts.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
+            message["labels"] = alerts.map(|alert| why::why(alert, &taught)).collect();
+        }
+        message
     };
+    let messages = made.iter().map(message).collect();
+    let kept = preview::kept(&setup.config, &SourceId::Command, &notification);
+    Ok((messages, kept))
+}
+
+/// The same by the configuration of a gateway elsewhere.
+async fn there(gateway: &Gateway, arguments: &Preview) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
+    let body = send::body(&arguments.subject, Clock::System.now())?;
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        bail!(Misused(words("--url 只试 JSON 的正文", "with --url only bodies of JSON can be tried").to_string()));
+    };
+    let asked = json!({ "body": body, "receiver": arguments.receiver });
+    let found = gateway.post("preview", &asked).await?;
+    let Some(found) = found else { return Err(unknown(arguments.receiver.as_deref().unwrap_or_default())) };
+    let message = |row: &Value| {
+        let path: Option<Vec<String>> = serde_json::from_value(row["path"].clone()).unwrap_or_default();
+        json!({
+            "receiver": row["receiver"],
+            "route": route(path.as_deref()),
+            "lane": row["target"],
+            "face": row["face"],
+            "bytes": { "used": row["bytes"], "allowed": row["bytes_allowed"] },
+            "named": row["named"],
+            "counted": row["counted"],
+            "problems": row["problems"],
+            "requests": row["requests"],
+        })
+    };
+    let messages = found["items"].as_array().into_iter().flatten().map(message).collect();
+    Ok((messages, serde_json::from_value(found["kept"].clone()).unwrap_or_default()))
+}
+
+fn unknown(receiver: &str) -> anyhow::Error {
+    Misused(told!("没有名为 `{receiver}` 的接收者", "there is no receiver `{receiver}`").to_string()).into()
+}
+
+/// The way to a receiver in words.
+fn route(path: Option<&[String]>) -> String {
+    match path {
+        None => words("按名字", "by name").to_string(),
+        Some([]) => words("根路由", "the root route").to_string(),
+        Some(path) => path.join(" → "),
+    }
+}
+
+fn in_json(made: &preview::Preview) -> Value {
     json!({
         "receiver": made.receiver,
-        "route": route,
+        "route": route(made.path.as_deref()),
         "lane": made.lane,
         "face": made.face,
         "bytes": { "used": made.used, "allowed": made.allowed },

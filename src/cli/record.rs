@@ -13,7 +13,8 @@ use super::{ConfigFile, secret};
 use crate::alert::{ThreadId, Timestamp};
 use crate::stats::Report;
 use crate::store::{
-    ActAlert, ActFilter, ActRow, AlertFilter, Delivery, DeliveryFilter, DeliveryRow, DigestItem, Store, TallyFilter,
+    ActAlert, ActFilter, ActRow, AlertFilter, Audit, Delivery, DeliveryFilter, DeliveryRow, DigestItem, Store,
+    TallyFilter,
 };
 use crate::words::words;
 pub(super) use gateway::{Gateway, time};
@@ -156,6 +157,14 @@ impl Record {
         match self {
             Self::Here(store, _) => Ok(store.alerts(filter).await?),
             Self::There(gateway) => gateway.alerts(filter).await,
+        }
+    }
+
+    /// What became of all changes.
+    pub async fn audit(&self) -> anyhow::Result<Audit> {
+        match self {
+            Self::Here(store, _) => Ok(store.audit().await?),
+            Self::There(gateway) => gateway.audit().await,
         }
     }
 

@@ -9,6 +9,7 @@ mod caller;
 mod described;
 mod events;
 mod files;
+mod inner;
 mod list;
 mod look;
 mod once;
@@ -57,6 +58,9 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(look::senders))
         .routes(routes!(look::health))
         .routes(routes!(look::own))
+        .routes(routes!(inner::audit))
+        .routes(routes!(inner::bots))
+        .routes(routes!(inner::sessions))
         .routes(routes!(report::noise))
         .routes(routes!(bodies::preview, bodies::preview_of))
         .routes(routes!(bodies::raw))

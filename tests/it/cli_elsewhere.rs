@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::api::Program;
+use crate::console::Visitor;
 use crate::harness::{World, alertmanager};
 use crate::process::{Answer, run};
 
@@ -37,7 +38,7 @@ async fn made() -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
     let world = made().await;
-    let all = Program::new(&world, "all", "read read:raw act", &[]).await;
+    let all = Program::new(&world, "all", "read read:raw act change", &[]).await;
     let short = all.found("/incidents?q=磁盘").await["items"][0]["short"].as_str().unwrap().to_owned();
     let take = serde_json::json!({ "kind": "acknowledge", "incident": short });
     assert_eq!(all.change("POST", "/acts", take).await.0, 201);
@@ -68,6 +69,11 @@ async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
         &["route", "alertname=主库只读"],
         &["route", "--json", "severity=critical"],
         &["report", "--json"],
+        &["deliveries", "audit"],
+        &["deliveries", "audit", "--json"],
+        &["preview", "--sample", "alertmanager-group"],
+        &["preview", "dba", "--sample", "grafana-firing", "--json"],
+        &["bots", "list", "--json"],
     ] {
         assert_eq!(there(arguments).await.out, here(arguments).await.out, "{arguments:?}");
     }
@@ -84,6 +90,14 @@ async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
     assert!(here(&["alerts", "list"]).await.out.contains("磁盘将满"), "they are not all empty");
     there(&["report"]).await.says(&["告警 4", "磁盘将满"]);
     there(&["silences", "list"]).await.says(&["没有静默"]);
+    // Who is signed in; a token that may only read is not told.
+    let sessions = ["console", "sessions", "--json"];
+    Visitor::signed_in(&world, "zhangsan").await;
+    assert_eq!(there(&sessions).await.json(), here(&sessions).await.json());
+    assert_eq!(there(&sessions).await.json()["sessions"][0]["person"], "zhangsan");
+    let unknown = ["preview", "nobody", "--url", &world.url, "--token", &all.secret, "--lang", "zh"];
+    let refused = run(&world, &unknown).await.exits(2);
+    assert!(refused.err.contains("没有名为 `nobody` 的接收者"), "{}", refused.err);
     let doctor = there(&["doctor"]).await;
     doctor.says(&["令牌 all", "等待发送", "一切正常"]);
 

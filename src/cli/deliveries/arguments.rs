@@ -102,9 +102,9 @@ pub enum DeliveriesCommand {
     },
     /// 对账：每条变化有且只有一个去向；对不上则退出码为 1。 The audit: every change has exactly one fate; exit code 1 if not.
     Audit {
-        /// Which configuration.
+        /// Where to look.
         #[command(flatten)]
-        file: ConfigFile,
+        place: Place,
         /// 输出 JSON。 Answer in JSON.
         #[arg(long)]
         json: bool,

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::print;
+use crate::cli::record::Record;
 use crate::cli::screen::Screen;
-use crate::store::{Audit, Store};
+use crate::store::Audit;
 use crate::words::{told, words};
 
 /// Prints the fates. Exit code 1 if one contradicts its message.
-pub(super) async fn run(store: &Store, json: bool) -> anyhow::Result<ExitCode> {
-    let audit = store.audit().await?;
+pub(super) async fn run(record: &Record, json: bool) -> anyhow::Result<ExitCode> {
+    let audit = record.audit().await?;
     let answer = if json { Screen::json(&json!(audit)) } else { table(&audit) };
     print(&answer)?;
     Ok(ExitCode::from(u8::from(audit.imbalance != 0)))

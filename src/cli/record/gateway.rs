@@ -13,7 +13,9 @@ use super::{Next, Sums};
 use crate::alert::Timestamp;
 use crate::cli::Misused;
 use crate::stats::Report;
-use crate::store::{ActAlert, ActFilter, ActRow, AlertFilter, Delivery, DeliveryFilter, DeliveryRow, TallyFilter};
+use crate::store::{
+    ActAlert, ActFilter, ActRow, AlertFilter, Audit, Delivery, DeliveryFilter, DeliveryRow, TallyFilter,
+};
 use crate::words::{Words, spoken, told, words};
 
 /// Deadline for an answer.
@@ -73,9 +75,21 @@ impl Gateway {
 
     /// What the gateway has below `/api/v1/`; `None`: there is no such thing.
     pub(in crate::cli) async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Option<Value>> {
-        let url = format!("{}/api/v1/{path}", self.url);
+        self.ask(|| self.client.get(self.at(path)).query(query)).await
+    }
+
+    /// What the gateway makes of a body.
+    pub(in crate::cli) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Option<Value>> {
+        self.ask(|| self.client.post(self.at(path)).json(body)).await
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.url)
+    }
+
+    async fn ask(&self, request: impl Fn() -> reqwest::RequestBuilder) -> anyhow::Result<Option<Value>> {
         for _ in 0..AGAIN {
-            let request = self.client.get(&url).query(query).bearer_auth(&self.token);
+            let request = request().bearer_auth(&self.token);
             let language = spoken().unwrap_or_default();
             let answer = request.header(header::ACCEPT_LANGUAGE, language.as_str()).send().await;
             let answer = answer.map_err(|error| anyhow::anyhow!(unreached(&self.url, &error)))?;
@@ -181,6 +195,11 @@ impl Gateway {
             all.extend(self.page("alerts", query.clone(), limit, &mut next, rows::alert).await?);
         }
         Ok(all)
+    }
+
+    pub(super) async fn audit(&self) -> anyhow::Result<Audit> {
+        let found = self.found("audit", &[]).await?;
+        rows::audit(Row(&found)).ok_or_else(|| anyhow::anyhow!(strange(&self.url)))
     }
 
     pub(super) async fn report(&self, filter: TallyFilter) -> anyhow::Result<Report> {

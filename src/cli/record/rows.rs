@@ -8,8 +8,8 @@ use super::Sums;
 use crate::alert::{Format, Identity, Status, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::store::{
-    ActAlert, ActKind, ActRow, ActState, AttemptRow, Delivery, DeliveryRow, DigestItem, Doer, Fate, FrozenPart, State,
-    TransitionRow,
+    ActAlert, ActKind, ActRow, ActState, AttemptRow, Audit, Delivery, DeliveryRow, DigestItem, Doer, Fate, FrozenPart,
+    State, TransitionRow,
 };
 
 /// An object of an answer.
@@ -94,6 +94,18 @@ pub(super) fn delivery(row: Row<'_>) -> Option<DeliveryRow> {
         outcome: row.owned("outcome"),
         errcode: row.number("errcode"),
         error: row.owned("error"),
+    })
+}
+
+pub(super) fn audit(row: Row<'_>) -> Option<Audit> {
+    Some(Audit {
+        pending: row.number("pending")?,
+        named: row.number("named")?,
+        counted: row.number("counted")?,
+        suppressed: row.number("suppressed")?,
+        dead: row.number("dead")?,
+        repeated: row.number("repeated")?,
+        imbalance: row.number("imbalance")?,
     })
 }
 

@@ -18,13 +18,12 @@ use super::described::Problems;
 use super::list::caller;
 use super::problem::Wrong;
 use super::query::Bad;
-use super::shapes::List;
 use super::token::Scope;
 use super::words;
 use crate::alert::Notification;
 use crate::ingest::{self, Door};
 use crate::names::SourceId;
-use crate::preview::Preview;
+use crate::preview::{self, Preview};
 use crate::store::Kept;
 
 /// Bytes of a body that is only looked at.
@@ -125,17 +124,29 @@ impl WouldBe {
     }
 }
 
+/// What would be sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = List_WouldBe)]
+pub(super) struct WouldBeSent {
+    /// The messages.
+    pub items: Vec<WouldBe>,
+    /// Names of alerts that are kept and told to no person: they always fire, and are missed when they stop.
+    pub kept: Vec<String>,
+    /// Null: this is all.
+    pub next: Option<String>,
+}
+
 /// What a stored notification would become now.
 #[utoipa::path(
     get, path = "/api/v1/preview", tag = "state", params(PreviewQuery), security(("token" = ["read"])),
-    responses((status = 200, description = "The messages", body = List<WouldBe>), Problems)
+    responses((status = 200, description = "The messages", body = WouldBeSent), Problems)
 )]
 pub(super) async fn preview(State(gate): State<Gate>, parts: Parts) -> Response {
     let caller = caller!(gate, parts, Scope::Read);
     caller.answer(&gate, of_stored(&gate, &caller).await)
 }
 
-async fn of_stored(gate: &Gate, caller: &Caller) -> Result<List<WouldBe>, Wrong> {
+async fn of_stored(gate: &Gate, caller: &Caller) -> Result<WouldBeSent, Wrong> {
     let params = caller.params(&PreviewQuery::into_params(|| Some(ParameterIn::Query)))?;
     caller.sees_all()?;
     let id = params.text("notification").ok_or(Bad::Value { key: "notification", form: words::INTEGER })?;
@@ -148,7 +159,7 @@ async fn of_stored(gate: &Gate, caller: &Caller) -> Result<List<WouldBe>, Wrong>
 /// What a body would become now: it is read as the webhook would read it.
 #[utoipa::path(
     post, path = "/api/v1/preview", tag = "state", request_body = PreviewBody, security(("token" = ["read"])),
-    responses((status = 200, description = "The messages", body = List<WouldBe>), Problems)
+    responses((status = 200, description = "The messages", body = WouldBeSent), Problems)
 )]
 pub(super) async fn preview_of(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -166,7 +177,6 @@ pub(super) async fn preview_of(State(gate): State<Gate>, request: Request) -> Re
     caller.answer(&gate, found.await)
 }
 
-/// One at a time, beside the threads that answer: templates are programs.
 async fn made(
     gate: &Gate,
     body: Vec<u8>,
@@ -174,20 +184,18 @@ async fn made(
     door: Door,
     source: SourceId,
     receiver: Option<String>,
-) -> Result<List<WouldBe>, Wrong> {
+) -> Result<WouldBeSent, Wrong> {
     let config = gate.server.setup.now().config.clone();
     if receiver.as_ref().is_some_and(|name| !config.receivers.contains_key(name)) {
         return Err(Wrong::NotFound);
     }
-    let (gate, place) = (gate.clone(), gate.previews.clone().acquire_owned().await);
-    let made = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let now = gate.server.clock.now();
-        let read = ingest::explain(&body, kind.as_deref(), door, &config.payloads, now);
+    let made = gate.apart(move |gate| {
+        let read = ingest::explain(&body, kind.as_deref(), door, &config.payloads, gate.server.clock.now());
         let notification: Notification = read.map_err(|why| why.to_string())?.notification;
-        Ok(previews(&gate, &source, &notification, receiver.as_deref()))
+        let kept = preview::kept(&config, &source, &notification);
+        Ok((previews(gate, &source, &notification, receiver.as_deref()), kept))
     });
-    let made: Result<Vec<Preview>, String> = made.await.map_err(|error| Wrong::Failed(said(error.to_string())))?;
-    let made = made.map_err(|why| Wrong::Body(crate::words::Words::quoted(why)))?;
-    Ok(List { items: made.into_iter().map(WouldBe::of).collect(), next: None })
+    let made: Result<_, String> = made.await.ok_or_else(|| Wrong::Failed(words::UNFINISHED))?;
+    let (made, kept) = made.map_err(|why| Wrong::Body(crate::words::Words::quoted(why)))?;
+    Ok(WouldBeSent { items: made.into_iter().map(WouldBe::of).collect(), kept, next: None })
 }

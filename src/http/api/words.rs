@@ -68,6 +68,7 @@ pub(super) const NOT_SETTLED: Words = words("还不能重发", "it cannot be sen
 pub(super) const VOID: Words = words("没有可做的", "there is nothing to do");
 pub(super) const LIMITED: Words = words("对同一件事做得太多", "too many acts on the same alert");
 pub(super) const NOT_DONE: Words = words("没有做成", "it was not done");
+pub(super) const UNFINISHED: Words = words("没有算完，请稍后再试", "it was not finished: try again soon");
 pub(super) const NO_SPAN: Words =
     words("静默要有 for，像 2h；别的没有 for", "a silence needs `for`, like 2h; other acts have none");
 pub(super) const ONE_OF: Words =

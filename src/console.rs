@@ -18,6 +18,7 @@ mod noise;
 mod now;
 mod people;
 mod routes;
+mod silences;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ pub use desk::{Desk, LinkPage, LoginPage, MePage, PasswordPage};
 pub use digest::{PAGE_ITEMS, Turn, digest_page};
 pub use find::Sought;
 pub use frame::{Frame, language_of, policy, root_of};
-pub use health::{Hushed, SilencesPage, StatePage};
+pub use health::{Condition, Fed, StatePage, Way};
 pub use letter::{Beside, Now, Shown, letter_page};
 pub use links::picture_hosts;
 pub use live::changed;
@@ -41,6 +42,7 @@ pub use noise::{Noise, NoisePage};
 pub use now::{Incident, IncidentPage, NowPage, Only};
 pub use people::{AuditPage, DutyPage, Known, PersonPage};
 pub use routes::{Heard, MappingDraft, MappingPage, RoutesPage, SendersPage, Tried};
+pub use silences::{ElsewherePage, Hushed, SilencesPage};
 pub use templates::{Draft, TemplatePage, TemplatesPage};
 pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
@@ -48,9 +50,9 @@ pub use words::{
     ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FILE_CHANGED, FORM_UNREADABLE, LINK_INVALID,
     LINK_OVER, MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK, NO_ACT,
     NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NOT_A_MEMBER, NOT_NEWEST, NOT_READ, NOT_SAVED, ODD_LABELS,
-    ODD_SEARCH, PRUNED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_MANY,
-    TOO_OFTEN, TOO_SLOW, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, not_taken,
-    not_written, wait_seconds,
+    ODD_SEARCH, PRUNED, RELOADED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE,
+    TOO_MANY, TOO_OFTEN, TOO_SLOW, UPSTREAM_SILENT, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong,
+    no_right, not_reloaded, not_taken, not_written, wait_seconds,
 };
 
 /// A page with one sentence.
@@ -63,6 +65,15 @@ pub struct NotePage<'a> {
     pub text: String,
     /// A link on: its text and its address.
     pub way: Option<(String, String)>,
+}
+
+impl<'a> NotePage<'a> {
+    /// That there is no such page, for a reader who is signed in: the way on is to what is on now.
+    pub fn missing(f: Frame<'a>) -> Self {
+        let text = f.say(words::NO_PAGE).into_owned();
+        let way = Some((f.say(words::NOW).into_owned(), format!("{}now", f.root)));
+        Self { f, text, way }
+    }
 }
 
 /// What a browser sees at the gateway's address: what this is and where to point a sender. Nothing of the configuration.

@@ -50,6 +50,21 @@ pub struct Decision<'a> {
     pub path: Vec<String>,
 }
 
+/// A node of the tree, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branching<'a> {
+    /// Its place: the number of each child on the way from the root, which has none.
+    pub path: Vec<usize>,
+    /// Its matchers as they are written.
+    pub matchers: Vec<String>,
+    /// Its name in a [`Decision`]; empty for the root.
+    pub step: &'a str,
+    /// Its receiver.
+    pub receiver: &'a str,
+    /// Are the siblings below asked, too?
+    pub continues: bool,
+}
+
 impl Tree {
     /// A tree whose root sends to `receiver`.
     pub fn new(receiver: String, routes: Vec<Branch>) -> Self {
@@ -60,6 +75,14 @@ impl Tree {
     /// The receiver of what no route matches.
     pub fn root(&self) -> &str {
         &self.root.receiver
+    }
+
+    /// All nodes in the order in which they are asked; the root, which takes the rest, is the last.
+    pub fn nodes(&self) -> Vec<Branching<'_>> {
+        let mut nodes = Vec::new();
+        self.root.list(&mut Vec::new(), &mut nodes);
+        nodes.rotate_left(1);
+        nodes
     }
 
     /// The receivers of an alert with these labels, in the order of the tree; never empty, and each receiver
@@ -88,6 +111,17 @@ fn children(parent: &str, path: &str, routes: Vec<Branch>) -> Vec<Node> {
 }
 
 impl Node {
+    fn list<'a>(&'a self, path: &mut Vec<usize>, nodes: &mut Vec<Branching<'a>>) {
+        let Self { receiver, matchers, continues, step, routes } = self;
+        let matchers = matchers.iter().map(ToString::to_string).collect();
+        nodes.push(Branching { path: path.clone(), matchers, step, receiver, continues: *continues });
+        for (number, child) in routes.iter().enumerate() {
+            path.push(number);
+            child.list(path, nodes);
+            path.pop();
+        }
+    }
+
     fn descend<'a>(&'a self, labels: &Labels, path: &mut Vec<&'a str>, decisions: &mut Vec<Decision<'a>>) {
         let mut taken = false;
         for child in &self.routes {

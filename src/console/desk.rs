@@ -135,7 +135,7 @@ impl<'a> MePage<'a> {
         all: bool,
         receivers: &[String],
     ) -> Self {
-        let time = |at| clock.time(at).unwrap_or_default();
+        let time = |at| clock.ago(at);
         let sessions = sessions.iter().map(|session| Seat {
             id: session.id.clone(),
             agent: browser(&session.agent).unwrap_or_else(|| super::letter::one_line(&session.agent)),

@@ -1,6 +1,6 @@
 //! What is on now, and one incident with everything that happened to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use askama::Template;
 
@@ -11,7 +11,7 @@ use super::frame::Frame;
 use super::letter::{Group, Now, Writer, moment, one_line, ordered};
 use super::told::{Step, Told};
 use super::words;
-use crate::alert::{Labels, Timestamp, level_label};
+use crate::alert::{Labels, ThreadId, Timestamp, level_label};
 use crate::deliver::Page;
 use crate::level::Level;
 use crate::render::{Clock, grade, number};
@@ -63,8 +63,11 @@ struct Row {
     when: String,
     moment: String,
     owner: String,
+    /// What did not arrive; empty if nothing.
+    missed: String,
     critical: bool,
     taken: bool,
+    mine: bool,
     since: Timestamp,
 }
 
@@ -79,10 +82,14 @@ pub enum Only {
     Critical,
     /// Those that no person has.
     Free,
+    /// Those that the reader has.
+    Mine,
+    /// Those of which a message did not arrive.
+    Missed,
 }
 
 impl Only {
-    const WAYS: [Self; 3] = [Self::All, Self::Critical, Self::Free];
+    const WAYS: [Self; 5] = [Self::All, Self::Critical, Self::Free, Self::Mine, Self::Missed];
 
     /// Its name in an address.
     pub const fn as_str(self) -> &'static str {
@@ -90,6 +97,8 @@ impl Only {
             Self::All => "all",
             Self::Critical => "critical",
             Self::Free => "free",
+            Self::Mine => "mine",
+            Self::Missed => "missed",
         }
     }
 
@@ -98,17 +107,21 @@ impl Only {
         Self::WAYS.into_iter().find(|way| way.as_str() == name).unwrap_or(Self::All)
     }
 
-    const fn shows(self, row: &Row) -> bool {
+    fn shows(self, row: &Row) -> bool {
         match self {
             Self::All => true,
             Self::Critical => row.critical,
             Self::Free => !row.taken,
+            Self::Mine => row.mine,
+            Self::Missed => !row.missed.is_empty(),
         }
     }
 }
 
 impl<'a> NowPage<'a> {
-    /// Of `alerts`, the firing ones that the reader may see and that `sought` finds, of `count` in all.
+    /// Of `alerts`, the firing ones that the reader may see and that `sought` finds, of `count` in all; `missed`: incidents
+    /// with the number of their messages that did not arrive.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the page")]
     pub fn new(
         f: Frame<'a>,
         desk: Desk,
@@ -116,6 +129,7 @@ impl<'a> NowPage<'a> {
         (only, sought): (Only, Sought),
         alerts: &[ActAlert],
         count: u64,
+        missed: &HashMap<ThreadId, usize>,
         place: Place<'_>,
     ) -> Self {
         let mut by_thread: BTreeMap<i64, Vec<&ActAlert>> = BTreeMap::new();
@@ -127,13 +141,20 @@ impl<'a> NowPage<'a> {
             }
         }
         let mut rows: Vec<Row> = by_thread.values().map(|of| row(&f, clock, of, place)).collect();
+        for (row, of) in rows.iter_mut().zip(by_thread.values()) {
+            row.mine = of.iter().any(|alert| {
+                alert.acknowledged.as_ref().is_some_and(|doer| doer.by.eq_ignore_ascii_case(&desk.person))
+            });
+            row.missed =
+                missed.get(&of[0].thread).map(|count| f.say(words::missed(*count)).into_owned()).unwrap_or_default();
+        }
         rows.sort_by_key(|row| (!row.critical, row.taken, row.since));
         let (critical, free) =
             (rows.iter().filter(|row| row.critical).count(), rows.iter().filter(|row| !row.taken).count());
         let say = |words: Words| f.say(words).into_owned();
         let filters = Only::WAYS.map(|way| Filter {
             href: address(way, &sought.typed, f.language),
-            text: say(words::only(way, [rows.len(), critical, free])),
+            text: say(words::only(way, rows.iter().filter(|row| way.shows(row)).count())),
             on: way == only,
         });
         let unfound = rows.is_empty() && !sought.typed.is_empty();
@@ -141,12 +162,16 @@ impl<'a> NowPage<'a> {
         let empty = match (unfound, sought.is_odd()) {
             (true, true) => words::NOTHING_TYPED,
             (true, false) => words::NONE_ON,
-            (false, _) => words::CALM,
+            (false, _) if rows.is_empty() => words::CALM,
+            (false, _) => words::NONE_OF_PART,
         };
         let mut further: Vec<Onward> = Vec::new();
         if unfound {
             further.extend((!sought.is_odd()).then(|| sought.in_deliveries(&f)));
             further.push(Onward { href: address(Only::All, "", f.language), text: say(words::ALL_ON) });
+        } else if rows.is_empty() {
+            let href = format!("{}m?since=24h&lang={}", f.root, f.language.as_str());
+            further.push(Onward { href, text: say(words::LATEST) });
         }
         let mut shown: Vec<Row> = rows.into_iter().filter(|row| only.shows(row)).collect();
         let beyond = shown.len().saturating_sub(ROWS) as u64 + count.saturating_sub(alerts.len() as u64);
@@ -211,8 +236,10 @@ fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> 
         owner: owner
             .as_ref()
             .map_or_else(|| f.say(words::NO_OWNER).into_owned(), |by| f.say(words::has_it(by, None)).into_owned()),
+        missed: String::new(),
         critical: worst.critical,
         taken: owner.is_some(),
+        mine: false,
         since: since.unwrap_or(clock.now),
     }
 }
@@ -315,7 +342,9 @@ impl<'a> IncidentPage<'a> {
             steps.push(Step::new(clock, said.at, "", text.trim_end().to_owned()));
         }
         steps.sort_by_key(|step| step.at);
-        steps.dedup_by(|a, b| a.at == b.at && a.text == b.text);
+        // Each target was told of the same changes.
+        let mut seen: HashSet<(Timestamp, String)> = HashSet::new();
+        steps.retain(|step| seen.insert((step.at, step.text.clone())));
         let told = incident.rows.iter().filter(|row| row.act.is_none()).map(|row| Told::of(&f, clock, row)).collect();
         Self {
             thread: incident.thread,

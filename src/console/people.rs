@@ -30,6 +30,8 @@ pub struct DutyPage<'a> {
 struct Shifts {
     name: String,
     zone: String,
+    /// Somebody is the second line at some time: where nobody is, that is a gap.
+    has_backup: bool,
     rows: Vec<Shift>,
 }
 
@@ -73,7 +75,8 @@ fn shifts(f: &Frame<'_>, name: &str, rota: &Rota, now: Timestamp) -> Shifts {
         backup: row.backup,
     });
     let zone = rota.timezone.iana_name().unwrap_or_default().to_owned();
-    Shifts { name: name.to_owned(), zone, rows: rows.collect() }
+    let rows: Vec<Shift> = rows.collect();
+    Shifts { name: name.to_owned(), zone, has_backup: rows.iter().any(|row| !row.backup.is_empty()), rows }
 }
 
 /// What one person got, and did.
@@ -167,7 +170,7 @@ impl<'a> AuditPage<'a> {
         let asked = |step: &&Trace| step.what != "link" || matches!(&*step.way, "link" | "command");
         let signed = trail.iter().filter(asked).map(|step| Entry {
             at: step.at,
-            when: clock.time(step.at).unwrap_or_default(),
+            when: clock.ago(step.at),
             moment: moment(Some(step.at)),
             who: one_line(&step.person),
             what: f.say(words::trace(&step.what)).into_owned(),
@@ -190,7 +193,7 @@ fn entry(f: &Frame<'_>, clock: &Clock<'_>, act: &ActRow) -> Entry {
     }
     Entry {
         at: act.at,
-        when: clock.time(act.at).unwrap_or_default(),
+        when: clock.ago(act.at),
         moment: moment(Some(act.at)),
         who: one_line(&act.by),
         what: one_line(&what),

@@ -1,17 +1,19 @@
 //! Which way an alert takes, what it would look like, who sends, and how a body is read.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::acts::Said;
 use super::desk::Desk;
 use super::frame::Frame;
-use super::letter::{Fact, one_line};
+use super::letter::{Fact, moment, one_line};
 use super::words;
 use crate::alert::Timestamp;
 use crate::ingest::Explained;
 use crate::preview::Preview;
 use crate::render::Clock;
-use crate::route::{Blocked, Decision, Unreachable};
+use crate::route::{Blocked, Branching, Decision, Unreachable};
 use crate::store::DeliveryRow;
 use crate::words::Words;
 
@@ -19,6 +21,8 @@ use crate::words::Words;
 const ALERTS: usize = 5;
 /// Lines of a body that are listed.
 const LEAVES: usize = 200;
+/// Routes below this depth are drawn at it.
+const DEPTH: usize = 6;
 /// Notifications that are listed for each source.
 const LATEST: usize = 5;
 
@@ -32,8 +36,24 @@ pub struct RoutesPage<'a> {
     from: String,
     said: String,
     ways: Vec<Way>,
+    tree: Vec<Node>,
     blocked: Vec<Fact>,
     previews: Vec<Shown>,
+}
+
+/// A route.
+#[derive(Debug)]
+struct Node {
+    /// How deep it is: a class for each.
+    depth: usize,
+    conditions: String,
+    receiver: String,
+    /// Alerts of its receiver in the last 7 days.
+    week: String,
+    goes_on: bool,
+    /// The alert in question goes this way.
+    taken: bool,
+    blocked: bool,
 }
 
 /// A receiver of an alert.
@@ -77,10 +97,22 @@ impl<'a> RoutesPage<'a> {
         from: String,
         said: Option<Words>,
         ways: &[(Decision<'_>, Vec<String>)],
+        nodes: &[Branching<'_>],
+        week: &BTreeMap<String, u64>,
         blocked: &[Unreachable],
         previews: &[Preview],
     ) -> Self {
         let say = |words: Words| f.say(words).into_owned();
+        let tree = nodes.iter().map(|node| Node {
+            depth: node.path.len().min(DEPTH),
+            conditions: if node.path.is_empty() { say(words::ROOT) } else { node.matchers.join("  ") },
+            receiver: node.receiver.to_owned(),
+            week: say(words::week_of(week.get(node.receiver).copied().unwrap_or_default())),
+            goes_on: node.continues,
+            taken: ways.iter().any(|(decision, _)| decision.path.last().map_or("", String::as_str) == node.step),
+            blocked: blocked.iter().any(|one| one.path == node.path),
+        });
+        let tree = tree.collect();
         let ways = ways.iter().map(|(decision, lanes)| Way {
             receiver: decision.receiver.to_owned(),
             path: if decision.path.is_empty() { say(words::BY_ROOT) } else { decision.path.join(" → ") },
@@ -97,7 +129,7 @@ impl<'a> RoutesPage<'a> {
         });
         let (ways, blocked) = (ways.collect(), blocked.collect());
         let previews = previews.iter().map(|made| shown(&f, made)).collect();
-        Self { said: said.map(say).unwrap_or_default(), ways, blocked, previews, label, from, desk, f }
+        Self { said: said.map(say).unwrap_or_default(), ways, tree, blocked, previews, label, from, desk, f }
     }
 }
 
@@ -126,6 +158,7 @@ struct Latest {
     thread: String,
     name: String,
     when: String,
+    moment: String,
 }
 
 /// What is known of a sender.
@@ -149,8 +182,9 @@ impl<'a> SendersPage<'a> {
                     latest.push(Latest {
                         notification: row.notification,
                         thread: row.thread.to_string(),
-                        name: one_line(&row.name),
-                        when: time(row.created_at),
+                        name: if row.name.is_empty() { format!("#{}", row.thread) } else { one_line(&row.name) },
+                        when: clock.ago(row.created_at),
+                        moment: moment(Some(row.created_at)),
                     });
                 }
             }
@@ -162,8 +196,8 @@ impl<'a> SendersPage<'a> {
                 .rev()
                 .map(|(at, path, why)| Fact { name: time(*at), text: format!("{path} {}", why.get(f.language)) });
             Sender {
-                name: heard.name.clone(),
-                heard: last.map_or_else(|| f.say(words::NOT_HEARD).into_owned(), |at| clock.since(at)),
+                name: if heard.name.is_empty() { f.say(words::STRANGERS).into_owned() } else { one_line(&heard.name) },
+                heard: last.map_or_else(|| f.say(words::NOT_HEARD).into_owned(), |at| clock.ago(at)),
                 refused: refused.collect(),
                 latest,
             }
@@ -238,7 +272,7 @@ impl<'a> MappingPage<'a> {
                 fact(words::FIELD_NAME, &alert.name),
                 fact(words::STATE, alert.status.as_str()),
                 fact(words::FIELD_LEVEL, alert.level().map_or("-", crate::level::Level::as_str)),
-                fact(words::FIELD_KEY, alert.discriminator.as_str()),
+                fact(words::FIELD_KEY, Some(alert.discriminator.as_str()).filter(|key| !key.is_empty()).unwrap_or("-")),
             ];
             facts.extend(
                 alert.labels.iter().map(|(name, value)| Fact { name: name.to_string(), text: one_line(value) }),

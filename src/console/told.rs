@@ -28,6 +28,7 @@ pub(super) struct Told {
     pub(super) name: String,
     pub(super) target: String,
     pub(super) when: String,
+    pub(super) moment: String,
     pub(super) why: String,
     /// It did not reach everybody, and is settled: it can be sent again.
     pub(super) missed: bool,
@@ -59,7 +60,8 @@ impl Told {
                 None => one_line(&row.name),
             },
             target: row.lane.to_string(),
-            when: clock.time(arrived).unwrap_or_default(),
+            when: clock.ago(arrived),
+            moment: moment(Some(arrived)),
             why: why.map(|why| why.get(f.language).to_owned()).unwrap_or_default(),
         }
     }
@@ -77,7 +79,7 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) fn new(clock: &Clock<'_>, at: Timestamp, class: &'static str, text: String) -> Self {
-        Self { at, when: clock.time(at).unwrap_or_default(), moment: moment(Some(at)), class, text }
+        Self { at, when: clock.exact(at), moment: moment(Some(at)), class, text }
     }
 
     /// An attempt, with WeCom's answer.
@@ -231,7 +233,7 @@ impl<'a> DeliveryPage<'a> {
         let row = &delivery.row;
         let told = Told::of(&f, clock, row);
         let say = |words: Words| f.say(words).into_owned();
-        let time = |at: Timestamp| clock.time(at).unwrap_or_default();
+        let time = |at: Timestamp| clock.exact(at);
         let fact = |words, text: String| Fact { name: say(words), text };
         let mut facts = vec![
             fact(words::RECEIVER_FIELD, row.receiver.clone()),

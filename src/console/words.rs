@@ -3,7 +3,10 @@
 mod desk;
 mod find;
 mod noise;
+mod now;
 mod pages;
+mod silences;
+mod state;
 mod templates;
 
 use crate::alert::{ThreadId, TransitionKind};
@@ -19,8 +22,13 @@ pub use desk::{
 };
 pub(super) use find::*;
 pub(super) use noise::*;
+pub(super) use now::*;
 pub(super) use pages::*;
 pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
+pub use silences::UPSTREAM_SILENT;
+pub(super) use silences::*;
+pub(super) use state::*;
+pub use state::{RELOADED, not_reloaded};
 pub(super) use templates::*;
 pub use templates::{
     FILE_CHANGED, NO_FILE_NAME, NO_FOLDER, NO_SUCH_ID, NOT_SAVED, SAVED, SAVED_UNUSED, not_taken, not_written,
@@ -452,44 +460,6 @@ pub(super) fn sees(all: bool, receivers: &[String]) -> Words {
     (format!("可以看的接收者：{zh}"), format!("You see these receivers: {en}")).into()
 }
 
-pub(super) const FILTER: Words = words("筛选", "filter");
-pub(super) const CALM: Words = words("现在没有告警。", "Nothing is on.");
-pub(super) const NO_OWNER: Words = words("未认领", "not acknowledged");
-
-/// What is on.
-pub(super) fn now_heading(all: usize, critical: usize, free: usize) -> Words {
-    if all == 0 {
-        return words("没有告警", "All is calm");
-    }
-    let [all, critical, free] = [all, critical, free].map(|count| number(count as u64));
-    (
-        format!("{all} 个告警，{critical} 个严重，{free} 个无人认领"),
-        format!("{all} incidents, {critical} critical, {free} without an owner"),
-    )
-        .into()
-}
-
-/// A part of what is on.
-pub(super) fn only(way: super::Only, counts: [usize; 3]) -> Words {
-    let (zh, en, count) = match way {
-        super::Only::All => ("全部", "All", counts[0]),
-        super::Only::Critical => ("严重", "Critical", counts[1]),
-        super::Only::Free => ("无人认领", "No owner", counts[2]),
-    };
-    (format!("{zh} {count}"), format!("{en} {count}")).into()
-}
-
-/// A rule, and others in the same incident.
-pub(super) fn and_others(name: &str) -> Words {
-    (format!("{name} 等"), format!("{name} and others")).into()
-}
-
-/// What is not listed.
-pub(super) fn and_more(count: u64) -> Words {
-    let count = number(count);
-    (format!("另有 {count} 条，未列出。"), format!("{count} more are not listed.")).into()
-}
-
 pub(super) const WHO_GOT_IT: Words = words("发给了谁", "Who got it");
 pub(super) const TIMELINE: Words = words("经过", "What happened");
 pub(super) const SENT: Words = words("送达", "sent");
@@ -567,43 +537,4 @@ pub(super) const fn moved(kind: TransitionKind) -> Words {
         TransitionKind::Notice => words("通知", "is a notice"),
         _ => words("有变化", "changed"),
     }
-}
-
-pub(super) const NO_SILENCES: Words = words("现在没有从这里做的静默。", "No silence made from here is in force.");
-
-/// How many silences are in force.
-pub(super) fn silences(count: usize) -> Words {
-    (format!("静默 {count}"), format!("{count} silences")).into()
-}
-
-/// How many of a silence's alerts are still on.
-pub(super) fn hides(count: usize) -> Words {
-    if count == 0 {
-        return words("没有挡住仍在告警的", "hides nothing that is on");
-    }
-    (format!("挡住 {count} 条仍在告警的"), format!("hides {count} that are on")).into()
-}
-
-pub(super) const WARNING: Words = words("注意", "Warning");
-pub(super) const WAITING: Words = words("等待发送的消息", "messages that wait");
-pub(super) const RETRYING: Words = words("其中试过的", "of these, tried");
-pub(super) const WAITING_CRITICAL: Words = words("其中严重的", "of these, critical");
-pub(super) const OLDEST: Words = words("最早的", "the oldest");
-
-/// How wegraf is.
-pub(super) fn health(troubles: usize) -> Words {
-    if troubles == 0 {
-        return words("一切正常", "All is well");
-    }
-    (format!("有 {troubles} 件事要管"), format!("{troubles} things need you")).into()
-}
-
-/// Nothing is sent by a way.
-pub(super) fn paused(name: &str, since: &str) -> Words {
-    (format!("{name} 从 {since} 起暂停发送"), format!("nothing is sent by {name} since {since}")).into()
-}
-
-/// When a source was last heard.
-pub(super) fn heard(source: &str) -> Words {
-    (format!("来源 {source} 最近一次"), format!("source {source}, last")).into()
 }

@@ -8,6 +8,7 @@ mod find;
 mod guest;
 pub(in crate::http) mod live;
 mod look;
+pub(in crate::http) mod mappings;
 mod noise;
 mod password;
 mod people;
@@ -28,9 +29,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::Gate;
-use super::pages::Reader;
+use super::pages::{Reader, answer};
 use super::refusal::Cause;
-use crate::console;
+use crate::console::{self, NotePage};
 use crate::render::Clock;
 use crate::store::StoreError;
 use crate::words::Language;
@@ -55,10 +56,11 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/me", get(sign_in::me).post(sign_in::end))
         .route("/now", get(look::now))
         .route("/i/{short}", get(look::incident).post(look::act))
+        .route("/search", get(find::search))
         .route("/m", get(deliveries::search))
         .route("/m/{message}", get(deliveries::show).post(deliveries::redo))
         .route("/silences", get(silences::list).post(silences::change))
-        .route("/state", get(state::state))
+        .route("/state", get(state::state).post(state::change))
         .route("/duty", get(people::duty))
         .route("/duty/{rota}", get(people::rota))
         .route("/noise", get(noise::now))
@@ -67,7 +69,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/audit", get(people::audit))
         .route("/routes", get(routes::routes))
         .route("/senders", get(routes::senders))
-        .route("/mappings/new", get(routes::mapping).post(routes::try_mapping))
+        .route("/mappings/new", get(mappings::mapping).post(mappings::try_mapping))
         .route("/templates", get(templates::list))
         .route("/templates/{name}", get(templates::one).post(templates::change))
         .route("/events", get(live::events))
@@ -139,7 +141,7 @@ use read;
 
 /// The answer to a page that is not there, or not for this visitor.
 fn missing(gate: &Gate, guest: &Guest) -> Response {
-    guest.reader.note(StatusCode::NOT_FOUND, usual(gate), console::NO_PAGE)
+    answer(StatusCode::NOT_FOUND, &NotePage::missing(guest.frame(gate)), &[])
 }
 
 /// The language of readers who ask for none.

@@ -298,6 +298,35 @@ impl Clock<'_> {
         }
     }
 
+    /// `14:02:31`, with as much of the date before it as is needed; empty outside of the years that a calendar has.
+    pub fn exact(&self, at: Timestamp) -> String {
+        let (Some(time), Some(then)) = (self.time(at), self.zoned(at)) else { return String::new() };
+        format!("{time}:{:02}", then.second())
+    }
+
+    /// `14:02（12 分钟前）` of something that happened; empty outside of the years that a calendar has.
+    pub fn ago(&self, at: Timestamp) -> String {
+        let Some(time) = self.time(at) else { return String::new() };
+        let ago = match (self.language, self.duration(at, self.now)) {
+            (_, none) if none.is_empty() => return time,
+            (language, _) if self.now.millis_since(at) < 60_000 => pick(language, "刚刚", "just now").to_owned(),
+            (Language::Zh, duration) => format!("{duration}前"),
+            (Language::En, duration) => format!("{duration} ago"),
+        };
+        format!("{time}{}", brackets(self.language, &ago))
+    }
+
+    /// `16:40（还剩 30 分钟）` of something that ends then.
+    pub fn until(&self, end: Timestamp) -> String {
+        let Some(time) = self.time(end) else { return String::new() };
+        let left = match (self.language, self.duration(self.now, end)) {
+            (_, none) if none.is_empty() => return time,
+            (Language::Zh, duration) => format!("还剩 {duration}"),
+            (Language::En, duration) => format!("{duration} left"),
+        };
+        format!("{time}{}", brackets(self.language, &left))
+    }
+
     /// `03:14–03:32`; empty outside of the years that a calendar has.
     pub fn range(&self, start: Timestamp, end: Timestamp) -> String {
         let (Some(from), Some(until)) = (self.time(start), self.time(end)) else { return String::new() };
@@ -368,6 +397,20 @@ mod tests {
 
     fn clock(zone: &TimeZone, language: Language) -> Clock<'_> {
         Clock { now: at("2026-03-01T06:14:00Z"), zone, language }
+    }
+
+    #[test]
+    fn what_happened_and_what_ends_have_their_time_and_how_far_it_is() {
+        let zone = TimeZone::UTC;
+        let (zh, en) = (clock(&zone, Language::Zh), clock(&zone, Language::En));
+        let (past, soon) = (at("2026-03-01T06:02:31Z"), at("2026-03-01T06:44:00Z"));
+        assert_eq!((zh.ago(past), en.ago(past)), ("06:02（11 分钟前）".into(), "06:02 (11 min ago)".into()));
+        assert_eq!((zh.ago(zh.now), zh.ago(soon)), ("06:14（刚刚）".into(), "06:44".into()));
+        assert_eq!((zh.until(soon), en.until(soon)), ("06:44（还剩 30 分钟）".into(), "06:44 (30 min left)".into()));
+        assert_eq!((zh.until(past), zh.exact(past)), ("06:02".into(), "06:02:31".into()));
+        assert_eq!(en.exact(at("2026-02-28T06:02:31Z")), "yesterday 06:02:31");
+        let beyond = Timestamp(i64::MAX);
+        assert_eq!((zh.ago(beyond), zh.until(beyond), zh.exact(beyond)), Default::default());
     }
 
     #[test]

@@ -43,6 +43,46 @@
       copy.textContent = copy.dataset.copy;
     });
   }
+  // What is edited is tried by itself: the part beside it is the server's answer to the form, as of its button.
+  for (const form of document.querySelectorAll("form[data-try]")) {
+    let timer = 0;
+    let asking = null;
+    const result = () => document.querySelector(`[data-result="${form.dataset.try}"]`);
+    const tried = async () => {
+      asking?.abort();
+      asking = new AbortController();
+      const fields = new URLSearchParams(new FormData(form));
+      fields.set("do", "try");
+      result().ariaBusy = "true";
+      try {
+        const answer = await fetch(location.href, { method: "POST", body: fields, signal: asking.signal });
+        const fresh = parse(await answer.text()).querySelector(`[data-result="${form.dataset.try}"]`);
+        if (fresh) result().replaceWith(document.adoptNode(fresh));
+      } catch {
+        // Its button says what is wrong.
+      }
+      if (result()) result().ariaBusy = null;
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(tried, 300);
+    });
+    for (const leaf of document.querySelectorAll("[data-leaf]")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "leaf";
+      button.textContent = leaf.textContent;
+      leaf.replaceWith(button);
+      button.addEventListener("click", () => {
+        const text = form.querySelector("textarea");
+        text.setRangeText(`{{ ${button.textContent} }}`, text.selectionStart, text.selectionEnd, "end");
+        text.focus();
+        text.dispatchEvent(new Event("input", { bubbles: true }));
+      });
+    }
+    const hint = document.querySelector("[data-leaves]");
+    if (hint) hint.hidden = false;
+  }
   // A page that comes back from the browser's memory may be used again.
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) {

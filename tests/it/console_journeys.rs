@@ -158,7 +158,17 @@ console: {{ may_change: {{ users: [zhangsan] }}, write: [ templates, payloads.d 
     world.settled().await;
     let notification = world.deliveries().await.iter().map(|row| row.notification).max().unwrap();
     browser.visit(&format!("{}/mappings/new?from={notification}", world.url)).await;
+    // A name of the body is written in where the cursor is; what is typed is tried by itself.
+    types(&mut browser, "[name=mapping]", "").await;
+    browser
+        .evaluate("[...document.querySelectorAll('button.leaf')].find((b) => b.textContent === 'body.ticket').click()")
+        .await;
+    assert_eq!(browser.evaluate("document.querySelector('[name=mapping]').value").await, "{{ body.ticket }}");
     types(&mut browser, "[name=mapping]", MAPPING).await;
+    browser
+        .evaluate("document.querySelector('[name=mapping]').dispatchEvent(new Event('input', { bubbles: true }))")
+        .await;
+    browser.until("document.querySelector('[data-result]').textContent.includes('读懂了')").await;
     presses(&mut browser, "button[value=try]", "读懂了").await;
     browser
         .evaluate("(() => { const s = document.querySelector('[name=folder]'); s.value = [...s.options].find((o) => o.text.endsWith('payloads.d')).text; })()")

@@ -337,6 +337,8 @@ async fn these_pages_are_sound_in_a_browser() {
     browser.evaluate("document.querySelector('form button').click()").await;
     browser.until("location.pathname === '/now' && document.readyState === 'complete'").await;
     for (name, path) in [
+        ("silences", "silences?x=1".to_owned()),
+        ("state", "state?x=1".to_owned()),
         ("duty", "duty?x=1".to_owned()),
         ("person", "people/zhangsan?since=7d".to_owned()),
         ("noise", "noise?x=1".to_owned()),
@@ -349,5 +351,59 @@ async fn these_pages_are_sound_in_a_browser() {
         ("me", "me?x=1".to_owned()),
     ] {
         crate::pages::is_sound_in_two(&mut browser, name, &format!("{}/{path}", world.url)).await;
+    }
+}
+
+/// Bytes of an answer as a browser gets them, and the addresses of the files that it loads.
+async fn loads(visitor: &Visitor<'_>, path: &str) -> (usize, Vec<String>) {
+    let answer = visitor.asks(path).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    let packed = answer.headers().get("content-encoding").is_some_and(|value| value == "gzip");
+    let bytes = answer.bytes().await.unwrap();
+    let text = if packed { String::new() } else { String::from_utf8_lossy(&bytes).into_owned() };
+    let files = text.split('"').filter(|part| part.contains("assets/")).map(|part| {
+        let at = part.find("assets/").unwrap();
+        format!("/{}", &part[at..])
+    });
+    let mut files: Vec<String> = files.collect();
+    files.sort();
+    files.dedup();
+    (bytes.len(), files)
+}
+
+#[tokio::test]
+async fn the_first_view_of_a_page_takes_less_than_a_hundred_kilobytes_with_all_its_files() {
+    const MOST: usize = 100 * 1024;
+    let world = world().await;
+    // More than a page shows: fifty incidents, each of several alerts.
+    for number in 0..60 {
+        let rule = format!("磁盘将满-{number}");
+        let body =
+            alertmanager(&rule, &[("db-1.prod.sh.example.com", "firing"), ("db-2.prod.sh.example.com", "firing")]);
+        world.accept("/webhook", body).await;
+    }
+    let chief = Visitor::signed_in(&world, "wangwu").await;
+    let thread = world.deliveries().await[0].thread;
+    let incident = format!("/i/{thread}");
+    for path in [
+        "/now",
+        &incident,
+        "/m",
+        "/silences",
+        "/duty",
+        "/noise",
+        "/state",
+        "/routes",
+        "/senders",
+        "/templates/new?like=zh/news",
+    ] {
+        let (mut all, files) = loads(&chief, path).await;
+        assert_eq!(files.len(), 3, "one style, one script, one icon and nothing else: {files:?}");
+        for file in &files {
+            all += loads(&chief, file).await.0;
+        }
+        assert!(all < MOST, "{path} takes {all} bytes");
+        let html = chief.asks(path).send().await.unwrap().text().await.unwrap();
+        assert!(!html.contains("@font-face") && !html.contains("<link rel=\"preload\""), "{path} loads more");
     }
 }

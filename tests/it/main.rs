@@ -40,6 +40,7 @@ mod console_live;
 mod console_pages;
 mod console_password;
 mod console_save;
+mod console_standing;
 mod console_wecom;
 mod crash;
 mod crowd;

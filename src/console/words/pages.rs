@@ -10,11 +10,16 @@ pub(in crate::console) const SENDERS: Words = words("发送方", "Senders");
 pub(in crate::console) const AUDIT: Words = words("操作与登录", "Acts and sign-ins");
 pub(in crate::console) const MY_PAGE: Words = words("我收到的", "What I got");
 
-pub(in crate::console) const NO_ROTA: Words =
-    words("没有配置值班表（配置里的 rotas）。", "There is no rota (`rotas` in the configuration).");
+pub(in crate::console) const NO_ROTA: Words = words(
+    "没有配置值班表：照 rota.example.yaml 写一个，在配置的 rotas 里指明，用 `wegraf duty` 看排得对不对。",
+    "There is no rota: write one like rota.example.yaml, name it under `rotas`, and look at it with `wegraf duty`.",
+);
 pub(in crate::console) const SUBSTITUTE: Words = words("替班", "substitute");
 pub(in crate::console) const HOLIDAY: Words = words("节假日", "holiday");
 pub(in crate::console) const BACKUP: Words = words("二线", "second line");
+pub(in crate::console) const NO_BACKUP: Words = words("没有二线", "no second line");
+pub(in crate::console) const LEAF_DOES: Words =
+    words("点一个名字，写进映射里光标的位置。", "Click a name to write it into the mapping where the cursor is.");
 pub(in crate::console) const UNTIL: Words = words("到", "until");
 
 /// The rotas in which a person is on duty.
@@ -44,6 +49,8 @@ pub(in crate::console) fn trace(what: &str) -> Words {
         "signed-in" => words("登录", "signed in"),
         "template" => words("保存了模板", "saved a template"),
         "mapping" => words("保存了映射", "saved a mapping"),
+        "token" => words("做了令牌", "made a token"),
+        "token-ended" => words("结束了令牌", "ended a token"),
         "refused" => words("登录被拒绝：密码不对", "was refused: wrong password"),
         "signed-out" => words("退出", "signed out"),
         "ended" => words("登录被结束", "session was ended"),
@@ -71,6 +78,11 @@ pub(in crate::console) const WHO_GETS_IT: Words = words("会发给谁", "Who get
 pub(in crate::console) const BY_ROOT: Words = words("没有子路由匹配，归根路由", "no route matches: the root takes it");
 pub(in crate::console) const PREVIEW: Words = words("会发什么（什么都没有发出）", "What would be sent (nothing was)");
 pub(in crate::console) const REQUEST: Words = words("请求原文", "the request");
+pub(in crate::console) const ROOT: Words = words("其余", "everything else");
+pub(in crate::console) const TREE: Words = words("路由", "The routes");
+pub(in crate::console) const TAKES_IT: Words = words("走这里", "goes here");
+pub(in crate::console) const GOES_ON: Words = words("接着看下面的", "goes on below");
+pub(in crate::console) const UNREACHED: Words = words("没有告警能到", "no alert gets here");
 pub(in crate::console) const BLOCKED: Words = words("没有告警能到的路由", "Routes that no alert can reach");
 pub(in crate::console) const CONTRADICTION: Words =
     words("它和上层的条件互相矛盾", "its matchers and those around it contradict each other");
@@ -84,11 +96,16 @@ pub(in crate::console) fn taken_by(route: &str) -> Words {
     (format!("前面的 {route} 已经全部拿走"), format!("the earlier {route} takes all of its alerts")).into()
 }
 
+/// Callers that proved to be no source.
+pub(in crate::console) const STRANGERS: Words = words("不知道是谁", "unknown callers");
 pub(in crate::console) const NOT_HEARD: Words = words("启动以来没有来过", "not heard since the start");
 pub(in crate::console) const LAST_HEARD: Words = words("最近一次", "last");
 pub(in crate::console) const REFUSED: Words = words("被拒绝的", "Refused");
 pub(in crate::console) const HOW_READ: Words = words("怎么读的", "how it is read");
-pub(in crate::console) const NO_SENDER: Words = words("还没有发送方来过。", "Nothing was sent yet.");
+pub(in crate::console) const NO_SENDER: Words = words(
+    "还没有发送方来过。用 `wegraf source new` 做一个来源，它会印出要贴到发送方的内容。",
+    "Nothing was sent yet. `wegraf source new` makes a source, and prints what to paste at the sender.",
+);
 
 /// The heading of a mapping's page.
 pub(in crate::console) const MAPPING: Words = words("这个正文怎么读", "How this body is read");

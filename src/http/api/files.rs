@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::console::save::{Saver, Unsaved, What, mark, place, save, text_of};
-use super::super::console::{routes, templates};
+use super::super::console::{mappings, templates};
 use super::super::{BODY_DEADLINE, Gate};
 use super::act::said;
 use super::caller::Caller;
@@ -155,7 +155,7 @@ fn in_force(gate: &Gate, what: What, name: &str, text: &str) -> bool {
     let config = gate.server.setup.now().config.clone();
     match what {
         What::Template => config.templates.iter().any(|known| known.name == name && known.source == text),
-        What::Mapping => routes::compile(&config, text).is_ok_and(|(_, names)| {
+        What::Mapping => mappings::compile(&config, text).is_ok_and(|(_, names)| {
             let own = |name: &String| config.payloads.mappings().any(|(known, own)| own && known.name == *name);
             !names.is_empty() && names.iter().all(own)
         }),
@@ -246,6 +246,6 @@ async fn usable(gate: &Gate, what: What, name: &str, text: &str) -> Result<(), W
             None => Ok(()),
             Some(wrong) => Err(Wrong::Invalid(words::template_wrong(wrong.line, &wrong.reason))),
         },
-        What::Mapping => routes::compile(&config, text).map(drop).map_err(|why| Wrong::Invalid(said(why))),
+        What::Mapping => mappings::compile(&config, text).map(drop).map_err(|why| Wrong::Invalid(said(why))),
     }
 }

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Gate, Guest};
+use axum::extract::{Query, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Gate, Guest, read, see, visitor};
 use crate::alert::ThreadId;
 use crate::console::Sought;
 use crate::search::Question;
@@ -15,6 +20,31 @@ const MESSAGES: usize = 300;
 /// Words that are looked for in alerts.
 const WORDS: usize = 12;
 const MONTH_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What is typed into the search.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    q: String,
+}
+
+/// Leads to what was typed: the incident with this short id, the person with this userid, or what is on and holds the words.
+pub(super) async fn search(State(gate): State<Gate>, parts: Parts) -> Response {
+    let guest = visitor!(gate, parts);
+    let Query(Typed { q }) = Query::<Typed>::try_from_uri(&parts.uri).unwrap_or_default();
+    let sought = read!(gate, guest, sought(&gate, &guest, &q).await);
+    if let Some(thread) = sought.short {
+        return see(guest.reader.root(), &format!("i/{thread}"));
+    }
+    let name = sought.typed.as_str();
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-@.".contains(&byte));
+    let may = plain && (guest.rights.all || name.eq_ignore_ascii_case(&guest.session.person));
+    if may && read!(gate, guest, gate.server.acts.rights(name).await).is_some() {
+        return see(guest.reader.root(), &format!("people/{name}"));
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("q", name).finish();
+    see(guest.reader.root(), &format!("now?{query}"))
+}
 
 /// What the visitor looks for, with the incident that has it as its short id.
 pub(super) async fn sought(gate: &Gate, guest: &Guest, typed: &str) -> Result<Sought, StoreError> {

@@ -1,5 +1,7 @@
 //! What is on, and an incident with the acts of those who are signed in, which go the way of all acts.
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -16,12 +18,16 @@ use crate::deliver::{Page, contents, patience};
 use crate::render::place;
 use crate::standing as state_of;
 use crate::store::{
-    About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Needless, Store, StoreError,
+    About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Needless, State as Progress, Store,
+    StoreError,
 };
 use crate::words::Words;
 
 /// Alerts that are read for the list of what is on.
 const ALERTS: u32 = 1_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+/// Messages that did not arrive that are counted.
+const MISSED: usize = 500;
 /// Messages of an incident.
 const MESSAGES: usize = 60;
 /// Notifications of an incident that are looked at for the one to show.
@@ -69,8 +75,26 @@ pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
         place(alert, &config.taught(receiver, &alert.source))
     };
     let wanted = (Only::of(&part.only), sought);
-    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, wanted, &alerts, count, &place);
+    let missed = read!(gate, guest, missed(&gate, &guest).await);
+    let page = NowPage::new(f, guest.desk(&gate, "now"), &clock, wanted, &alerts, count, &missed, &place);
     guest.page(&page, &[])
+}
+
+/// How many messages of each incident did not arrive in the last day, as far as the visitor may see them.
+async fn missed(gate: &Gate, guest: &Guest) -> Result<HashMap<ThreadId, usize>, StoreError> {
+    let filter = DeliveryFilter {
+        state: Some(Progress::Dead),
+        since: Some(gate.server.clock.now().plus_millis(-DAY_MS)),
+        receivers: find::receivers(guest),
+        limit: MISSED,
+        ..DeliveryFilter::default()
+    };
+    let mut missed = HashMap::new();
+    for row in gate.server.store.for_people().deliveries(filter).await? {
+        *missed.entry(row.thread).or_default() += usize::from(row.act.is_none());
+    }
+    missed.retain(|_, count| *count > 0);
+    Ok(missed)
 }
 
 /// The messages of an incident that the visitor may see, newest first.

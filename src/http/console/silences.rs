@@ -1,26 +1,79 @@
-//! The silences in force: each can be extended or ended, by the way of all acts.
+//! The silences in force and who has what: a silence can be extended or ended, an alert given back, by the way of all acts;
+//! and the silences of an upstream, as it tells them now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::super::details::{PATIENCE, outcome};
 use super::super::refusal::Cause;
 use super::{Gate, Guest, clock, missing, read, visitor};
-use crate::alert::Status;
-use crate::answer::{Actor, Via, Wish};
-use crate::console::{self, Hushed, SilencesPage};
+use crate::alert::{Status, ThreadId};
+use crate::answer::{self, Actor, Via, Wish};
+use crate::config::UpstreamKind;
+use crate::console::{self, Desk, ElsewherePage, Hushed, SilencesPage};
 use crate::standing;
-use crate::store::{About, ActAlert, ActKind, ActState, Silence, StoreError};
-use crate::upstream::{Matcher, Span};
+use crate::store::{About, ActAlert, ActKind, ActState, AlertFilter, Silence, StoreError};
+use crate::upstream::{Matcher, SilenceState, Span};
 use crate::words::Words;
+
+/// Which silences are looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// Those of this upstream, whoever made them.
+    upstream: String,
+}
+
+/// How long an upstream has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Alerts that are read for the list of acknowledgements.
+const ALERTS: u32 = 1_000;
 
 pub(super) async fn list(State(gate): State<Gate>, parts: Parts) -> Response {
     let guest = visitor!(gate, parts);
-    read!(gate, guest, show(&gate, &guest, None).await)
+    let Query(asked) = Query::<Asked>::try_from_uri(&parts.uri).unwrap_or_default();
+    if asked.upstream.is_empty() {
+        return read!(gate, guest, show(&gate, &guest, None).await);
+    }
+    if !guest.rights.all {
+        return missing(&gate, &guest);
+    }
+    read!(gate, guest, elsewhere(&gate, &guest, &asked.upstream).await).unwrap_or_else(|| missing(&gate, &guest))
+}
+
+/// The silences of an upstream, asked now; `None`: there is none of this name.
+async fn elsewhere(gate: &Gate, guest: &Guest, name: &str) -> Result<Option<Response>, StoreError> {
+    let acts = gate.server.acts.setup.now();
+    let Some(client) = acts.upstreams.get(name) else { return Ok(None) };
+    let (store, now) = (&gate.server.store, gate.server.clock.now());
+    let ours: BTreeMap<String, Silence> =
+        store.silences(now).await?.into_iter().map(|silence| (silence.upstream_id.clone(), silence)).collect();
+    let asked = match client {
+        Ok(client) => tokio::time::timeout(ANSWER, client.list(&[])).await.map_err(|_| console::UPSTREAM_SILENT),
+        Err(error) => Ok(Err(error.clone())),
+    };
+    let found = asked.and_then(|asked| asked.map_err(|error| error.what)).map(|mut found| {
+        found.retain(|silence| silence.state != SilenceState::Expired);
+        found.sort_by_key(|silence| silence.ends_at);
+        found.into_iter().map(|silence| (ours.get(&silence.id).map(|own| own.thread), silence)).collect()
+    });
+    let setup = gate.server.setup.now();
+    let (f, desk) = (guest.frame(gate), Desk { live: "", ..guest.desk(gate, "silences") });
+    let clock = clock(gate, &setup.config.timezone, f.language);
+    let names: Vec<&str> = upstreams(&acts);
+    Ok(Some(guest.page(&ElsewherePage::new(f, desk, &clock, name, &names, found), &[])))
+}
+
+/// The upstreams by name that can have silences.
+fn upstreams(setup: &answer::Setup) -> Vec<&str> {
+    let silenced = setup.config.upstreams.iter().filter(|known| known.kind != UpstreamKind::Prometheus);
+    silenced.map(|known| known.name.as_str()).collect()
 }
 
 /// May the visitor see this silence: an own one, or one of alerts of theirs?
@@ -50,10 +103,50 @@ async fn show(gate: &Gate, guest: &Guest, said: Option<(bool, Words)>) -> Result
             silence: silence.clone(),
         });
     }
+    let mut receivers = store.receivers_on().await?;
+    receivers.retain(|receiver| guest.rights.sees(receiver));
+    let (mut on, _) = store.alerts_on_of(receivers, &guest.session.person, ALERTS).await?;
+    on.retain(|alert| alert.acknowledged.is_some());
     let setup = gate.server.setup.now();
     let f = guest.frame(gate);
     let clock = clock(gate, &setup.config.timezone, f.language);
-    Ok(guest.page(&SilencesPage::new(f, guest.desk(gate, "silences"), &clock, &shown, said), &[]))
+    let acts = gate.server.acts.setup.now();
+    let names = if guest.rights.all { upstreams(&acts) } else { Vec::new() };
+    let desk = guest.desk(gate, "silences");
+    Ok(guest.page(&SilencesPage::new(f, desk, &clock, &shown, &on, &names, said), &[]))
+}
+
+/// Gives the alerts of an incident back, if one of them is the visitor's to see, and shows the list again.
+async fn give_back(gate: &Gate, guest: &Guest, thread: &str, nonce: &str) -> Result<Option<Response>, StoreError> {
+    let Some(thread) = ThreadId::parse(thread) else { return Ok(None) };
+    let filter = AlertFilter { firing: Some(true), threads: vec![thread], limit: 1_000, ..AlertFilter::default() };
+    let alerts = gate.server.store.alerts(filter).await?;
+    let own = |alert: &ActAlert| {
+        alert.acknowledged.as_ref().is_some_and(|doer| doer.by.eq_ignore_ascii_case(&guest.session.person))
+    };
+    if !alerts.iter().any(|alert| guest.rights.sees(&alert.receiver) || own(alert)) {
+        return Ok(None);
+    }
+    let wish = Wish {
+        event: format!("console/release/{thread}/{nonce}"),
+        kind: ActKind::Release,
+        about: About::Thread(thread),
+        span: None,
+        code: None,
+        except_lane: None,
+    };
+    let (said, status) = asked_for(gate, guest, wish).await?;
+    let mut page = show(gate, guest, Some(said)).await?;
+    *page.status_mut() = status;
+    Ok(Some(page))
+}
+
+async fn asked_for(gate: &Gate, guest: &Guest, wish: Wish) -> Result<((bool, Words), StatusCode), StoreError> {
+    let kind = wish.kind;
+    let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
+    let answered = gate.server.acts.act(&actor, wish).await?;
+    let status = if answered.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    Ok((outcome(&gate.server, kind, answered, PATIENCE).await?, status))
 }
 
 /// Extends or ends a silence under the proven userid, and shows the list again.
@@ -65,6 +158,11 @@ pub(super) async fn change(State(gate): State<Gate>, request: Request) -> Respon
         Err(forged) => return forged,
     };
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
+    if field("do") == "release" {
+        let given = read!(gate, guest, give_back(&gate, &guest, field("incident"), field("nonce")).await);
+        let Some(page) = given else { return missing(&gate, &guest) };
+        return if page.status() == StatusCode::FORBIDDEN { Cause::new("denied").attach(page) } else { page };
+    }
     let id: i64 = field("act").parse().unwrap_or(0);
     let (store, now) = (&gate.server.store, gate.server.clock.now());
     let found = async {
@@ -107,8 +205,5 @@ async fn wanted<'f>(
         except_lane: None,
         within: None,
     };
-    let actor = Actor { id: guest.session.person.clone(), via: Via::Console(guest.session.way.clone()) };
-    let answered = gate.server.acts.act(&actor, wish).await?;
-    let status = if answered.state == Some(ActState::Denied) { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    Ok((outcome(&gate.server, kind, answered, PATIENCE).await?, status))
+    asked_for(gate, guest, wish).await
 }

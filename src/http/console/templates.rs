@@ -172,9 +172,7 @@ pub(in crate::http) async fn check(
     text: &str,
 ) -> Option<TemplateProblem> {
     let (config, name, text) = (config.clone(), name.to_owned(), text.to_owned());
-    let place = gate.previews.clone().acquire_owned().await;
-    let checked = tokio::task::spawn_blocking(move || {
-        let _place = place;
+    let checked = gate.apart(move |_| {
         let files = with(&config, &name, &text);
         let new = files.last()?;
         let path = new.path.display().to_string();
@@ -183,9 +181,8 @@ pub(in crate::http) async fn check(
         let base = new.name.split('.').next().unwrap_or_default();
         of_it.or_else(|| templates.first_problem(base, &path))
     });
-    let unfinished = |error: tokio::task::JoinError| {
-        Some(TemplateProblem { template: NEW.to_owned(), line: None, column: None, reason: error.to_string() })
-    };
+    let unfinished =
+        || Some(TemplateProblem { template: NEW.to_owned(), line: None, column: None, reason: "panic".to_owned() });
     checked.await.unwrap_or_else(unfinished)
 }
 
@@ -231,12 +228,10 @@ async fn made(
     notification: Notification,
     now: Timestamp,
 ) -> Option<Preview> {
-    let (config, draft, clock) = (config.clone(), draft.clone(), gate.server.clock.clone());
-    let place = gate.previews.clone().acquire_owned().await;
-    let made = tokio::task::spawn_blocking(move || {
-        let _place = place;
+    let (config, draft) = (config.clone(), draft.clone());
+    let made = gate.apart(move |gate| {
         let (templates, _) = Templates::compile(&with(&config, &draft.name, &draft.text));
-        let setup = deliver::Setup { templates, ..deliver::Setup::new(config, None, &clock).ok()? };
+        let setup = deliver::Setup { templates, ..deliver::Setup::new(config, None, &gate.server.clock).ok()? };
         let writer = Writer::new().ok()?;
         let face = Face::ALL.into_iter().find(|face| face.as_str() == draft.face).unwrap_or(Face::Text);
         let language = if draft.language == "en" { Language::En } else { Language::Zh };
@@ -244,5 +239,5 @@ async fn made(
         let base = name.split('.').next().unwrap_or_default();
         drafted(&setup, &writer, notification, base, (face, language), now)
     });
-    made.await.ok().flatten()
+    made.await.flatten()
 }

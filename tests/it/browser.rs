@@ -126,6 +126,13 @@ impl Browser {
         serde_json::from_value(self.evaluate(run).await).unwrap()
     }
 
+    /// What the frames of the page show; a page that may not be framed is an error of the browser's own there.
+    pub async fn frames(&mut self) -> Vec<String> {
+        let tree = self.call("Page.getFrameTree", json!({})).await;
+        let frames = tree["frameTree"]["childFrames"].as_array().cloned().unwrap_or_default();
+        frames.iter().map(|frame| frame["frame"]["url"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// Loads `url`, also if only the part behind `#` is new.
     pub async fn visit(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": "about:blank" })).await;

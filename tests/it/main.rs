@@ -39,6 +39,7 @@ mod console_journeys;
 mod console_live;
 mod console_pages;
 mod console_password;
+mod console_policy;
 mod console_save;
 mod console_standing;
 mod console_wecom;

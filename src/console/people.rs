@@ -22,6 +22,8 @@ const AHEAD_MS: i64 = 14 * 24 * 3_600_000;
 pub struct DutyPage<'a> {
     f: Frame<'a>,
     desk: Desk,
+    /// The day that was asked for, as `2026-12-24`; empty for now.
+    at: String,
     rotas: Vec<Shifts>,
 }
 
@@ -47,19 +49,28 @@ struct Shift {
 }
 
 impl<'a> DutyPage<'a> {
-    /// Of these rotas, by name.
-    pub fn new(f: Frame<'a>, desk: Desk, now: Timestamp, rotas: &[(&String, &Rota)]) -> Self {
-        let rotas = rotas.iter().map(|(name, rota)| shifts(&f, name, rota, now)).collect();
-        Self { f, desk, rotas }
+    /// Of these rotas, by name: from `now` on, or from the beginning of `day` in the zone of each.
+    pub fn new(
+        f: Frame<'a>,
+        desk: Desk,
+        now: Timestamp,
+        day: Option<jiff::civil::Date>,
+        rotas: &[(&String, &Rota)],
+    ) -> Self {
+        let begin = |rota: &Rota| day.and_then(|day| day.to_zoned(rota.timezone.clone()).ok());
+        let from = |rota: &Rota| begin(rota).map(|begin| Timestamp(begin.timestamp().as_millisecond()));
+        let rotas = rotas.iter().map(|(name, rota)| shifts(&f, name, rota, (now, from(rota)))).collect();
+        Self { at: day.map(|day| day.to_string()).unwrap_or_default(), f, desk, rotas }
     }
 }
 
-fn shifts(f: &Frame<'_>, name: &str, rota: &Rota, now: Timestamp) -> Shifts {
+fn shifts(f: &Frame<'_>, name: &str, rota: &Rota, (now, asked): (Timestamp, Option<Timestamp>)) -> Shifts {
+    let begin = asked.unwrap_or(now);
     let clock = Clock { now, zone: &rota.timezone, language: f.language };
     let time = |at: Timestamp| clock.time(at).unwrap_or_default();
-    let rows = rota.schedule(now, now.plus_millis(AHEAD_MS));
+    let rows = rota.schedule(begin, begin.plus_millis(AHEAD_MS));
     let rows = rows.into_iter().map(|(from, row)| Shift {
-        now: from == now,
+        now: from <= now && now < row.until,
         moment: moment(Some(row.until)),
         from: time(from),
         until: time(row.until),

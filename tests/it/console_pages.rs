@@ -91,7 +91,13 @@ async fn each_page_is_for_those_who_may_see_it_and_a_mapping_is_tried_before_it_
     let (_, html) = reader.opens(&format!("/i/{two}")).await;
     holds(&html, &["主机失联 · 1 条仍在告警", "确认认领", "mq-1"]);
     let (_, html) = reader.opens("/duty").await;
-    holds(&html, &["dba", "zhangsan", "lisi", "二线", "daixuan"]);
+    holds(&html, &["dba", "zhangsan", "lisi", "二线", "daixuan", "▶ 现在"]);
+    // From another day on; what is no day is now.
+    let (_, html) = reader.opens("/duty?at=2027-03-01").await;
+    holds(&html, &["value=\"2027-03-01\"", "2027-03-01 00:00", "zhangsan", "lisi"]);
+    assert!(!html.contains("▶ 现在"), "{html}");
+    let (_, html) = reader.opens("/duty?at=<b>").await;
+    holds(&html, &["▶ 现在", "name=\"at\" value=\"\""]);
     let (_, html) = reader.opens("/people/zhangsan").await;
     holds(&html, &["zhangsan：收到 4", "磁盘将满"]);
     let (_, html) = looker.opens("/audit").await;

@@ -17,6 +17,7 @@ pub(in crate::console) const NO_ROTA: Words = words(
 pub(in crate::console) const SUBSTITUTE: Words = words("替班", "substitute");
 pub(in crate::console) const HOLIDAY: Words = words("节假日", "holiday");
 pub(in crate::console) const BACKUP: Words = words("二线", "second line");
+pub(in crate::console) const FROM_DAY: Words = words("从这天看", "From this day");
 pub(in crate::console) const NO_BACKUP: Words = words("没有二线", "no second line");
 pub(in crate::console) const LEAF_DOES: Words =
     words("点一个名字，写进映射里光标的位置。", "Click a name to write it into the mapping where the cursor is.");

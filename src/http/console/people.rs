@@ -34,8 +34,18 @@ async fn shifts(gate: &Gate, parts: &Parts, wanted: Option<&str>) -> Response {
     if wanted.is_some() && rotas.is_empty() {
         return missing(gate, &guest);
     }
+    let Query(asked) = Query::<Day>::try_from_uri(&parts.uri).unwrap_or_default();
+    let day = asked.at.parse::<jiff::civil::Date>().ok();
     let desk = Desk { live: "", ..guest.desk(gate, "duty") };
-    guest.page(&DutyPage::new(guest.frame(gate), desk, gate.server.clock.now(), &rotas), &[])
+    guest.page(&DutyPage::new(guest.frame(gate), desk, gate.server.clock.now(), day, &rotas), &[])
+}
+
+/// From which day on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Day {
+    /// As `2026-12-24`; anything else is now.
+    at: String,
 }
 
 /// How far back.

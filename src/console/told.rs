@@ -103,6 +103,8 @@ impl Step {
     }
 }
 
+/// Fields that are always seen: words, state and time. The others are folded.
+const FEW: usize = 3;
 /// The name of the field for words.
 const WORDS: &str = "q";
 
@@ -122,6 +124,8 @@ pub struct DeliveriesPage<'a> {
     f: Frame<'a>,
     desk: Desk,
     fields: Vec<Field>,
+    /// One of the fields that are folded is used.
+    narrowed: bool,
     said: String,
     told: Vec<Told>,
     empty: String,
@@ -192,7 +196,8 @@ impl<'a> DeliveriesPage<'a> {
         let pairs: Vec<(&str, &str)> = fields.iter().map(|field| (field.name, field.value.as_str())).collect();
         let (empty, further) = nothing(&f, &asked.since, &pairs);
         let remark = if asked.sought.typed.is_empty() { String::new() } else { say(words::FOUND_SOON) };
-        Self { beside: asked.sought.beside(&f), f, desk, fields, said, told, empty, further, remark, older }
+        let narrowed = fields.iter().skip(FEW).any(|field| !field.value.is_empty());
+        Self { beside: asked.sought.beside(&f), f, desk, fields, narrowed, said, told, empty, further, remark, older }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::alert::ThreadId;
 use crate::words::{Words, words};
 
+pub(in crate::console) const MORE_CONDITIONS: Words = words("更多条件", "More conditions");
 pub(in crate::console) const FIND: Words =
     words("找 规则、主机、标签、人、短号", "Rule, host, label, person, short id");
 pub(in crate::console) const FIND_MESSAGES: Words =

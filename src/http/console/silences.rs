@@ -134,6 +134,7 @@ async fn give_back(gate: &Gate, guest: &Guest, thread: &str, nonce: &str) -> Res
         span: None,
         code: None,
         except_lane: None,
+        within: None,
     };
     let (said, status) = asked_for(gate, guest, wish).await?;
     let mut page = show(gate, guest, Some(said)).await?;

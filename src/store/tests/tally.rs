@@ -83,6 +83,7 @@ async fn a_critical_alert_that_nobody_answers_in_a_quarter_of_an_hour_is_counted
         via: "app/ops".to_owned(),
         about: About::Thread(thread),
         only: Vec::new(),
+        through: None,
         until: None,
         detail: String::new(),
         code: None,

@@ -116,6 +116,8 @@ pub struct Config {
     pub timezone: TimeZone,
     /// Take notifications without proof of source.
     pub allow_anonymous: bool,
+    /// Only those of programs on this machine: nothing else was allowed, but there are no sources.
+    pub anonymous_here: bool,
     /// Who may post, in the order of their names.
     pub sources: Vec<Source>,
     /// The addresses of other programs that sources may use, in the order of their names.

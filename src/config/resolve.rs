@@ -139,6 +139,7 @@ impl<'a> Resolver<'a> {
             path: self.found.file.clone(),
             // Without sources only this machine can reach the server, and it is trusted.
             allow_anonymous: allowed || nobody_proves && local,
+            anonymous_here: !allowed,
             listen,
             listen_tls,
             trusted_proxies,

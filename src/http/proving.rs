@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::body::{Standing, packing};
 use super::heard::Tried;
@@ -59,7 +60,7 @@ impl Gate {
                 self.confirm(&proven, &asked.body);
                 (SourceId::Configured(proven.source.name.clone()), proven.once)
             }
-            Err(_) if setup.config.allow_anonymous => (SourceId::Anonymous, None),
+            Err(_) if admits_anonymous(&setup.config, &asked.parts.headers, asked.peer) => (SourceId::Anonymous, None),
             Err(unproven) => return Err(tried.unproven(unproven)),
         };
         if let Some(seat) = seat.filter(|_| standing == Standing::Claimed) {
@@ -127,11 +128,26 @@ fn standing(setup: &Setup, parts: &Parts, tried: &mut Tried) -> Result<Standing,
             tried.proven(&proven);
             Ok(Standing::Proven)
         }
-        _ if setup.config.allow_anonymous => Ok(Standing::Anyone),
+        _ if admits_anonymous(&setup.config, &parts.headers, tried.peer) => Ok(Standing::Anyone),
         Ok(None) => Ok(Standing::Claimed),
         Err(unproven) => Err(tried.unproven(unproven)),
     }
 }
+
+/// Is a request without proof taken? Without `sources` those of this machine's programs are: not what a proxy on it passes
+/// on, nor what a browser sends for a page of another site.
+fn admits_anonymous(config: &Config, headers: &HeaderMap, peer: Option<IpAddr>) -> bool {
+    let forwarded = || FORWARDED.iter().any(|name| headers.contains_key(*name));
+    let foreign = || match headers.get("sec-fetch-site") {
+        Some(site) => site != "none" && site != "same-origin",
+        None => headers.contains_key(header::ORIGIN),
+    };
+    let here = || peer.is_none_or(|peer| peer.is_loopback()) && !forwarded() && !foreign();
+    config.allow_anonymous && (!config.anonymous_here || here())
+}
+
+/// Headers that proxies add.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
 /// The credentials of a request. A signature covers the path as sent.
 fn presented(parts: &Parts, peer: Option<IpAddr>) -> Presented<'_> {

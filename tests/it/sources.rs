@@ -1,7 +1,7 @@
 //! Sources: tokens in addresses, the receivers that a source may post to, and copies of signed requests.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::harness::{World, alertmanager};
@@ -112,4 +112,31 @@ async fn a_signed_request_is_good_once_and_a_copy_of_it_makes_no_new_message() {
     world.settled().await;
     world.arrived("user=daixuan", 2).await;
     assert!(world.inbox("webhook=sim-dba-group").await.is_empty());
+}
+
+#[tokio::test]
+async fn without_sources_only_programs_of_this_machine_may_post() {
+    let rest = "receivers: { ops: { targets: [ { webhook: ops-group, face: text } ] } }\nroute: { receiver: ops }\n";
+    let cases: [(&[(&str, &str)], bool); 8] = [
+        (&[], true),
+        (&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1")], true),
+        (&[("x-forwarded-for", "203.0.113.7")], false),
+        (&[("x-forwarded-for", "127.0.0.1")], false),
+        (&[("forwarded", "for=203.0.113.7")], false),
+        (&[("via", "1.1 proxy")], false),
+        (&[("sec-fetch-site", "cross-site")], false),
+        (&[("origin", "https://evil.example")], false),
+    ];
+    for (more, everyone) in [("", false), ("allow_anonymous: true\n", true)] {
+        let world = World::new(&format!("{rest}{more}")).await;
+        for (number, (headers, taken)) in cases.iter().enumerate() {
+            let body = json!({ "title": format!("alert {number}"), "status": "firing" }).to_string();
+            let mut request = world.http.post(format!("{}/webhook", world.url)).body(body);
+            for (name, value) in *headers {
+                request = request.header(*name, *value);
+            }
+            let status = request.send().await.unwrap().status().as_u16();
+            assert_eq!(status, if *taken || everyone { 200 } else { 401 }, "{more}{headers:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod measured;
 mod place;
 mod rest;
 mod state;
+mod things;
 mod title;
 mod when;
 
@@ -250,10 +251,8 @@ impl Reader<'_> {
         marks.extend(marks::of_place(place));
         marks.extend(marks::of_branch(members));
         let lines = place::lines(text);
-        let fields =
-            leaves.iter().filter_map(|leaf| Some((crate::level::plain_name(leaf.path.last()?), leaf.text.as_str())));
-        let fields = fields.chain(lines.iter().map(|(name, value)| (name.clone(), value.as_str())));
-        let fields: BTreeSet<String> = marks::of_fields(fields).collect();
+        let fields = things::of_fields(leaves, members, &lines);
+        marks.extend(things::of_text(text));
         marks.extend(fields.iter().cloned());
         marks.extend(title.numbers.iter().cloned());
         let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };

@@ -49,6 +49,11 @@ const RULE_KEYS: &[&str] = &[
 /// Objects that are the problem.
 const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
 
+/// Is this the plain name of a key? Keys are compared by rules of their own.
+pub(super) fn is_listed(name: &str) -> bool {
+    PROBLEM_KEYS.contains(&name) || NEAR_KEYS.contains(&name) || RULE_KEYS.contains(&name)
+}
+
 /// A key that may be compared: short, without placeholders, not empty.
 pub(super) fn key(value: &Value) -> Option<String> {
     let text = match value {

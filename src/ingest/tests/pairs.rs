@@ -209,6 +209,54 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"host":"web-3","status":"up","message":"磁盘又能写了"}"#,
             false,
         ),
+        // A field that no list knows.
+        (
+            r#"{"title":"灯灭","host":"h","outlet":"B7","status":"firing"}"#,
+            r#"{"title":"灯灭","host":"h","outlet":"B8","status":"resolved"}"#,
+            false,
+        ),
+        (
+            r#"{"event":"down","message":"[Wiki] Site is down","site":{"id":"w1","name":"Wiki","url":"https://wiki.example.com"}}"#,
+            r#"{"event":"up","message":"[Wiki] Site is back up","site":{"id":"w2","name":"Wiki","url":"https://wiki.example.com"}}"#,
+            false,
+        ),
+        (
+            r#"{"event":"down","message":"[Wiki] Site is down","site":{"id":"w1","name":"Wiki","url":"https://wiki.example.com"}}"#,
+            r#"{"event":"up","message":"[Wiki] Site is back up","site":{"id":"w1","name":"Wiki","url":"https://wiki.example.com"}}"#,
+            true,
+        ),
+        (
+            r#"{"title":"机房温度过高","content":"C机房 温度 35.5℃ 超过 30℃","status":"告警"}"#,
+            r#"{"title":"机房温度过高","content":"D机房 温度 25.5℃","status":"恢复"}"#,
+            false,
+        ),
+        (
+            r#"{"title":"机房温度过高","content":"C机房 温度 35.5℃ 超过 30℃","status":"告警"}"#,
+            r#"{"title":"机房温度过高","content":"C机房 温度 25.5℃","status":"恢复"}"#,
+            true,
+        ),
+        ("告警：电梯停运\n3号楼", "恢复：电梯停运\n5号楼", false),
+        ("告警：电梯停运\n3号楼", "恢复：电梯停运\n3号楼", true),
+        (
+            "告警：默认策略\n对象：web-5\n内容：CPU利用率 > 90 %\n当前：97.1 %",
+            "恢复：默认策略\n对象：web-5\n内容：磁盘利用率 > 90 %\n当前：31.0 %",
+            false,
+        ),
+        (
+            "告警：默认策略\n对象：web-5\n内容：CPU利用率 > 90 %\n当前：97.1 %",
+            "恢复：默认策略\n对象：web-5\n内容：CPU利用率 > 90 %\n当前：31.0 %",
+            true,
+        ),
+        (
+            r#"{"kind":"MetricAlarm","name":"ecs","state":"alarm","list":[{"metrics":[{"name":"MemUsed"}]}]}"#,
+            r#"{"kind":"MetricRecovered","name":"ecs","state":"ok","list":[{"metrics":[{"name":"CpuTotal"}]}]}"#,
+            false,
+        ),
+        (
+            r#"{"kind":"MetricAlarm","name":"ecs","state":"alarm","list":[{"metrics":[{"name":"MemUsed"}]}]}"#,
+            r#"{"kind":"MetricRecovered","name":"ecs","state":"ok","list":[{"metrics":[{"name":"MemUsed"}]}]}"#,
+            true,
+        ),
         // Values differ between a beginning and its end.
         ("【故障】db-12 磁盘 95% 已满", "【恢复】db-12 磁盘 40% 已满", true),
         ("【故障】主从延迟 312 秒", "【恢复】主从延迟 0 秒", true),
@@ -267,4 +315,49 @@ fn a_rule_alone_never_makes_two_outages_one() {
     assert!(ends(&on("a1"), &over("a1")));
     let rule = |rule: &str, state: &str| format!(r#"{{"rule_id":"{rule}","title":"失败","status":"{state}"}}"#);
     assert!(ends(&rule("7", "firing"), &rule("7", "ok")) && !ends(&rule("7", "firing"), &rule("8", "ok")));
+}
+
+/// Bodies of one alert without a key: the same, but for one field.
+fn with_field(name: &str, value: &str, status: &str) -> String {
+    json!({ "title": "灯灭", "host": "h", "status": status, name: value }).to_string()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// What no list knows names the thing: an end with another value of it is of another alert.
+    #[test]
+    fn a_field_of_an_unknown_name_tells_two_things_apart(
+        name in "[zvkq][aou][zvkq][aou][zvkq](_[zvkq][aou][zvkq])?",
+        value in "[zvkq][aou][zvkq]-[zvkq][aou]",
+        other in "[zvkq][aou][zvkq]-[zvkq][aou]",
+    ) {
+        let on = with_field(&name, &value, "firing");
+        proptest::prop_assert!(ends(&on, &with_field(&name, &value, "resolved")), "{on}");
+        if other != value {
+            proptest::prop_assert!(!ends(&on, &with_field(&name, &other, "resolved")), "{on} {other}");
+        }
+    }
+
+    /// Of these an end has another value.
+    #[test]
+    fn a_field_of_the_moment_tells_nothing_apart(
+        name in "(current_?|last_?|new_?|)(value|state|time|message|count|usage|level)|(event|message)_?(id|uuid)|alert_id|handled_by|当前值|持续时间|处理人|详情|事件编号",
+        value in "[zvkq][aou][zvkq]-[zvkq][aou]",
+        other in "[zvkq][aou][zvkq]-[zvkq][aou]",
+    ) {
+        let on = with_field(&name, &value, "firing");
+        proptest::prop_assert!(ends(&on, &with_field(&name, &other, "resolved")), "{on} {other}");
+    }
+
+    /// No amount names a thing, whatever it is called.
+    #[test]
+    fn an_amount_tells_nothing_apart(
+        name in "[zvkq][aou][zvkq][aou][zvkq]",
+        value in "[0-9]{1,3}(\\.[0-9]{1,2})?( ?%| ?ms|℃)?",
+        other in "[0-9]{1,3}(\\.[0-9]{1,2})?( ?%| ?ms|℃)?",
+    ) {
+        let on = with_field(&name, &value, "firing");
+        proptest::prop_assert!(ends(&on, &with_field(&name, &other, "resolved")), "{on} {other}");
+    }
 }

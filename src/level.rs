@@ -54,6 +54,7 @@ pub const NAMES: &[&str] = &[
     "severityname",
     "stringseverity",
     "severitytext",
+    "triggertype",
     "priority",
     "urgency",
     "importance",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::level::half_width;
+use crate::level::{Level, half_width};
 
 /// What a word says of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,19 +24,19 @@ const FIRING: &str = "firing|fired|fire|alerting|in alarm|triggered|trigger|re t
     reopen|reopened|active|activated|alert|alarm|problem|down|unreachable|fail|failed|failure|failing|error|errored|broken|\
     unhealthy|degraded|exceeded|breached|anomaly|anomalous|abnormal|danger|unstable|timeout|timed out|offline|crash|\
     crashed|fault|unresolved|identified|investigating|monitoring|violated|critical|crit|warning|warn|major|minor|emergency|\
-    fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
+    fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|err|stall|stalled|stuck|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
     超时|错误|报错|出错|过高|过低|过多|过大|过慢|不足|将满|已满|超限|超标|飙升|激增|骤降|积压|堆积|泄漏|丢失|耗尽|崩溃|不通|中断|断开|掉线|\
     失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警";
 const RESOLVED: &str = "resolved|resolve|ok|okay|recovered|recovery|recover|normal|back to normal|up|online|closed|close|\
     cleared|clear|deactivated|inactive|healthy|success|successful|succeeded|passed|pass|fixed|completed|complete|finished|\
-    green|good|operational|available|reachable|alive|restored|ended|solved|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
+    green|good|operational|available|reachable|alive|restored|ended|solved|passing|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
     已解除|告警解除|报警解除|告警恢复|报警恢复|故障恢复|恢复通知|恢复告警|恢复报警|告警已恢复|报警已恢复|关闭|已关闭|告警关闭|修复|已修复|消除|\
     已消除|告警消除|成功|完成|已完成|通过|已通过|上线|已上线|在线|存活|可用|健康|结束|已结束|正常运行|告警结束|告警已解除|告警已关闭|故障解除|\
-    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除";
+    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通";
 const HELD: &str = "acknowledged|acknowledge|ack|acked|acknowledgement|assigned|in progress|silenced|silence|snoozed|snooze|\
     muted|suppressed|已确认|确认|已认领|认领|处理中|已静默|静默|已屏蔽|屏蔽|已抑制|merged";
 const NO_DATA: &str =
-    "no data|nodata|re no data|insufficient data|insufficientdata|missing|stale|无数据|数据断档|数据不足|数据缺失";
+    "no data|nodata|re no data|insufficient data|insufficientdata|missing|missing data|missingdata|stale|无数据|数据断档|数据不足|数据缺失";
 const NOTICE: &str = "pending|running|started|queued|waiting|skipped|canceled|cancelled|aborted|paused|maintenance|\
     scheduled|info|notice|notification|updated|test|created|deleted|note|unknown|progressing|测试|通知|提醒|维护|暂停|进行中|排队|\
     取消|已取消|撤销|已撤销|withdrawn|开始";
@@ -104,6 +104,9 @@ impl Word {
     }
 }
 
+/// Words that say a state only if they are the whole of it: in a sentence they are something else (`设备不活跃`).
+const WHOLE: [(&str, Word); 3] = [("活跃", Word::Firing), ("不活跃", Word::Resolved), ("非活跃", Word::Resolved)];
+
 /// What exactly this text says, without decoration around it.
 pub(super) fn exact(text: &str) -> Option<Word> {
     if text.len() > LONGEST * 4 {
@@ -113,6 +116,12 @@ pub(super) fn exact(text: &str) -> Option<Word> {
     WORDS.get(text.as_str()).copied().or_else(|| WORDS.get(separated(&text).as_str()).copied())
 }
 
+/// The same of the whole value of a state.
+pub(super) fn whole(text: &str) -> Option<Word> {
+    let text = bare(text);
+    WHOLE.iter().find(|(word, _)| *word == text).map(|(_, word)| *word)
+}
+
 /// What the value of a member says: the whole, else its words, of which the last that says anything wins
 /// (`ALERT_RECOVERY` is an end, `recovery_failed` is none). Long texts and placeholders say nothing.
 pub(super) fn of_value(text: &str) -> Option<Word> {
@@ -120,7 +129,7 @@ pub(super) fn of_value(text: &str) -> Option<Word> {
     if text.chars().count() > LONGEST || text.contains(['\n', '\r']) || super::plain::has_placeholder(text) {
         return None;
     }
-    exact(text).or_else(|| of_words(&bare(text))).or_else(|| of_words(&uncamel(text))).or_else(|| sign(text))
+    exact(text).or_else(|| whole(text)).or_else(|| of_words(&bare(text))).or_else(|| of_words(&uncamel(text))).or_else(|| sign(text))
 }
 
 /// `linkDown` as `link Down`.
@@ -180,15 +189,46 @@ pub(super) fn of_kind(text: &str) -> Option<Word> {
     }
     let plain = bare(text);
     let spaced = separated(&uncamel(text));
-    let words: Vec<&str> = spaced.split(' ').collect();
+    let mut words: Vec<&str> = spaced.split(' ').collect();
+    // `POLICY_CLOSE_CRITICAL` and `ResolvedCritical` are of a level, and say a state before it.
+    while words.len() > 1 && words.last().is_some_and(|last| Level::of(last).is_some()) {
+        words.pop();
+    }
     let last = words.last().copied().unwrap_or_default();
     let said = |text: &str| (!KINDS.contains(&text)).then(|| WORDS.get(text).copied()).flatten();
+    if let Some(word) = of_item(&words) {
+        return Some(word);
+    }
     let two = words.len().checked_sub(2).map(|from| words[from..].join(" "));
     said(&plain)
         .or_else(|| said(&two?))
         .or_else(|| said(last))
         .or_else(|| if KINDS.contains(&last) { None } else { han(last) })
         .filter(|_| words.len() < 2 || !NOT.contains(&words[words.len() - 2]))
+}
+
+/// The level behind a state in the name of a kind: `POLICY_OPEN_CRITICAL`, `ResolvedWarning`.
+pub(super) fn level_of_kind(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() > LONGEST || text.contains(char::is_whitespace) {
+        return None;
+    }
+    let spaced = separated(&uncamel(text));
+    let (before, last) = spaced.rsplit_once(' ')?;
+    let says = |word: &str| matches!(WORDS.get(word), Some(Word::Firing | Word::Resolved));
+    (Level::of(last).is_some() && before.split(' ').any(says)).then(|| last.to_owned())
+}
+
+/// `resolved_item`, `new_issue`: what happened to one of what a program keeps.
+fn of_item(words: &[&str]) -> Option<Word> {
+    const ITEMS: [&str; 8] = ["item", "issue", "incident", "alert", "alarm", "problem", "error", "occurrence"];
+    let [happened, item] = words else { return None };
+    match *happened {
+        _ if !ITEMS.contains(item) => None,
+        "new" | "reopened" | "reactivated" | "opened" | "triggered" => Some(Word::Firing),
+        "resolved" | "closed" | "recovered" | "cleared" => Some(Word::Resolved),
+        _ => None,
+    }
 }
 
 /// What the words of a text say; the last one wins.
@@ -358,8 +398,8 @@ mod tests {
         use Word::{Firing, Resolved};
         for (word, values) in [
             (None, "query_alert_monitor|Warning|SCANNING_COMPLETED|alert|push"),
-            (Some(Resolved), "resolved|Close|RECOVERY"),
-            (Some(Firing), "incident.triggered|Failed"),
+            (Some(Resolved), "resolved|Close|RECOVERY|POLICY_CLOSE_CRITICAL|ResolvedWarning|resolved_item"),
+            (Some(Firing), "incident.triggered|Failed|new_item"),
         ] {
             for value in values.split('|') {
                 assert_eq!(of_kind(value), word, "{value}");

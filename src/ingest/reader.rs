@@ -254,7 +254,7 @@ impl Reader<'_> {
         let fields = things::of_fields(leaves, members, &lines);
         marks.extend(things::of_text(text));
         marks.extend(fields.iter().cloned());
-        marks.extend(title.numbers.iter().cloned());
+        marks.extend(title.numbers.iter().chain(&title.troubles).cloned());
         let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
         let speaks = given.key.chars().any(char::is_alphanumeric);
         let own = if !speaks || plain::is_missing(&given.key) || plain::has_placeholder(&given.key) {

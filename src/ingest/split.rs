@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::lexicon::Word;
@@ -136,6 +138,12 @@ fn envelope(object: &Map<String, Value>) -> Option<Value> {
         }
         return Some(Value::Object(inner));
     }
+    // Google's Pub/Sub pushes what was published in Base64.
+    if get("subscription").and_then(Value::as_str).is_some_and(|name| name.starts_with("projects/"))
+        && let Some(Value::Object(message)) = get("message")
+    {
+        return published(message);
+    }
     if get("specversion").is_some()
         && let Some(Value::Object(data)) = get("data")
     {
@@ -148,6 +156,30 @@ fn envelope(object: &Map<String, Value>) -> Option<Value> {
         return Some(Value::Object(inner));
     }
     None
+}
+
+/// What a message of Pub/Sub holds: a tree or a text, with its attributes and its time.
+fn published(message: &Object) -> Option<Value> {
+    let data = message.get("data").and_then(Value::as_str)?;
+    let text = String::from_utf8(STANDARD.decode(data.trim()).ok()?).ok()?;
+    let mut inner = Map::new();
+    match serde_json::from_str(&text) {
+        Ok(mut tree @ (Value::Object(_) | Value::Array(_))) => {
+            super::body::unfold(&mut tree);
+            let Value::Object(members) = tree else { return Some(tree) };
+            inner = members;
+        }
+        _ => _ = inner.insert("message".to_owned(), text.into()),
+    }
+    if let Some(Value::Object(attributes)) = message.get("attributes") {
+        for (name, value) in attributes {
+            inner.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    if !inner.keys().any(|name| plain_name(name).contains("time")) {
+        inner.extend(message.get("publishTime").map(|time| ("timestamp".to_owned(), time.clone())));
+    }
+    Some(Value::Object(inner))
 }
 
 /// The alerts of an open tree: each object of an array, or of a member that is a list of alerts, with what stands around

@@ -17,11 +17,12 @@ fn regex(pattern: &str) -> Regex {
 static NEW: LazyLock<Regex> = LazyLock::new(|| {
     regex(r#"^<(\d{1,3})>1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+) ?(.*)$"#)
 });
-/// `<187>Nov 30 09:40:00 host words`; the part in front is missing where a file is read.
+/// `<187>Nov 30 09:40:00 host words`; the part in front is missing where a file is read, the year may stand behind the time, and
+/// a device that is asked for no name says none.
 static OLD: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
-        r"^(?:<(\d{1,3})>)?(?:\d+: )?[*.]?((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2} (?:\d{4} )?\d{2}:\d{2}:\d{2})(?:\.\d+)?",
-        r"(?: [A-Z]{3,4})?:? +([A-Za-z0-9][A-Za-z0-9._:-]*) +(.+)$"
+        r"^(?:<(\d{1,3})>)?(?:\d+: )?[*.]?((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2} (?:\d{4} )?\d{2}:\d{2}:\d{2}(?: \d{4}(?-u:\b))?)(?:\.\d+)?",
+        r"(?: [A-Z]{3,4})?:? +(?:([A-Za-z0-9][A-Za-z0-9._:-]*) +)?(.+)$"
     ))
 });
 /// What stands before the words: a number, a time of the device's own, its facility and mnemonic, a program with its process.
@@ -53,7 +54,8 @@ pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value>
         let tag = TAG.captures(said)?;
         let program = tag.get(1).or_else(|| tag.get(2)).map_or("", |tag| tag.as_str());
         // Without a rank in front only a tag shows that it is a log.
-        if found.get(1).is_none() && program.is_empty() {
+        let host = found.get(3).map_or("", |host| host.as_str());
+        if (found.get(1).is_none() || host.is_empty()) && program.is_empty() {
             return None;
         }
         let words = said[tag[0].len()..].trim().to_owned();
@@ -61,7 +63,7 @@ pub(super) fn read(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Value>
         (
             rank,
             dated(&found[2], zone, now),
-            found[3].trim_end_matches(':').to_owned(),
+            host.trim_end_matches(':').to_owned(),
             program.to_owned(),
             String::new(),
             words,
@@ -132,6 +134,20 @@ mod tests {
                 "web-8",
                 "su",
                 "'su root' failed",
+            ),
+            (
+                "<189>Nov 30 09:40:00 2026 SW-7 %%10IFNET/3/PHY_UPDOWN: GigabitEthernet1/0/2 changed to down.",
+                "info",
+                "SW-7",
+                "%%10IFNET/3/PHY_UPDOWN",
+                "GigabitEthernet1/0/2 changed to down.",
+            ),
+            (
+                "<187>34: Nov 30 09:40:00.221: %LINEPROTO-5-UPDOWN: Line protocol on Ethernet0/2, changed state to down",
+                "error",
+                "",
+                "%LINEPROTO-5-UPDOWN",
+                "Line protocol on Ethernet0/2, changed state to down",
             ),
             ("<165>1 2026-11-30T09:40:00+08:00 fw-1 - - - [a@1 x=\"]\\\"\"] link up", "info", "fw-1", "", "link up"),
             (

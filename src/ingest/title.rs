@@ -1,6 +1,7 @@
 //! What a title says besides what it is about: state and level in its brackets, its prefix, its predicate, its last word.
 
 mod bare;
+mod core;
 mod numbers;
 mod prefix;
 
@@ -32,6 +33,8 @@ pub(super) struct Title {
     /// The numbers that are missing in the core and name a thing (`端口 3306`, `10.0.0.1`), as `#place=digits`; no
     /// quantities and times.
     pub numbers: Vec<String>,
+    /// What it says is wrong, where the core leaves that out, as `@!=word`.
+    pub troubles: Vec<String>,
 }
 
 /// Characters of a prefix in Han that ends with a word for a state.
@@ -62,8 +65,8 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
 const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
-const OVER: [&str; 10] =
-    ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable"];
+const OVER: [&str; 11] =
+    ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable", "restored"];
 const ON: [&str; 18] = [
     "down",
     "unreachable",
@@ -83,6 +86,14 @@ const ON: [&str; 18] = [
     "corrupted",
     "overloaded",
     "unresponsive",
+];
+/// What an uninterruptible power supply says: the two differ in their words.
+const PHRASES: [(&str, Word); 5] = [
+    ("on battery", Word::Firing),
+    ("on line power", Word::Resolved),
+    ("on utility power", Word::Resolved),
+    ("on mains power", Word::Resolved),
+    ("utility power restored", Word::Resolved),
 ];
 const FAILURES: [&str; 16] = [
     "fail",
@@ -122,17 +133,16 @@ pub(super) fn read(line: &str) -> Title {
             break;
         }
     }
+    let behind = behind(&mut title);
     let (subject, predicate) = predicate(&title.text);
     let shown = title.text.to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     let named = marked.named.to_lowercase();
     let core = if named.is_empty() { core } else { named.as_str() };
-    let core = &without_state(core);
-    // What differs only in the address is not the same.
-    let addressed = format!("{core} {}", address.to_lowercase());
-    let core = if address.is_empty() { core.as_str() } else { addressed.as_str() };
-    title.numbers = numbers(core);
-    title.core = without_digits(core);
+    let core = core::of(&core::without_middle(core), address);
+    title.core = core.text;
+    title.numbers = core.numbers;
+    title.troubles = core.troubles;
     let calm = without_none(&title.text);
     let clause = clauses(&calm);
     let is_end = |word: &Word| *word != Word::Firing;
@@ -140,6 +150,7 @@ pub(super) fn read(line: &str) -> Title {
     let marks_state = opening(&line).is_some();
     title.state = marked
         .state
+        .or(behind)
         .or_else(|| predicate.filter(is_end))
         .or_else(|| sign.filter(is_end))
         .or_else(|| clause.filter(is_end))
@@ -155,6 +166,24 @@ pub(super) fn read(line: &str) -> Title {
         .or_else(|| trouble(&calm))
         .filter(|word| marks_state || !sums_up(&line, *word));
     title
+}
+
+/// `内存过高 已恢复`, `no reply. Recovered`: what stands alone behind the title says how it is now; words in Han are taken off.
+fn behind(title: &mut Title) -> Option<Word> {
+    const HAN: [&str; 11] = [
+        "已恢复", "恢复", "恢复正常", "已恢复正常", "已解决", "已解除", "告警恢复", "报警恢复", "告警已恢复", "恢复通知", "告警恢复通知",
+    ];
+    let text = title.text.trim_end_matches(['!', '！', '。', '.']);
+    if let Some((before, word)) = text.rsplit_once(' ')
+        && HAN.contains(&word)
+        && !is_bare(before)
+    {
+        title.text = before.trim_end().to_owned();
+        return Some(Word::Resolved);
+    }
+    let (before, clause) = text.rsplit_once(['.', ';', '!'])?;
+    let is_word = clause.starts_with(' ') && before.contains(' ');
+    lexicon::exact(clause.trim()).filter(|word| is_word && *word == Word::Resolved)
 }
 
 /// Does the line begin with a state of its own, in a bracket or before a colon, and go on?
@@ -370,8 +399,12 @@ fn predicate(text: &str) -> (Option<usize>, Option<Word>) {
         at += part.len() + 1;
     }
     let denied = |from: usize, to: usize| words[from..to].iter().any(|(_, word)| NEGATIONS.contains(&word.as_str()));
-    // `changed state to down`, `has turned into DOWN state`.
-    if let Some(at) = words.windows(2).position(|two| two[0].1 == "state" && two[1].1 == "to") {
+    if let Some((at, word)) = PHRASES.iter().find_map(|(phrase, word)| Some((lower_find(text, phrase)?, *word))) {
+        return (Some(text[..at].trim_end().len()), Some(word));
+    }
+    // `changed state to down`, `changed to up`.
+    let turns = |one: &str, to: &str| to == "to" && matches!(one, "state" | "changed" | "turned" | "went");
+    if let Some(at) = words.windows(2).position(|two| turns(&two[0].1, &two[1].1)) {
         let said = words.get(at + 2).map(|(_, word)| word.as_str());
         let word =
             if said.is_some_and(|word| OVER.contains(&word)) { Some(Word::Resolved) } else { Some(Word::Firing) };
@@ -407,6 +440,14 @@ fn predicate(text: &str) -> (Option<usize>, Option<Word>) {
         || spoken.iter().any(|word| matches!(*word, "recovered" | "resolved"));
     let over = over && !denied(0, words.len()) && !joined.contains("unresolved");
     (None, over.then_some(Word::Resolved))
+}
+
+/// Where a phrase of whole words begins.
+fn lower_find(text: &str, phrase: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let at = lower.find(phrase)?;
+    let is_word = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
+    (is_word(lower[..at].chars().next_back()) && is_word(lower[at + phrase.len()..].chars().next())).then_some(at)
 }
 
 /// What the last clause in Han says that ends with a word for a state. Whether `告警` at the end means trouble is not
@@ -461,15 +502,26 @@ fn trouble(text: &str) -> Option<Word> {
             r"|\b(?:exceed(?:s|ed|ing)?|(?:above|below|over|under) (?:the )?threshold)\b",
             r"|\b(?:unable to|connection refused|oom ?killed|flapping|no heartbeat|unavailable|on battery)\b",
             r"|\b(?:not|never)(?: yet)?(?: been)? (?:recovered|cleared|resolved|restored)\b",
+            r"|\b(?:limit|threshold) (?:matched|reached|exceeded|breached)\b",
             r"|\b(?:certificate|cert|ssl|domain|license)\b.{0,80}\bexpires? (?:in|on)\b",
-            r"|(?:证书|域名|许可|授权).{0,80}(?:天后?过期|即将过期|后到期|天后?到期)",
+            r"|(?:证书|域名|许可|授权).{0,80}(?:天后?过期|即将过期|后到期|天后?到期)|剩余\s*\d+\s*天(?:后)?(?:到期|过期)",
+            r"|(?:证书|域名|许可|授权|ssl).{0,12}(?:到期|过期)(?:提醒|预警|告警)",
             r"|\bstatus(?: is|:)? red\b|状态[为是:：\s]*red",
         ))
     });
     static RAISED: LazyLock<Regex> =
         LazyLock::new(|| regex(r"(没有?|未|无|不会?)?(?:触发|发生|产生)了?[^，。；]{0,12}(?:告警|报警)"));
     let is_raised = || RAISED.captures_iter(text).any(|found| found.get(1).is_none());
-    (TROUBLE.is_match(text) || is_raised()).then_some(Word::Firing)
+    (TROUBLE.is_match(text) || is_raised() || is_over_limit(text)).then_some(Word::Firing)
+}
+
+/// `load average 41.5 (limit 16)`: both numbers stand there.
+fn is_over_limit(text: &str) -> bool {
+    static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"(?i)(\d+(?:\.\d+)?)\s*([%％a-z]{0,3})\s*[(（]\s*(?:limit|threshold|max|阈值|上限)\s*[:：=]?\s*(\d+(?:\.\d+)?)\s*([%％a-z]{0,3})")
+    });
+    let number = |text: &str| text.parse::<f64>().unwrap_or_default();
+    LIMIT.captures(text).is_some_and(|found| found[2] == found[4] && number(&found[1]) > number(&found[3]))
 }
 
 /// `请及时清理`: what people are asked to do something about is trouble.
@@ -480,6 +532,12 @@ fn asks_for_help(text: &str) -> Option<Word> {
 }
 
 fn ends_as_alarm(text: &str) -> Option<Word> {
+    static ALARM: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\b(?:alert|alarm)(?: (?:on|for|in|from|at) \S|\W*$)"));
+    static CALM: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(?i)\b(?:test|no|not|without|clear|cleared|ended|closed|silenced|muted|rule)\b"));
+    if ALARM.is_match(text) && text.contains(' ') && !CALM.is_match(text) {
+        return Some(Word::Firing);
+    }
     let text = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
     let calm = ["测试", "恢复", "解除", "关闭", "消除"].iter().any(|word| text.contains(word));
     alarm_tail(text).filter(|_| !calm)
@@ -496,7 +554,11 @@ fn words(text: &str) -> Option<Word> {
     }
     let from = words.len().saturating_sub(2);
     let done = (from..words.len()).any(|at| SUCCESSES.contains(&words[at]) && !is_denied(at));
-    done.then_some(Word::Resolved)
+    // Nothing that was wrong is over where a version came out.
+    static RELEASE: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"\b(?:deploy(?:ment|ed)?|releases?d?|rollout|upgraded?|promotion)\b.{0,60}\bv?\d+\.\d+(?:\.\d+)+")
+    });
+    (done && !RELEASE.is_match(&lower)).then_some(Word::Resolved)
 }
 
 #[cfg(test)]

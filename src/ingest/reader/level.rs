@@ -1,8 +1,8 @@
 //! How bad a body says it is.
 
-use super::super::plain;
+use super::super::{lexicon, plain};
 use super::super::title as line;
-use super::super::tree::{Members, spoken};
+use super::super::tree::{Members, said, spoken};
 use super::Given;
 use super::title::Titled;
 use crate::level::{Level, Levels, NAMES};
@@ -48,6 +48,16 @@ pub(super) fn of(
         });
     }
     let in_members = members.named(NAMES).into_iter().find_map(|member| found(member.name, &spoken(member.value)?));
+    // `severity: ERROR` of an event called `POLICY_OPEN_CRITICAL`.
+    let in_kind = members.named(super::state::WEAK).into_iter().find_map(|member| {
+        let level = lexicon::level_of_kind(said(member.value)?)?;
+        Some((member.name, level))
+    });
+    let in_kind = in_kind.and_then(|(name, word)| found(name, &word));
+    let in_members = match (in_members, in_kind) {
+        (Some(members), Some(kind)) => Some(if kind.level > members.level { kind } else { members }),
+        (members, kind) => members.or(kind),
+    };
     let said = in_members
         .or_else(|| {
             NAMES.iter().find_map(|wanted| {

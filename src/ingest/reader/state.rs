@@ -4,11 +4,11 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::lexicon::{self, Word};
-use super::super::tree::{Members, said, spoken};
+use super::super::tree::{Member, Members, said, spoken};
 use super::super::{moment, plain, title as line};
 use super::Given;
 use super::level::Said;
-use super::title::Titled;
+use super::title::{TEXTS, Titled};
 use crate::alert::Timestamp;
 use crate::level::{Level, NAMES as LEVELS};
 
@@ -58,7 +58,7 @@ pub(super) const STRONG: &[&str] = &[
     "报警状态",
 ];
 /// Members that hold a kind of event, which may say a state.
-const WEAK: &[&str] = &[
+pub(super) const WEAK: &[&str] = &[
     "action",
     "alertaction",
     "eventaction",
@@ -86,6 +86,8 @@ const WEAK: &[&str] = &[
     "类型",
     "operation",
     "operationtype",
+    "triggertype",
+    "eventname",
 ];
 /// Members that are a state if they are true or false: of trouble, and of its end.
 const ON: &[&str] =
@@ -112,6 +114,8 @@ const OVER: &[&str] = &[
     "reachable",
     "available",
 ];
+/// Those of trouble of which the numbers 1 and 0 say it as well; `firing: 1` may count.
+const NUMBERED: [&str; 6] = ["alarm", "inalarm", "alerting", "alarming", "isalerting", "faulty"];
 /// Names of lines in a text that hold a state.
 pub(super) const LINES: &[&str] =
     &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
@@ -185,23 +189,11 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let told = || of_title(evidence.title.title.state.filter(|word| *word != Word::Notice));
     let over_it = || heading(evidence).filter(|(_, _, word)| *word == Word::Resolved);
     let alarm = || self::heading(evidence);
-    let over = || {
-        evidence.members.named(WEAK).into_iter().find_map(|member| {
-            let said = member.value.as_str()?;
-            let ends = lexicon::exact(said) == Some(Word::Resolved) && lexicon::of_kind(said) == Some(Word::Resolved);
-            ends.then(|| (member.name.to_owned(), said.to_owned(), Word::Resolved))
-        })
-    };
+    let over = || kind(evidence.members, |word, said| word == Word::Resolved && is_code(said));
     let implied = || {
         of_title(evidence.title.title.implied.filter(|_| !is_notice && idle.is_none() && !is_unknown(evidence.members)))
     };
-    let weak = || {
-        evidence.members.named(WEAK).into_iter().find_map(|member| {
-            let said = member.value.as_str()?;
-            let word = lexicon::of_kind(said).filter(|word| *word != Word::Notice)?;
-            Some((member.name.to_owned(), said.to_owned(), word))
-        })
-    };
+    let weak = || kind(evidence.members, |word, _| word != Word::Notice);
     let level = || {
         let Said { word, level, over } = evidence.level;
         if *over {
@@ -223,9 +215,17 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         let word = line::read(&first).says().filter(|word| *word != Word::Notice)?;
         Some(("text, first line".to_owned(), first, word))
     };
+    // `Event Message: The input for power supply 1 is restored.`
+    let sentence = || {
+        let texts = evidence.lines.iter().filter(|(name, _)| TEXTS.contains(&name.as_str()));
+        texts.map(|(name, value)| (name, value, line::read(value).says())).find_map(|(name, value, word)| {
+            Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
+        })
+    };
     let found = strong
         .or_else(line)
         .or_else(ended)
+        .or_else(|| acknowledged(evidence))
         .or_else(withdrawn)
         .or_else(told)
         .or_else(over_it)
@@ -236,8 +236,58 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(marked)
         .or_else(level)
         .or_else(otherwise)
-        .or_else(text);
+        .or_else(text)
+        .or_else(sentence)
+        .or_else(|| unended(evidence.members));
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
+}
+
+/// The first member that holds a kind of event which says a state.
+fn kind(members: &Members<'_>, counts: impl Fn(Word, &str) -> bool) -> Option<(String, String, Word)> {
+    members.named(WEAK).into_iter().find_map(|member| {
+        let said = member.value.as_str().filter(|said| member.plain != "eventname" || is_code(said))?;
+        let word = lexicon::of_kind(said).filter(|word| counts(*word, said))?;
+        Some((member.name.to_owned(), said.to_owned(), word))
+    })
+}
+
+/// Is it a word of a program's own, such as `POLICY_CLOSE_CRITICAL`, or one word?
+fn is_code(said: &str) -> bool {
+    !said.trim().contains(char::is_whitespace)
+}
+
+/// Somebody took it on, and it has not ended.
+fn acknowledged(evidence: &Evidence<'_>) -> Option<(String, String, Word)> {
+    const NAMES: [&str; 6] = ["acknowledgedat", "ackedat", "acknowledgetime", "acknowledgedtime", "确认时间", "认领时间"];
+    let past = |member: &&Member<'_>| is_past_moment(evidence, member.value);
+    let member = evidence.members.named(&NAMES).into_iter().find(past)?;
+    Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), Word::Held))
+}
+
+/// What began and has a place for its end that is empty goes on (`started_at`, `resolved_at: null`).
+fn unended(members: &Members<'_>) -> Option<(String, String, Word)> {
+    const OPEN: [&str; 9] = [
+        "resolvedat",
+        "resolvedtime",
+        "resolveddatetime",
+        "recoveredat",
+        "recoverytime",
+        "recovertime",
+        "clearedat",
+        "cleartime",
+        "恢复时间",
+    ];
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => plain::is_missing(text),
+        Value::Number(number) => number.as_i64() == Some(0),
+        _ => false,
+    };
+    let member = members.named(&OPEN).into_iter().find(|member| is_empty(member.value))?;
+    let begins = members.named(super::when::STARTS).into_iter().any(|start| {
+        start.depth == member.depth && !super::when::MOMENTS.contains(&start.plain.as_str()) && spoken(start.value).is_some()
+    });
+    begins.then(|| (member.name.to_owned(), String::new(), Word::Firing))
 }
 
 /// What the lines above the title say that are nothing but words for a state (`恢复通知`, `级别状态: S1 Recovered`). That it is an
@@ -309,14 +359,16 @@ const CLEARED: [&str; 8] = ["cleared", "clear", "ok", "resolved", "recovered", "
 /// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
 /// run (`result: success`) yields to any member that tells of trouble.
 fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
-    let listed = members.named(STRONG).into_iter();
+    // Beside `triggerType: Critical` a value is one of a measurement.
+    let is_measured = !members.named(&["triggertype"]).is_empty();
+    let listed = members.named(STRONG).into_iter().filter(|member| !(is_measured && member.plain == "triggervalue"));
     // Of these names texts say something else (`alarm: 高温`).
     let flags = members.named(ON).into_iter().chain(members.named(OVER)).filter(|member| match member.value {
         Value::Bool(_) => true,
-        Value::Number(_) => member.plain.starts_with("is"),
+        Value::Number(_) => is_numbered(&member.plain),
         Value::String(text) => {
             let text = text.trim().to_lowercase();
-            matches!(text.as_str(), "true" | "false") || member.plain.starts_with("is") && matches!(&*text, "0" | "1")
+            matches!(text.as_str(), "true" | "false") || is_numbered(&member.plain) && matches!(&*text, "0" | "1")
         }
         _ => false,
     });
@@ -351,9 +403,14 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     Some(if is_of_the_run { said.find(|(_, _, word)| *word == Word::Firing).unwrap_or(first) } else { first })
 }
 
+/// Are the numbers 1 and 0 under this name of a flag a state?
+fn is_numbered(plain: &str) -> bool {
+    plain.starts_with("is") || NUMBERED.contains(&plain)
+}
+
 /// Does a name that is not listed hold a state of now (`volume_status`)?
 fn is_state(plain: &str) -> bool {
-    const ENDS: [&str; 5] = ["status", "state", "health", "状态", "健康"];
+    const ENDS: [&str; 6] = ["status", "state", "health", "statuscode", "状态", "健康"];
     const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
     let is_past = PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus");
     ENDS.iter().any(|end| plain.ends_with(end)) && !is_past
@@ -383,7 +440,7 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
         (_, true, true) | (true, _, false) => Some(Word::Firing),
         _ => None,
     };
-    let is_flag = (over || on) && plain.starts_with("is");
+    let is_flag = (over || on) && is_numbered(plain);
     match value {
         Value::Bool(value) => flag(*value),
         Value::Number(number) if is_flag && !counts => match number.as_i64() {
@@ -415,20 +472,24 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
 }
 
 fn ended(evidence: &Evidence<'_>) -> Option<(String, String)> {
-    let is_past = |text: &str| {
-        let time = moment::read(text, evidence.zone).and_then(|time| moment::plausible(time, evidence.now))?;
-        (time.0 > 0 && time <= evidence.now.plus_millis(AHEAD_MS)).then_some(())
-    };
-    let in_members = evidence.members.named(ENDED).into_iter().find_map(|member| {
-        let text = match member.value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        is_past(&text).map(|()| (member.name.to_owned(), text))
-    });
-    in_members.or_else(|| {
+    let in_members = evidence.members.named(ENDED).into_iter();
+    let member = in_members.into_iter().find(|member| is_past_moment(evidence, member.value));
+    member.map(|member| (member.name.to_owned(), spoken(member.value).unwrap_or_default())).or_else(|| {
         let (name, value) = evidence.lines.iter().find(|(name, _)| ENDED.contains(&name.as_str()))?;
-        is_past(value).map(|()| (name.clone(), value.clone()))
+        is_past_text(evidence, value).then(|| (name.clone(), value.clone()))
     })
+}
+
+/// Is this a time that has come?
+fn is_past_moment(evidence: &Evidence<'_>, value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_past_text(evidence, text),
+        Value::Number(number) => is_past_text(evidence, &number.to_string()),
+        _ => false,
+    }
+}
+
+fn is_past_text(evidence: &Evidence<'_>, text: &str) -> bool {
+    let time = moment::read(text, evidence.zone).and_then(|time| moment::plausible(time, evidence.now));
+    time.is_some_and(|time| time.0 > 0 && time <= evidence.now.plus_millis(AHEAD_MS))
 }

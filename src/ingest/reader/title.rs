@@ -1,5 +1,6 @@
 //! What a body is about, and what it says of it.
 
+use super::super::lexicon;
 use super::super::title::{self as line, Title};
 use super::super::tree::{Leaf, Members, said, short_names};
 use super::super::{field, plain};
@@ -25,6 +26,8 @@ pub(super) const NAMES: &[&str] = &[
     "checkname",
     "remindname",
     "strategyname",
+    "healthrule",
+    "healthrulename",
     "eventname",
     "conditionname",
     "problem",
@@ -436,11 +439,17 @@ fn below(texts: &[(String, String)]) -> Option<(String, String, bool)> {
 
 /// Members that are titles, the best first.
 fn named(members: &Members<'_>) -> Vec<(String, String)> {
+    let is_word = |text: &&str| !matches!(text.parse::<u64>(), Ok(0 | 1));
     let taken = |(member, text): (&super::super::tree::Member<'_>, &str)| (member.name.to_owned(), text.to_owned());
     let speaks = |names: &[&str]| {
         let all = members.named(names);
-        let found = all.iter().filter_map(|member| Some((*member, said(member.value)?)));
-        found.clone().find(|(_, text)| !line::is_bare(text)).or_else(|| found.clone().next()).map(taken)
+        let found = all.iter().filter_map(|member| Some((*member, said(member.value).filter(|text| is_word(text))?)));
+        // What happened (`new_item`) tells less than to what.
+        let happens = |(member, text): &(&super::super::tree::Member<'_>, &str)| {
+            member.plain == "eventname" && lexicon::of_kind(text).is_some() && !text.contains(' ')
+        };
+        let mut named = found.clone().filter(|(_, text)| !line::is_bare(text));
+        named.clone().find(|pair| !happens(pair)).or_else(|| named.next()).or_else(|| found.clone().next()).map(taken)
     };
     let short = |text: &&str| text.chars().count() <= SUMMARY;
     let second = || {

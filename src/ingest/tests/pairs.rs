@@ -186,7 +186,7 @@ fn an_end_ends_what_it_names_and_nothing_else() {
         (
             r#"{"title":"告警","content":"web-3 内存不足"}"#,
             r#"{"title":"告警","content":"web-3 内存已恢复正常"}"#,
-            false,
+            true,
         ),
         (
             r#"{"NOTIFICATIONTYPE":"PROBLEM","HOSTNAME":"web-4","SERVICEDESC":"HTTP","SERVICESTATE":"CRIT"}"#,

@@ -1,0 +1,170 @@
+//! What the title of an alert and that of its end have in common.
+
+use std::sync::LazyLock;
+
+use ::regex::Regex;
+
+use super::super::lexicon::{self, Word};
+use super::{is_sign, numbers, regex, without_digits};
+
+/// What two titles of one problem share, and what they may not both have and differ in.
+#[derive(Debug, Default)]
+pub(super) struct Core {
+    /// Without words for a state, limits and numbers, in lower case.
+    pub text: String,
+    /// The numbers that are missing in it and name a thing.
+    pub numbers: Vec<String>,
+    /// What it says is wrong, if that was left out (`过高`, `offline`): an end that says another is of another alert.
+    pub troubles: Vec<String>,
+}
+
+/// Words for trouble that say of no alert which one it is.
+const ANY: &str = "告警 报警 告警中 报警中 产生告警 触发 已触发 触发告警 出现告警 发生 持续告警 持续中 重复告警 告警升级 问题 警告 严重 紧急 \
+    致命 灾难 产生 新增 未处理 待处理 未解决 未关闭 未消除 未清除 未恢复 告警触发 故障告警 异常告警 firing fired alert alarm problem \
+    triggered";
+/// Words for a state at the end of an English title (`Node Down`, `INSTANCE_ONLINE`).
+const ENDS: &str = "up down online offline ok okay normal abnormal healthy unhealthy reachable unreachable available unavailable \
+    recovered resolved restored cleared closed failed failing failure succeeded success successful passed completed lost \
+    connected disconnected timeout firing triggered matched";
+/// The longest word for a state in Han.
+const HAN: usize = 6;
+/// Words of a title before its last two, of which one may say how it went (`limit matched nginx`).
+const WORDS: usize = 3;
+
+/// What a sentence says of the state in its middle.
+static SAID: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?:发生|触发|产生)了?(?:告警|报警)|已?恢复正常|(?:告警|报警)?已(?:恢复|解除)(?:正常)?|(?:告警|报警)已?触发")
+});
+/// A limit, and the sign before it.
+static LIMIT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\s*(>=|<=|>|<|≥|≤|大于|小于|超过|高于|低于)\s*-?\d+(?:\.\d+)?\s*[%％℃]?"));
+
+/// The core of a title in lower case, of which what stands behind its subject is gone.
+pub(super) fn of(said: &str, address: &str) -> Core {
+    let mut core = Core::default();
+    let calm: String = said.chars().filter(|letter| !is_sign(*letter)).collect();
+    let mut text = super::without_state(&calm);
+    core.troubles.extend(LIMIT.captures(&text).map(|limit| format!("@<>={}", side(&limit[1]))));
+    text = LIMIT.replace_all(&text, "").into_owned();
+    let within = SAID.replace_all(&text, "");
+    if within.chars().any(char::is_alphanumeric) {
+        text = within.into_owned();
+    }
+    if let Some((head, reason)) = with_reason(&text) {
+        core.troubles.push(format!("@:={}", without_digits(reason)));
+        text = head.to_owned();
+    }
+    text = without_ends(&text, &mut core.troubles);
+    // What differs only in the address is not the same.
+    if !address.is_empty() {
+        text = format!("{text} {}", address.to_lowercase());
+    }
+    core.numbers = numbers(&text);
+    core.text = without_digits(&text).replace(" ，", "，").replace(" ,", ",");
+    core
+}
+
+/// Which side of its limit it is on.
+fn side(sign: &str) -> &'static str {
+    if sign.starts_with(['<', '≤']) || matches!(sign, "小于" | "低于") { "<" } else { ">" }
+}
+
+/// `可用性异常: connection refused`: the end says only the first.
+fn with_reason(text: &str) -> Option<(&str, &str)> {
+    let (head, reason) = text.split_once([':', '：'])?;
+    let (head, reason) = (head.trim(), reason.trim());
+    let says = matches!(lexicon::han(head), Some(Word::Firing | Word::Resolved)) && lexicon::exact(head).is_none();
+    (says && !reason.is_empty()).then_some((head, reason))
+}
+
+/// The text without the words for a state at its end, as long as anything is left.
+fn without_ends(text: &str, troubles: &mut Vec<String>) -> String {
+    const MOST: usize = 3;
+    let trimmed = |text: &str| text.trim_end_matches(|letter: char| " .!。！,，;；-_|".contains(letter)).to_owned();
+    let mut left = trimmed(text);
+    for _ in 0..MOST {
+        let Some((before, word)) = last_state(&left) else { break };
+        let before = trimmed(before);
+        if before.chars().filter(|letter| letter.is_alphanumeric()).count() < 2 {
+            break;
+        }
+        let is_trouble = lexicon::exact(word) == Some(Word::Firing) || lexicon::han(word) == Some(Word::Firing);
+        if is_trouble && !ANY.split_ascii_whitespace().any(|any| any == word) {
+            troubles.push(format!("@!={word}"));
+        }
+        left = before;
+    }
+    left
+}
+
+/// The word for a state that stands at the end, and what is before it.
+fn last_state(text: &str) -> Option<(&str, &str)> {
+    let is_state = |word: &str| matches!(lexicon::exact(word), Some(Word::Firing | Word::Resolved));
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let han = starts[starts.len().saturating_sub(HAN)..].iter().find(|at| {
+        let word = &text[**at..];
+        word.chars().all(lexicon::is_han) && is_state(word)
+    });
+    if let Some(at) = han {
+        return Some((&text[..*at], &text[*at..]));
+    }
+    let at = text.rfind([' ', '_'])?;
+    let word = &text[at + 1..];
+    ENDS.split_ascii_whitespace().any(|end| end == word).then(|| (&text[..at], word))
+}
+
+/// `resource limit matched nginx` without how it went.
+pub(super) fn without_middle(text: &str) -> String {
+    const WENT: [&str; 4] = ["matched", "succeeded", "failed", "exceeded"];
+    let words: Vec<&str> = text.split(' ').collect();
+    match words.len().checked_sub(2) {
+        Some(at) if at >= WORDS && WENT.contains(&words[at]) => {
+            [&words[..at], &words[at + 1..]].concat().join(" ")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ingest::title::read;
+
+    #[test]
+    fn a_title_and_that_of_its_end_have_one_core() {
+        for (first, second) in [
+            ("构建失败", "✅ 构建成功"),
+            ("UPS-7 市电中断", "UPS-7 市电恢复"),
+            ("INSTANCE_OFFLINE", "INSTANCE_ONLINE"),
+            ("主机 c-3 端口 5432 不通", "主机 c-3 端口 5432 已通"),
+            ("Node Down", "Node Up"),
+            ("服务异常: order-svc", "服务恢复: order-svc"),
+            ("Device Down! Due to no ICMP response.", "Device Down! Due to no ICMP response. recovered"),
+            ("监控 pg-3 可用性异常: refused", "监控 pg-3 可用性恢复"),
+            ("实例：c-3，于14:03发生告警：CPU(95%>=90%)，持续3分钟。", "实例：c-3，于14:13恢复正常：CPU(35%)，持续10分钟。"),
+            ("规则“r”触发告警。原始值 95% ≥ 90%，级别：重要。", "规则“r”恢复正常。原始值 35% ，级别：重要。"),
+            ("🚨 checkout 12% 🔥 since 14:02", "✅ checkout 1% since 14:02"),
+            ("monit alert -- Resource limit matched nginx", "monit alert -- Resource limit succeeded nginx"),
+            ("UPS r-3@nut: On battery, charge 64%", "UPS r-3@nut: On line power, charge 66%"),
+            ("主机 n-3 内存过高", "主机 n-3 内存过高 已恢复"),
+        ] {
+            assert_eq!(read(first).core, read(second).core, "{first} / {second}");
+        }
+    }
+
+    #[test]
+    fn troubles_of_one_thing_are_told_apart() {
+        for (first, second) in [
+            ("机房温度过高", "恢复：机房温度过低"),
+            ("电压 > 250", "恢复：电压 < 180"),
+            ("订单同步异常: a 超时", "恢复：订单同步异常: b 超时"),
+        ] {
+            let (on, over) = (read(first), read(second));
+            assert_eq!(on.core, over.core, "{first}");
+            assert_ne!(on.troubles, over.troubles, "{first}");
+            assert!(!on.troubles.is_empty());
+        }
+        for (title, core) in [("磁盘将满", "磁盘"), ("宕机", "宕机"), ("HostDown", "hostdown"), ("支付告警", "支付")] {
+            assert_eq!(read(title).core, core);
+        }
+    }
+}

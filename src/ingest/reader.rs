@@ -32,7 +32,7 @@ use super::tree::{Leaf, Members};
 use super::{field, moment, plain, title as line, words};
 use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
-use keys::{is_keyed, is_problem, key, problem_key, rule_keys};
+use keys::{is_keyed, is_of_rule, key, problem_key, rule_keys};
 use when::{ENDS, MOMENTS, STARTS, names_moment};
 
 /// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
@@ -240,7 +240,7 @@ impl Reader<'_> {
         let event = members
             .named(EVENT_KEYS)
             .into_iter()
-            .filter(|member| member.depth == 0 && !(member.plain == "id" && is_problem(members, &member.parent)))
+            .filter(|member| member.depth == 0 || member.plain == "id" && is_of_rule(members, &member.parent))
             .find_map(|member| key(member.value))
             .or_else(|| (titled.of_thing(status) && !place.is_empty()).then(|| format!("state of {place}")))
             .unwrap_or_default();

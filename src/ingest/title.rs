@@ -65,8 +65,8 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
 const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
-const OVER: [&str; 11] =
-    ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable", "restored"];
+const OVER: [&str; 12] =
+    ["up", "ok", "online", "normal", "healthy", "recovered", "resolved", "back", "operational", "reachable", "restored", "normally"];
 const ON: [&str; 18] = [
     "down",
     "unreachable",

@@ -87,7 +87,9 @@ pub fn meant(identity: Identity, kin: &Related, candidates: Candidates) -> Meant
         .iter()
         .filter(|candidate| {
             let theirs = candidate.kin.as_ref().and_then(|kin| kin.event);
-            kin.event.is_some() && theirs == kin.event
+            // An id that two objects of one rule share is none of an event.
+            let is_other = candidate.kin.as_ref().is_some_and(|theirs| contradict(&kin.marks, &theirs.marks));
+            kin.event.is_some() && theirs == kin.event && !is_other
         })
         .collect();
     if let [only] = of_event[..] {
@@ -146,6 +148,13 @@ fn kind(mark: &str) -> Option<String> {
     }
     if mark.parse::<SocketAddr>().is_ok() {
         return Some("address and port".to_owned());
+    }
+    // Names in one folder or group: `core/api`, `/var/log`.
+    if let Some((group, name)) = mark.rsplit_once('/')
+        && !name.is_empty()
+        && !mark.contains(|letter: char| letter.is_ascii_digit() || letter.is_whitespace())
+    {
+        return Some(format!("{group}/"));
     }
     // Words with other letters may be dates (上午9).
     let begins = mark.is_ascii() && mark.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -212,6 +221,9 @@ mod tests {
         expect(&related(7, None, false, &["db-1"]), std::slice::from_ref(&keyed), Some(3));
         let event = on(4, related(9, Some(5), false, &[]));
         expect(&related(7, Some(5), false, &["db-9"]), &[one, two, event], Some(4));
+        // An id of two things of one rule.
+        let other = on(5, related(9, Some(5), false, &["@host=a"]));
+        expect(&related(7, Some(5), false, &["@host=b"]), &[other], None);
     }
 
     #[test]
@@ -224,6 +236,8 @@ mod tests {
             (&["#0=12"], &["#0=13"]),
             (&["@host=web-a", "web-a", "/data"], &["@host=web-b", "web-b", "/data"]),
             (&["fe80::1", "/data"], &["fe80::a", "/data"]),
+            (&["shop/pay", "latency_ms"], &["shop/cart", "latency_ms"]),
+            (&["/data/a", "web-1"], &["/data/b", "web-1"]),
         ] {
             let firing = on(1, related(7, None, false, on_marks));
             expect(&related(7, None, false, end), std::slice::from_ref(&firing), None);

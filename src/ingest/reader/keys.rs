@@ -14,10 +14,10 @@ const PROBLEM_KEYS: &[&str] = &[
     "incidentid",
     "problemid",
     "dedupkey",
+    "dedupekey",
     "deduplicationkey",
     "alertkey",
     "alarmkey",
-    "alertuuid",
     "dffaultid",
     "faultid",
     "eventref",
@@ -33,6 +33,7 @@ const NEAR_KEYS: &[&str] = &["key", "hash", "alias", "uuid", "groupkey", "finger
 /// Names of the rule: with the place and the title they name the problem.
 const RULE_KEYS: &[&str] = &[
     "alertid",
+    "alertuuid",
     "alarmid",
     "ruleid",
     "monitorid",
@@ -48,6 +49,8 @@ const RULE_KEYS: &[&str] = &[
 ];
 /// Objects that are the problem.
 const PROBLEMS: &[&str] = &["incident", "alert", "problem", "issue", "metricalert", "alertgroup"];
+/// Of these the `id` may be that of the rule, which is one for all its objects.
+const RULES: &str = "alert";
 
 /// Is this the plain name of a key? Keys are compared by rules of their own.
 pub(super) fn is_listed(name: &str) -> bool {
@@ -79,7 +82,7 @@ pub(super) fn problem_key(members: &Members<'_>) -> Option<(String, String)> {
         members
             .named(&["id"])
             .into_iter()
-            .filter(|member| is_problem(members, &member.parent))
+            .filter(|member| is_problem(members, &member.parent) && !is_of_rule(members, &member.parent))
             .find_map(|member| Some((format!("{}.id", member.parent), key(member.value)?)))
     };
     named(PROBLEM_KEYS, false).or_else(|| named(NEAR_KEYS, true)).or_else(id)
@@ -91,15 +94,26 @@ pub(super) fn is_keyed(members: &Members<'_>, given: &Given) -> bool {
 
 /// The rule, and what it is a part of: each under its plain name.
 pub(super) fn rule_keys<'a>(members: &'a Members<'_>) -> Vec<(&'a str, String)> {
-    let found = members.named(RULE_KEYS).into_iter();
-    found.filter_map(|member| Some((member.plain.as_str(), key(member.value)?))).collect()
+    let found = members.named(RULE_KEYS).into_iter().map(|member| (member.plain.as_str(), member.value));
+    let ids = members.named(&["id"]).into_iter().filter(|member| is_of_rule(members, &member.parent));
+    let ids = ids.map(|member| ("alertid", member.value));
+    found.chain(ids).filter_map(|(name, value)| Some((name, key(value)?))).collect()
+}
+
+/// Is the object with this plain name an alert, which may be the rule?
+pub(super) fn is_of_rule(members: &Members<'_>, parent: &str) -> bool {
+    parent == RULES || !PROBLEMS.contains(&parent) && is_a(members, parent, &[RULES])
 }
 
 /// Is the object with this plain name a problem, or one that says that it is?
 pub(super) fn is_problem(members: &Members<'_>, parent: &str) -> bool {
-    PROBLEMS.contains(&parent)
-        || members.named(&["type"]).iter().any(|member| {
-            member.parent == parent
-                && member.value.as_str().is_some_and(|kind| PROBLEMS.contains(&crate::level::plain_name(kind).as_str()))
-        })
+    PROBLEMS.contains(&parent) || is_a(members, parent, PROBLEMS)
+}
+
+/// Does the object say that it is one of these?
+fn is_a(members: &Members<'_>, parent: &str, kinds: &[&str]) -> bool {
+    members.named(&["type"]).iter().any(|member| {
+        let kind = member.value.as_str().map(crate::level::plain_name);
+        member.parent == parent && kind.is_some_and(|kind| kinds.contains(&kind.as_str()))
+    })
 }

@@ -1,6 +1,10 @@
 //! How bad a body says it is.
 
 use super::super::{lexicon, plain};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::super::title as line;
 use super::super::tree::{Members, said, spoken};
 use super::Given;
@@ -88,6 +92,12 @@ pub(super) fn of(
     let said = said.or_else(|| {
         let (first, _) = plain::first_line(first_text);
         found("text, first line", &line::read(&first).level?)
+    });
+    // `…，告警级别：重要。` in a sentence.
+    let said = said.or_else(|| {
+        static INLINE: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?:级别|等级|严重程度)\s*[:：为]\s*([\p{Han}A-Za-z0-9]{1,8})").expect("constant"));
+        found("text", &INLINE.captures(&titled.raw)?[1])
     });
     said.unwrap_or(Said { over, ..Said::default() })
 }

@@ -209,6 +209,34 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             r#"{"host":"web-3","status":"up","message":"磁盘又能写了"}"#,
             false,
         ),
+        // The end is of another type, so that its id is that of an event.
+        (
+            r#"{"id":"6f","monitor":"nightly","name":"Nightly","severity":"high","type":"Alert","rule":"No event in 1 hour"}"#,
+            r#"{"id":"6f","monitor":"nightly","name":"Nightly","severity":"high","type":"Recovery","rule":"Event received"}"#,
+            true,
+        ),
+        (
+            r#"{"id":"6f","monitor":"nightly","name":"Nightly","severity":"high","type":"Alert","rule":"No event in 1 hour"}"#,
+            r#"{"id":"6e","monitor":"nightly","name":"Nightly","severity":"high","type":"Recovery","rule":"Event received"}"#,
+            false,
+        ),
+        // The id of an alert may be that of its rule.
+        (
+            r#"{"status":"firing","alert":{"id":31,"name":"GPU hot"},"affected":[{"id":7,"name":"nb-7"}]}"#,
+            r#"{"status":"resolved","alert":{"id":31,"name":"GPU hot"},"affected":[{"id":8,"name":"nb-8"}]}"#,
+            false,
+        ),
+        (
+            r#"{"status":"firing","alert":{"id":31,"name":"GPU hot"},"affected":[{"id":7,"name":"nb-7"}]}"#,
+            r#"{"status":"resolved","alert":{"id":31,"name":"GPU hot"},"affected":[{"id":7,"name":"nb-7"}]}"#,
+            true,
+        ),
+        (
+            r#"{"alert_uuid":"78b3","status":"firing","description":"CPU high","entity":{"id":7,"name":"d-7"}}"#,
+            r#"{"alert_uuid":"78b3","status":"resolved","description":"CPU high","entity":{"id":8,"name":"d-8"}}"#,
+            false,
+        ),
+        ("Check *shop/pay* failed", "Resolved: Check *shop/cart* failed", false),
         // A field that no list knows.
         (
             r#"{"title":"灯灭","host":"h","outlet":"B7","status":"firing"}"#,

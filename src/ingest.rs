@@ -364,7 +364,7 @@ fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let is_notice = read.notification.alerts.iter().all(|alert| alert.status == Status::Notice);
     // A notice is shown unchanged: its title may be cut.
     let message = if is_notice { &text } else { &read.notification.message };
-    read.notification.message = excerpt(message, EXCERPT);
+    read.notification.message = excerpt(&plain::secrets::masked(message), EXCERPT);
     if text.starts_with(['{', '[', '<']) && is_notice {
         // Meant for an unknown program: named as such.
         read.notification.title = unrecognised(payloads);

@@ -1,6 +1,7 @@
 //! What a text says without its decoration, and whether it says anything: placeholders that a sender did not expand,
 //! words for "nothing", marks of HTML, markdown and Slack, names of signs.
 
+pub mod secrets;
 mod signs;
 
 use std::borrow::Cow;

@@ -170,6 +170,8 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
     let texts = texts.map(|(name, text)| (field::visible(name), field::visible(text.unwrap_or_default())));
     let told = texts.filter(|(_, text)| !plain::is_missing(text));
     annotations.extend_new(told.map(|(name, text)| (name, EcoString::from(plain::prose(text.trim())))));
+    let links = links(&mut sent, &annotations);
+    field::mask(&mut annotations);
     // A label without a value is no label to Prometheus, and must not make another alert of it
     // (docs/reference/alert-sources.md#texts-and-times).
     labels.retain(|_, value| !value.is_empty());
@@ -183,7 +185,6 @@ pub(super) fn alert(mut sent: Sent<'_>, around: &Surroundings<'_>) -> Alert {
         sent if sent.is_empty() => field::fingerprint(&labels),
         sent => sent,
     };
-    let links = links(&mut sent, &annotations);
     let starts_at = sent.starts_at.take().and_then(|Text(text)| field::instant(&text));
     let grafana::Judged { health, discriminator, values } =
         grafana::judge(sent, &labels, &annotations, &links, around.org);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::alert::{Labels, Timestamp};
+use crate::plain::secrets;
 
 /// 0002-01-01T00:00:00Z in milliseconds: what is earlier is Go's zero time in some zone.
 const YEAR_2: i64 = -62_104_060_800_000;
@@ -54,6 +55,15 @@ pub(super) fn labels(map: Map<String, Value>) -> Labels {
 /// Grafana's own labels and annotations, `__x__`: not for people.
 pub(super) fn is_private(name: &str) -> bool {
     name.len() > 4 && name.starts_with("__") && name.ends_with("__")
+}
+
+/// Credentials in the values give way to `***`.
+pub(super) fn mask(labels: &mut Labels) {
+    for value in labels.values_mut() {
+        if let Cow::Owned(shown) = secrets::masked(value) {
+            *value = shown.into();
+        }
+    }
 }
 
 /// Removes private members.

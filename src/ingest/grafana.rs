@@ -88,7 +88,11 @@ pub(super) fn own_message(message: &str, format: Format) -> String {
     let is_default =
         ["**Firing**", "**Resolved**", "Firing\n", "Resolved\n"].iter().any(|start| message.starts_with(start))
             || message.contains("\nLabels:\n") && message.contains("\nSource: ");
-    if format != Format::Grafana || is_default { String::new() } else { plain::prose(message).into_owned() }
+    if format != Format::Grafana || is_default {
+        String::new()
+    } else {
+        plain::secrets::masked(&plain::prose(message)).into_owned()
+    }
 }
 
 /// `…/alerting/grafana/<uid>/view` (since 9) or `…/alerting/<uid>/edit` (8).

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::{field, words};
 use crate::alert::{Alert, Asked, Format, Health, Labels, Links, Notification, Status, Value};
 use crate::names::Discriminator;
+use crate::plain::secrets;
 use crate::words::Language;
 
 /// What the Test button has always said, but for the case of its last word
@@ -80,7 +81,7 @@ pub(super) fn notification(mut object: Map<String, Json>, language: Language) ->
         external_url: String::new(),
         test: message.trim().to_lowercase() == TEST_MESSAGE,
         title,
-        message,
+        message: secrets::masked(&message).into_owned(),
         truncated: 0,
         alerts: vec![alert],
     }

@@ -14,7 +14,6 @@ mod title;
 mod when;
 
 pub(super) use measured::{compared, measured, measures};
-pub(super) use rest::is_secret_address;
 pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
@@ -32,6 +31,7 @@ use super::tree::{Leaf, Members};
 use super::{field, moment, plain, title as line, words};
 use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
+use crate::plain::secrets;
 use keys::{is_keyed, is_of_rule, key, problem_key, rule_keys};
 use when::{ENDS, MOMENTS, STARTS, names_moment};
 
@@ -169,6 +169,7 @@ impl Reader<'_> {
         let keys = self.keys(shape, &members, &given, &titled, status, &place, &leaves, &text, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
+        field::mask(&mut annotations);
         if state == Word::Held {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
@@ -247,7 +248,7 @@ impl Reader<'_> {
         let title = &titled.title;
         let content = self.content(leaves);
         let mut marks = marks::of_text(text);
-        marks.extend(marks::of_text(&members_title(members, given)));
+        marks.extend(marks::of_text(&secrets::masked(&members_title(members, given))));
         marks.extend(marks::of_place(place));
         marks.extend(marks::of_branch(members));
         let lines = place::lines(text);
@@ -361,7 +362,7 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
             .filter(|member| !NO_LINKS.iter().any(|part| member.plain.contains(part) && member.plain != "dfeventlink"))
             .filter_map(|member| member.value.as_str())
             .map(|url| field::link(url.trim().to_owned()))
-            .find(|url| !url.is_empty() && !url.contains("/api/") && (signed || !rest::is_secret_address(url)))
+            .find(|url| !url.is_empty() && !url.contains("/api/") && (signed || !secrets::is_secret_address(url)))
             .unwrap_or_default()
     };
     let in_text = || {
@@ -370,7 +371,7 @@ fn links(members: &Members<'_>, given: &Given, annotations: &Labels, text: &str)
             .iter()
             .flat_map(|text| URL.find_iter(text))
             .map(|found| field::link(found.as_str().trim_end_matches(['.', ',', ')', ';', '!']).to_owned()))
-            .find(|url| !rest::is_secret_address(url))
+            .find(|url| !secrets::is_secret_address(url))
             .unwrap_or_default()
     };
     // A name that says what it leads to: `results_link`, `AlertDetailsUrl`.

@@ -286,6 +286,7 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
             labels.insert(name.clone(), thing);
         }
     }
+    field::mask(&mut labels);
     labels
 }
 

@@ -15,6 +15,7 @@ use super::super::{field, moment, plain};
 use super::title::Titled;
 use crate::alert::Alert;
 use crate::level::plain_name;
+use crate::plain::secrets;
 use crate::subject::{self, Fate, Sighting, Taught};
 
 /// Lines of the rest in a message, and bytes of them: what a person takes in at a glance; the page has all.
@@ -29,42 +30,6 @@ const SHORT: usize = 4;
 /// Characters from which on a value is a sentence: what people wrote for people.
 const SENTENCE: usize = 8;
 
-/// Parts of the names of secrets.
-const SECRETS: &[&str] = &[
-    "passw",
-    "passphrase",
-    "secret",
-    "token",
-    "signature",
-    "authoriz",
-    "cookie",
-    "credential",
-    "privatekey",
-    "apikey",
-    "accesskey",
-    "routingkey",
-    "integrationkey",
-    "servicekey",
-    "sendkey",
-    "licensekey",
-    "pushkey",
-    "webhookkey",
-];
-/// Parts of the names of addresses by which a person confirms something.
-const CONFIRMS: &[&str] = &["confirm", "verif", "subscribe", "activat"];
-/// Whole names of secrets; as parts they stand in harmless names.
-const SECRET_NAMES: &[&str] = &["pwd", "pass", "sk", "sig", "sign", "auth", "bearer"];
-/// Parts of robots' addresses, which are their credential: WeCom, DingTalk, Feishu, Slack, Discord, Teams, Telegram.
-const ROBOTS: &[&str] = &[
-    "/cgi-bin/webhook/send",
-    "/robot/send",
-    "/bot/v2/hook/",
-    "/bot/hook/",
-    "hooks.slack.com/",
-    "/api/webhooks/",
-    "webhook.office.com/",
-    "api.telegram.org/bot",
-];
 const PERSONAL: &[&str] = &["email", "phone", "mobile", "contacts"];
 
 /// Bytes of the texts of a message in which values are looked for, and of a value that is looked for there: a message shows
@@ -81,25 +46,8 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[^\s@]+@[^\s@]+\.
 pub(in crate::ingest) fn is_secret(path: &[String]) -> bool {
     path.iter().any(|name| {
         let name = plain_name(name);
-        names_secret(&name)
+        secrets::names_secret(&name)
     })
-}
-
-/// Does this plain name, of a member or of a parameter, say that its value is a secret?
-fn names_secret(name: &str) -> bool {
-    SECRET_NAMES.contains(&name) || SECRETS.iter().any(|part| name.contains(part))
-}
-
-/// Is this an address that holds a credential: that of a robot, or one with a secret parameter?
-pub(in crate::ingest) fn is_secret_address(text: &str) -> bool {
-    let text = text.trim();
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
-    if !matches!(scheme, "http" | "https") || text.contains(char::is_whitespace) {
-        return false;
-    }
-    let query = rest.split_once('?').map_or("", |(_, query)| query);
-    let is_secret = |(name, value): (Cow<'_, str>, Cow<'_, str>)| !value.is_empty() && names_secret(&plain_name(&name));
-    ROBOTS.iter().any(|part| rest.contains(part)) || form_urlencoded::parse(query.as_bytes()).any(is_secret)
 }
 
 /// Does this reach a person: a mail address, a telephone number?
@@ -110,13 +58,12 @@ pub(in crate::ingest) fn is_personal(name: &str, value: &str) -> bool {
 
 /// Is this a link that may be shown: one without a secret, or one by which a person confirms something?
 pub(in crate::ingest) fn may_lead(address: &str) -> bool {
-    let lower = address.to_lowercase();
-    !is_secret_address(address) || CONFIRMS.iter().any(|part| lower.contains(part))
+    !secrets::is_secret_address(address) || secrets::confirms(address)
 }
 
 /// Is this an address to hide? One by which a person confirms something is shown, since nothing works until it is opened.
 fn hides_address(name: &str, text: &str) -> bool {
-    is_secret_address(text) && !CONFIRMS.iter().any(|part| name.contains(part))
+    secrets::is_secret_address(text) && !secrets::confirms(name)
 }
 
 /// The name of a leaf: its own, or that of the list it is in.
@@ -169,8 +116,9 @@ pub(super) fn with_rest(
         if linked.iter().any(is_of_link) {
             continue;
         }
-        let value = leaf.text.trim();
         let last = plain_name(named(&leaf.path));
+        let raw = leaf.text.trim();
+        let value = &*secrets::masked(raw);
         // Each line of it stands there, although marks of markdown and HTML may be gone.
         let begins = &value[..value.floor_char_boundary(SOUGHT)];
         let stands = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
@@ -197,7 +145,7 @@ pub(super) fn with_rest(
             || plain::is_missing(value)
             || NOISE.contains(&last.as_str());
         let hidden =
-            is_secret(&leaf.path) || is_personal(&last, value) || is_base64(value) || hides_address(&last, value);
+            is_secret(&leaf.path) || is_personal(&last, raw) || is_base64(raw) || hides_address(&last, raw);
         let is_measured = !alert.values.is_empty() && measured.iter().any(|told| told == value);
         if stands || hidden || is_measured || is_told(alert, &last, value) {
             continue;
@@ -356,7 +304,7 @@ pub fn listed(root: &Value) -> Listed {
             listed.hidden += 1;
             format!("({} KB)", leaf.text.len().div_ceil(1024))
         } else {
-            leaf.text.clone()
+            secrets::masked(&leaf.text).into_owned()
         };
         listed.fields.push(Shown { name, value });
     }
@@ -393,7 +341,7 @@ mod tests {
             "https://hooks.slack.com/services/T0/B0/x",
             "https://g.example.com/d?orgId=1&token=abc",
         ] {
-            assert!(is_secret_address(address), "{address}");
+            assert!(secrets::is_secret_address(address), "{address}");
         }
         for address in [
             "https://g.example.com/d/x?orgId=1",
@@ -401,7 +349,7 @@ mod tests {
             "token=abc",
             "https://g/?token=",
         ] {
-            assert!(!is_secret_address(address), "{address}");
+            assert!(!secrets::is_secret_address(address), "{address}");
         }
         let confirmation = "https://m.example.com/confirm?token=abc";
         assert!(hides_address("url", confirmation) && !hides_address("confirmurl", confirmation));

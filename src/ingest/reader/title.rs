@@ -6,6 +6,7 @@ use super::super::tree::{Leaf, Members, said, short_names};
 use super::super::{field, plain};
 use super::{Given, rest};
 use crate::alert::Status;
+use crate::plain::secrets;
 
 /// The names of titles in groups; a group with a hit ends the search.
 pub(super) const NAMES: &[&str] = &[
@@ -272,7 +273,7 @@ pub(super) fn prose(text: &str) -> String {
         let line = line.trim();
         line.is_empty() || line.len() < 2 || !line.chars().all(|letter| "%-=_*~#".contains(letter))
     };
-    field::clean(text.lines().filter(fence).collect::<Vec<_>>().join("\n").trim())
+    field::clean(secrets::masked(text.lines().filter(fence).collect::<Vec<_>>().join("\n").trim()).as_ref())
 }
 
 /// The title; `None` if there is nothing in the body at all.
@@ -290,7 +291,7 @@ pub(super) fn of(
         let shown = if given.verbatim { field::clean(&given.name) } else { title.text.clone() };
         let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
         let headings = headings(texts);
-        return Some(Titled { shown, raw: given.name.clone(), title, of_text: false, headings, untitled: None });
+        return Some(Titled { shown: secrets::masked(&shown).into_owned(), raw: given.name.clone(), title, of_text: false, headings, untitled: None });
     }
     let candidates = named(members);
     let bare = |(_, text): &&(String, String)| line::is_bare(text);
@@ -371,6 +372,7 @@ pub(super) fn of(
             };
             Some((FIRST_VALUE.to_owned(), text, false))
         })?;
+    let raw = secrets::masked(&raw).into_owned();
     let is_value = from == FIRST_VALUE;
     let untitled = if is_value { Some(Untitled::Thing) } else { of_text.then_some(Untitled::Text) };
     origins.push(("title", from, raw.clone()));

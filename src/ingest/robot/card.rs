@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::reader::is_secret_address;
+use crate::plain::secrets::is_secret_address;
 use super::super::tree::said;
 
 /// A link by its words and its address; an address that holds a credential is not told.

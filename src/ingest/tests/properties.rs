@@ -1,7 +1,8 @@
 //! Laws of the general reader over random bodies: nothing is lost, two different bodies never become one alert.
 
 use super::*;
-use crate::ingest::reader::{is_personal, is_secret, is_secret_address};
+use crate::ingest::reader::{is_personal, is_secret};
+use crate::plain::secrets::is_secret_address;
 
 /// Bodies that each law is tried on. `cargo test --release -- --ignored properties` tries [`MANY`].
 const SOME: u64 = 3_000;

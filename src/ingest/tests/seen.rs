@@ -250,3 +250,30 @@ fn a_title_and_its_facts_have_no_marks_and_no_addresses() {
         assert_eq!(alert.labels["主机"], "db-7", "{body}");
     }
 }
+
+#[test]
+fn no_credential_within_a_value_is_shown() {
+    const SECRETS: [&str; 7] = ["P4ss!w", "k-778899", "Zq9secret", "eyJhbGci.eyJzdWIi.x1", "hook-42", "tok-5566", "dev-7788"];
+    let text = "dial mysql://root:P4ss!w@db-7:3306/x failed\nGET https://a.example.com/x?api_key=k-778899 500\n\
+        mysqldump -ubackup -pZq9secret x\nAuthorization: Bearer eyJhbGci.eyJzdWIi.x1\n\
+        https://hooks.slack.com/services/hook-42";
+    let general = json!({
+        "title": "同步失败 token=tok-5566", "content": text, "host": "https://u:P4ss!w@db-7/x", "dsn": "redis://:P4ss!w@h:1",
+        "device_key": "dev-7788", "severity": "critical",
+    });
+    let managed = json!({
+        "version": "4", "status": "firing", "receiver": "x",
+        "alerts": [{ "status": "firing", "labels": { "alertname": "A" }, "annotations": { "description": text, "summary": "x token=tok-5566" } }],
+    });
+    let legacy = json!({ "title": "[Alerting] x", "ruleId": 1, "ruleName": "x", "state": "alerting", "evalMatches": [], "message": text });
+    for body in [general.to_string(), managed.to_string(), legacy.to_string(), text.to_owned()] {
+        let kind = if body.starts_with('{') { "application/json" } else { "text/plain" };
+        let notification = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap();
+        let page = listed(notification.format, body.as_bytes(), Some(kind));
+        let shown = format!("{notification:?} {page:?}");
+        for secret in SECRETS {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+        assert!(shown.contains("mysql://root:***@db-7:3306/x"), "the rest is shown: {shown}");
+    }
+}

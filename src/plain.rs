@@ -1,6 +1,7 @@
 //! What a text says without its decoration, and whether it says anything: placeholders that a sender did not expand,
 //! words for "nothing", marks of HTML, markdown and Slack, names of signs.
 
+mod html;
 pub mod secrets;
 mod signs;
 
@@ -85,6 +86,10 @@ pub fn has_placeholder(text: &str) -> bool {
 
 static BREAKS: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)<\s*(?:br|hr)\s*/?\s*>|</\s*(?:p|div|li|tr|h[1-6]|ul|ol|table|blockquote)\s*>"));
+/// What a browser does not show: styles, scripts, comments.
+static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?is)<style\b[^>]*>.*?(?:</style\s*>|$)|<script\b[^>]*>.*?(?:</script\s*>|$)|<!--.*?(?:-->|$)|<!doctype[^>]*>")
+});
 static CELLS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)</\s*(?:td|th|dt|dd)\s*>"));
 static ANCHOR: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(?is)<a\s[^>]*?href\s*=\s*["']?(https?://[^\s"'>]+)[^>]*>(.*?)</a\s*>"#));
@@ -118,7 +123,9 @@ pub fn prose(text: &str) -> Cow<'_, str> {
     if !text.contains(['<', '&']) {
         return Cow::Borrowed(text);
     }
-    let text = AT.replace_all(text, "");
+    let text = UNSEEN.replace_all(text, "");
+    let text = AT.replace_all(&text, "");
+    let text = html::tables(&text);
     let text = ANCHOR.replace_all(&text, |found: &regex::Captures<'_>| {
         let words = TAG.replace_all(&found[2], "");
         if words.trim() == &found[1] { found[1].to_owned() } else { format!("{} {}", words.trim(), &found[1]) }
@@ -158,6 +165,7 @@ fn entities(text: &str) -> Cow<'_, str> {
 /// emphasis, zero-width characters. A word in the middle is never touched.
 pub fn line(text: &str) -> String {
     let text: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
+    let text = UNSEEN.replace_all(&text, "");
     let text = AT.replace_all(&text, "");
     let text = SLACK_LINK.replace_all(&text, "$2");
     let text = SLACK_BARE.replace_all(&text, "$1");
@@ -227,6 +235,8 @@ fn cleaned(text: &str) -> String {
             in_code = !in_code;
         } else if in_code {
             out.push((*line).to_owned());
+        } else if is_picture(line) {
+            // A picture alone on its line says nothing in words.
         } else if is_border(line) {
             in_table = line.contains('|');
         } else {
@@ -247,6 +257,13 @@ fn is_fence(line: &str) -> bool {
     line.len() >= after.len() + 3
         && after.len() <= 20
         && after.chars().all(|c| c.is_alphanumeric() || "+-_#".contains(c))
+}
+
+/// Is the line nothing but a picture (`![logo](https://…)`)?
+fn is_picture(line: &str) -> bool {
+    static PICTURE: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"^\s*(?:!\[[^\[\]\n]{0,100}\]\(\s*https?://[^()\s]+\s*\)\s*)+$"));
+    line.contains("![") && PICTURE.is_match(line)
 }
 
 /// Is it the line between the head of a table and its rows, or one that only draws?

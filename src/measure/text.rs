@@ -278,8 +278,13 @@ pub(super) fn numbers(alert: &Alert) -> Vec<Printed> {
     placed(&prose(alert), false, false).into_iter().filter(|one| !one.limit).map(|one| one.printed).collect()
 }
 
-/// `VALUE = 86.3`, as templates put it behind a description.
+/// `VALUE = 86.3`, as templates put it behind a description, or in an annotation of its own.
 pub(super) fn behind_value(alert: &Alert) -> Option<Printed> {
+    const NAMES: [&str; 6] = ["value", "Value", "current_value", "currentValue", "当前值", "现值"];
+    let annotated = NAMES.iter().filter_map(|name| alert.annotations.get(name)).map(|text| Printed::of(text));
+    if let Some(printed) = annotated.into_iter().find(|printed| printed.number.is_some()) {
+        return Some(printed);
+    }
     let text = said::all(&alert.annotations);
     let found = DUMP.captures_iter(&text).last()?;
     let raw = found[1].trim_end_matches(['.', ',']).to_owned();

@@ -33,12 +33,14 @@ fn what_says_nothing_is_not_shown() {
 #[test]
 fn the_first_source_that_has_a_value_gives_it() {
     let prose = [("description", "Lag is currently 10342 messages")];
+    let own = [("summary", "Disk of 9 hosts used"), ("value", "0.934")];
     let dump = [("description", "Lag is currently 10342 messages\n  VALUE = 7")];
     for (annotations, values, format, raw, source) in [
         (&dump[..], &[("value", "9")][..], Format::Generic, "9", Source::Sender),
         (&dump, &[("A", "9")], Format::Grafana, "9", Source::Grafana),
         (&dump, &[("lag", "9")], Format::GrafanaLegacy, "9", Source::Matches),
         (&dump, &[], Format::Alertmanager, "7", Source::Dump),
+        (&own, &[], Format::AlertsPush, "0.934", Source::Dump),
         (&prose, &[], Format::Alertmanager, "10342", Source::Prose),
     ] {
         let alert = alert("", annotations, values, &[]);

@@ -363,13 +363,21 @@ fn plain_text(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     }
     let is_notice = read.notification.alerts.iter().all(|alert| alert.status == Status::Notice);
     // A notice is shown unchanged: its title may be cut.
-    let message = if is_notice { &text } else { &read.notification.message };
+    let shown = if text.starts_with('<') { plain::prose(&text) } else { Cow::Borrowed(&*text) };
+    let message = if is_notice { &*shown } else { &read.notification.message };
     read.notification.message = excerpt(&plain::secrets::masked(message), EXCERPT);
-    if text.starts_with(['{', '[', '<']) && is_notice {
+    if is_code(&shown) && is_notice {
         // Meant for an unknown program: named as such.
         read.notification.title = unrecognised(payloads);
     }
     read
+}
+
+/// Is it data that no reader could take apart, rather than words in a bracket (`[变电站] …`)?
+fn is_code(text: &str) -> bool {
+    let Some(inside) = text.strip_prefix('[') else { return text.starts_with(['{', '<']) };
+    let first = inside.trim_start().chars().next();
+    first.is_none_or(|first| matches!(first, '{' | '[' | '"' | '\'' | ']') || first.is_ascii_digit())
 }
 
 /// The name of what has no words worth showing.

@@ -33,7 +33,7 @@ use crate::alert::{Alert, Asked, Health, Kin, Labels, Links, Status, Timestamp};
 use crate::names::Discriminator;
 use crate::plain::secrets;
 use keys::{is_keyed, is_of_rule, key, problem_key, rule_keys};
-use when::{ENDS, MOMENTS, STARTS, names_moment};
+use when::{ENDS, names_moment};
 
 /// What a mapping or a shape says of an alert; what it leaves out is read from the tree.
 #[derive(Debug, Default)]
@@ -174,7 +174,7 @@ impl Reader<'_> {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
         let over = status == Status::Resolved;
-        let begins: Vec<&str> = STARTS.iter().filter(|name| !over || !MOMENTS.contains(name)).copied().collect();
+        let begins = when::starts(over);
         let spoken = |over: bool| {
             let found = moment::spoken(&text, over, &self.settings.timezone);
             found.and_then(|time| moment::plausible(time, self.now))
@@ -184,9 +184,11 @@ impl Reader<'_> {
                 let found = moment::beside(&plain::first_line(&titled.raw).0, &self.settings.timezone);
                 found.and_then(|time| moment::plausible(time, self.now)).filter(|_| !over)
             });
-        let moment = || when::time(self, "", &members, MOMENTS, &lines);
+        let moment = || when::time(self, "", &members, &when::moments(), &lines);
         let end = || when::time(self, &given.ends_at, &members, ENDS, &lines).or_else(|| spoken(true)).or_else(moment);
         let ends_at = over.then(end).flatten();
+        // One time for both is that of the report: it lasted, and nothing says how long.
+        let starts_at = starts_at.filter(|start| Some(*start) != ends_at);
         let mut measured = measured::of(&members, &lines);
         let links = links(&members, &given, &annotations, &text);
         let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values };

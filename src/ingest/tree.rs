@@ -157,11 +157,14 @@ impl<'a> Members<'a> {
             objects.push_back((object, 0, inside.to_owned()));
         }
         while let Some((object, depth, parent)) = objects.pop_front().or_else(|| later.pop_front()) {
+            let shared = shared(object);
             for (name, value) in object {
                 if members.all.len() >= NODES {
                     return members;
                 }
-                let plain = plain_name(name);
+                let (holder, own) = dotted(&name[shared..]);
+                let plain = plain_name(own);
+                let parent = holder.map_or_else(|| parent.clone(), plain_name);
                 let is_label_set = is_label_set(&plain);
                 if is_label_set {
                     members.take_labels(value);
@@ -177,7 +180,7 @@ impl<'a> Members<'a> {
                     _ => {}
                 }
                 members.by_name.entry(plain.clone()).or_default().push(members.all.len());
-                members.all.push(Member { plain, name, value, depth, parent: parent.clone() });
+                members.all.push(Member { plain, name: own, value, depth, parent });
             }
         }
         members
@@ -203,6 +206,31 @@ impl<'a> Members<'a> {
     /// The first text under one of these names that is not missing.
     pub fn text(&self, names: &[&str]) -> Option<(&Member<'a>, &'a str)> {
         self.named(names).into_iter().find_map(|member| Some((member, said(member.value)?)))
+    }
+}
+
+/// Bytes of what all names of an object begin with: the name of a product (`VMWARE_ALARM_NAME`, `VMWARE_ALARM_ID`).
+fn shared(object: &Map<String, Value>) -> usize {
+    const FEWEST: usize = 3;
+    let mut names = object.keys();
+    let Some(first) = names.next().filter(|_| object.len() >= FEWEST) else { return 0 };
+    let common = names.fold(first.len(), |common, name| {
+        let same = first.bytes().zip(name.bytes()).take(common).take_while(|(one, other)| one == other).count();
+        same.min(common)
+    });
+    let end = first.get(..common).and_then(|start| start.rfind('_')).map_or(0, |at| at + 1);
+    // Each name goes on behind it.
+    if object.keys().all(|name| name.len() > end) { end } else { 0 }
+}
+
+/// `detections.severity` as if it were nested.
+fn dotted(name: &str) -> (Option<&str>, &str) {
+    let word = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || "_-@".contains(letter));
+    match name.rsplit_once('.') {
+        Some((holder, own)) if word(own) && holder.split('.').all(word) => {
+            (Some(holder.rsplit_once('.').map_or(holder, |(_, last)| last)), own)
+        }
+        _ => (None, name),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::super::tree::{Members, spoken};
+use super::super::tree::{Member, Members, spoken};
 use super::super::{field, plain};
 use super::{Given, rest};
 use crate::alert::Labels;
@@ -116,6 +116,12 @@ pub(super) const PLACES: &[&str] = &[
     "服务器",
     "资源",
     "资源名称",
+];
+
+/// Ends of names that are places whatever is before: `originatorName`, `nodeLabel`.
+const ENDS: [&str; 16] = [
+    "hostname", "nodename", "nodelabel", "devicename", "instancename", "resourcename", "entityname", "objectname", "targetname",
+    "servername", "poolname", "originatorname", "computername", "实例ip", "主机ip", "恢复主机",
 ];
 
 /// Lines of a text that hold a set of labels.
@@ -257,6 +263,14 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
             labels.insert(member.name.replace('\0', "\u{2400}"), value);
         }
     }
+    let others = members.all.iter().filter(|member| !PLACES.contains(&member.plain.as_str()));
+    for member in others.filter(|member| ENDS.iter().any(|end| member.plain.ends_with(end)) || is_display(member)) {
+        if let Some(value) = named(member.value).filter(|value| is_sound(member.name, value))
+            && !known(&labels, &member.plain)
+        {
+            labels.insert(member.name.replace('\0', "\u{2400}"), value);
+        }
+    }
     for member in members.named(LISTS) {
         if let Some(value) = listed(member.value).filter(|value| is_sound(member.name, value))
             && !known(&labels, &member.plain)
@@ -276,8 +290,9 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
         labels.extend_new(found.map(|(name, value)| (name.replace('\0', "\u{2400}"), value.replace('\0', "\u{2400}"))));
     }
     for (name, value) in lines {
-        if PLACES.contains(&name.as_str())
+        if (PLACES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end)))
             && is_sound(name, value)
+            && !is_sentence(value)
             && value.chars().count() <= PLACE
             && !known(&labels, name)
         {
@@ -290,12 +305,28 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
     labels
 }
 
+/// What a thing is displayed as: a word with a digit, a dot or a dash in it, rather than a title.
+pub(super) fn is_display(member: &Member<'_>) -> bool {
+    let is_name = |text: &str| {
+        !text.contains(char::is_whitespace) && text.contains(|letter: char| letter.is_ascii_digit() || "-._".contains(letter))
+    };
+    member.plain == "displayname" && member.depth == 0 && member.value.as_str().is_some_and(is_name)
+}
+
+/// `服务器: app-1发生: 磁盘满 故障!` tells of a place and is none.
+fn is_sentence(value: &str) -> bool {
+    const BLANKS: usize = 6;
+    value.contains(['。', '！', '!', '；', '，', '：'])
+        || value.contains(": ")
+        || value.chars().filter(|letter| letter.is_whitespace()).count() > BLANKS
+}
+
 fn named(value: &Value) -> Option<String> {
     let text = match value {
         Value::Bool(_) | Value::Null => return None,
         other => spoken(other)?,
     };
-    (text.chars().count() <= PLACE && !text.contains('\n')).then(|| text.replace('\0', "\u{2400}"))
+    (text.chars().count() <= PLACE && !text.contains('\n') && !is_sentence(&text)).then(|| text.replace('\0', "\u{2400}"))
 }
 
 /// The name of a project: the longest that it has.
@@ -327,6 +358,7 @@ pub(super) fn place(labels: &Labels, members: &Members<'_>, lines: &[(String, St
     let is_place = |name: &str| {
         let plain = plain_name(name);
         PLACES.contains(&plain.as_str())
+            || ENDS.iter().any(|end| plain.ends_with(end))
             || LISTS.contains(&plain.as_str())
             || members.labels.iter().any(|(label, _)| label == name)
             || lines.iter().any(|(line, _)| *line == plain && PLACES.contains(&line.as_str()))

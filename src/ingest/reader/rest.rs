@@ -150,6 +150,11 @@ pub(super) fn with_rest(
         if stands || hidden || is_measured || is_told(alert, &last, value) {
             continue;
         }
+        // The figures of a list of several say nothing in a line of their own (`0.status: 2`).
+        let is_of_list = leaf.path.iter().any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_of_list && !value.contains(char::is_alphabetic) {
+            continue;
+        }
         let value = one_line(value);
         let words = linked.iter().find(|(_, url)| *url == at).map(|(words, _)| one_line(&leaves[*words].text));
         let line = match words {
@@ -255,7 +260,7 @@ fn is_told(alert: &Alert, name: &str, value: &str) -> bool {
     if at.is_some() && (at == alert.starts_at || at == alert.ends_at) {
         return true;
     }
-    let names_time = |name: &str| super::when::STARTS.contains(&name) || super::when::ENDS.contains(&name);
+    let names_time = |name: &str| super::when::is_start(name) || super::when::ENDS.contains(&name);
     let names_day = name.ends_with("date") && names_time(&format!("{}time", name.trim_end_matches("date")))
         || name.ends_with("日期") && names_time(&format!("{}时间", name.trim_end_matches("日期")));
     let is_time = (names_time(name) || names_day) && alert.starts_at.is_some();

@@ -217,7 +217,8 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     };
     // `Event Message: The input for power supply 1 is restored.`
     let sentence = || {
-        let texts = evidence.lines.iter().filter(|(name, _)| TEXTS.contains(&name.as_str()));
+        let told = |name: &str| TEXTS.contains(&name) || matches!(name, "告警类型" | "事件类型" | "故障现象");
+        let texts = evidence.lines.iter().filter(|(name, _)| told(name));
         texts.map(|(name, value)| (name, value, line::read(value).says())).find_map(|(name, value, word)| {
             Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
@@ -284,9 +285,8 @@ fn unended(members: &Members<'_>) -> Option<(String, String, Word)> {
         _ => false,
     };
     let member = members.named(&OPEN).into_iter().find(|member| is_empty(member.value))?;
-    let begins = members.named(super::when::STARTS).into_iter().any(|start| {
-        start.depth == member.depth && !super::when::MOMENTS.contains(&start.plain.as_str()) && spoken(start.value).is_some()
-    });
+    let starts = members.named(&super::when::starts(true));
+    let begins = starts.into_iter().any(|start| start.depth == member.depth && spoken(start.value).is_some());
     begins.then(|| (member.name.to_owned(), String::new(), Word::Firing))
 }
 
@@ -414,6 +414,13 @@ fn is_state(plain: &str) -> bool {
     const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
     let is_past = PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus");
     ENDS.iter().any(|end| plain.ends_with(end)) && !is_past
+}
+
+/// Is there a state of now in the body itself?
+pub(super) fn is_told(members: &Members<'_>) -> bool {
+    let tells = |word: Option<Word>| matches!(word, Some(Word::Firing | Word::Resolved));
+    let holds = |member: &&Member<'_>| STRONG.contains(&member.plain.as_str()) || is_state(&member.plain);
+    members.all.iter().filter(holds).any(|member| tells(of_member(&member.plain, member.value)))
 }
 
 /// What a mapping's `status` means: also the numbers and flags that are states in most products. An unknown word is

@@ -2,7 +2,7 @@
 
 use super::super::lexicon;
 use super::super::title::{self as line, Title};
-use super::super::tree::{Leaf, Members, said, short_names};
+use super::super::tree::{Leaf, Member, Members, said, short_names};
 use super::super::{field, plain};
 use super::{Given, rest};
 use crate::alert::Status;
@@ -157,6 +157,9 @@ const THINGS: &[&str] = &[
     "指标",
     "告警指标",
 ];
+
+/// Work that runs: what it is called.
+const RUNS: &[&str] = &["jobname", "taskname", "processname", "processdefinitionname", "flowname", "pipelinename", "workflowname"];
 
 /// Where a title comes from if nothing in the body is one.
 const FIRST_VALUE: &str = "first value";
@@ -344,7 +347,11 @@ pub(super) fn of(
         Some((FIRST_VALUE.to_owned(), format!("{}: {text}", member.name), false))
     };
     let thing = || members.text(THINGS).map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
+    // What ran is called the same whatever came of it; the text says what.
+    let ran = || members.text(RUNS).filter(|_| super::state::is_told(members));
+    let ran = || ran().map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
     let (from, raw, of_text) = found
+        .or_else(ran)
         .or_else(line)
         .or_else(next)
         .or_else(|| heading.map(|(from, text)| (from, text, false)))
@@ -461,7 +468,9 @@ fn named(members: &Members<'_>) -> Vec<(String, String)> {
         })
     };
     let fourth = || {
-        members.named(FOURTH).into_iter().filter(|member| !NAMED.contains(&member.parent.as_str())).find_map(|member| {
+        let named = members.named(FOURTH).into_iter();
+        let is_thing = |member: &Member<'_>| NAMED.contains(&member.parent.as_str()) || super::place::is_display(member);
+        named.filter(|member| !is_thing(member)).find_map(|member| {
             let name = said(member.value)?;
             // A gate or a job is called the same in every project.
             let project = if member.depth == 0 { None } else { project(members) };

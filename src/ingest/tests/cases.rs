@@ -287,7 +287,7 @@ fn bodies_of_the_repository_name_their_thing_and_their_time() {
     let now = Timestamp((AT + 600) * 1000);
     for (file, object, starts, ends) in [
         ("zabbix-wecom-lines.json", "srv-7", Some(0), None),
-        ("zabbix-wecom-lines-over.json", "srv-7", None, Some(720)),
+        ("zabbix-wecom-lines-over.json", "srv-7", Some(0), Some(720)),
         ("nightingale-dingtalk.json", "web-31", Some(0), None),
         ("nightingale-dingtalk-over.json", "web-31", None, Some(600)),
         ("syslog-cisco.txt", "sw-acc-3", Some(0), None),

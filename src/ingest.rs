@@ -15,6 +15,7 @@ mod grafana_legacy;
 mod lexicon;
 mod logfmt;
 mod moment;
+mod prefixed;
 mod reader;
 mod relayed;
 mod reports;
@@ -438,6 +439,9 @@ fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let reader = reader::Reader { settings: payloads.settings(), now };
     let read = |item: &Value| speaks.then(|| reader.alert(reader::TEXT, item, given(""), "")).flatten();
     let told: Vec<reader::Told> = match &reports::split(text)[..] {
+        [_] if item.get("text").is_some() && prefixed::read(text).is_some() => {
+            prefixed::read(text).unwrap_or_default().iter().filter_map(read).collect()
+        }
         [_] => read(&item).into_iter().collect(),
         several => several.iter().filter_map(|report| read(&json!({ "text": report }))).collect(),
     };

@@ -26,13 +26,13 @@ const FIRING: &str = "firing|fired|fire|alerting|in alarm|triggered|trigger|re t
     crashed|fault|unresolved|identified|investigating|monitoring|violated|critical|crit|warning|warn|major|minor|emergency|\
     fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|err|stall|stalled|stuck|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
     超时|错误|报错|出错|过高|过低|过多|过大|过慢|不足|将满|已满|超限|超标|飙升|激增|骤降|积压|堆积|泄漏|丢失|耗尽|崩溃|不通|中断|断开|掉线|\
-    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警";
+    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警|已告警|已报警";
 const RESOLVED: &str = "resolved|resolve|ok|okay|recovered|recovery|recover|normal|back to normal|up|online|closed|close|\
     cleared|clear|deactivated|inactive|healthy|success|successful|succeeded|passed|pass|fixed|completed|complete|finished|\
-    green|good|operational|available|reachable|alive|restored|ended|solved|passing|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
+    green|good|operational|available|reachable|alive|restored|ended|solved|passing|connected|reconnected|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
     已解除|告警解除|报警解除|告警恢复|报警恢复|故障恢复|恢复通知|恢复告警|恢复报警|告警已恢复|报警已恢复|关闭|已关闭|告警关闭|修复|已修复|消除|\
     已消除|告警消除|成功|完成|已完成|通过|已通过|上线|已上线|在线|存活|可用|健康|结束|已结束|正常运行|告警结束|告警已解除|告警已关闭|故障解除|\
-    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通";
+    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通|复归|已复归|复位|已复位|归位";
 const HELD: &str = "acknowledged|acknowledge|ack|acked|acknowledgement|assigned|in progress|silenced|silence|snoozed|snooze|\
     muted|suppressed|已确认|确认|已认领|认领|处理中|已静默|静默|已屏蔽|屏蔽|已抑制|merged";
 const NO_DATA: &str =
@@ -56,6 +56,8 @@ const LONGEST: usize = 48;
 /// Words of the longest entry.
 const ENTRY_WORDS: usize = 3;
 
+/// Before a success: who succeeded did harm (`暴力破解成功`).
+const HARMS: &[&str] = &["破解", "攻击", "入侵", "注入", "爆破", "提权", "劫持", "渗透", "逃逸"];
 /// Before a Han word: it is not so (`未恢复`), which turns an end into trouble and trouble into nothing.
 const NOT_YET: &[&str] = &[
     "未",
@@ -302,6 +304,9 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         let before = &clause[..at];
         if WISHED.iter().any(|wish| before.contains(wish)) {
             return None;
+        }
+        if word == Word::Resolved && HARMS.iter().any(|harm| before.ends_with(harm)) {
+            return Some(Word::Firing);
         }
         let before = ANY.iter().find_map(|any| before.strip_suffix(any)).unwrap_or(before);
         let denied = NOT_YET.iter().any(|not| before.ends_with(not));

@@ -14,6 +14,8 @@ mod title;
 mod when;
 
 pub(super) use measured::{compared, measured, measures};
+pub(super) use state::is_told;
+pub(super) use title::NAMES as TITLES;
 pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};

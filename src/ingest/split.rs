@@ -192,14 +192,16 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
         Value::Object(object) => {
             let Some((holder, outer)) = holder(object, DEPTH) else { return vec![(Cow::Borrowed(tree), None)] };
             let lists = lists(holder);
+            let answered = lists.iter().any(|(name, _)| !LISTS.contains(&plain_name(name).as_str()));
             let mut around: Map<String, Value> = holder
                 .iter()
+                .filter(|_| !answered)
                 .filter(|(name, value)| !lists.iter().any(|(list, _)| list == name) && !value.is_array())
                 .filter(|(name, value)| !value.is_object() || plain_name(name).starts_with("common"))
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
             for (name, value) in
-                outer.into_iter().flatten().filter(|(_, value)| !value.is_object() && !value.is_array())
+                outer.into_iter().flatten().filter(|(_, value)| !answered && !value.is_object() && !value.is_array())
             {
                 around.entry(name.clone()).or_insert_with(|| value.clone());
             }
@@ -232,11 +234,27 @@ pub(super) fn items(tree: &Value) -> Vec<(Cow<'_, Value>, Option<Word>)> {
     }
 }
 
+/// The answer of an interface: what stands beside its list is about the answer.
+fn is_answer(object: &Object) -> bool {
+    const NAMES: [&str; 9] = ["total", "page", "pagesize", "pagenum", "code", "errcode", "success", "msg", "count"];
+    object.keys().any(|name| NAMES.contains(&plain_name(name).as_str()))
+}
+
 /// The lists of alerts in an object; lists of lists are one.
 fn lists(object: &Map<String, Value>) -> Vec<(&String, Vec<&Value>)> {
+    const ANSWERED: [&str; 6] = ["list", "items", "records", "rows", "results", "data"];
+    let is_answer = is_answer(object);
+    let of_alerts = |name: &str, value: &Value| {
+        let tells = |item: &Value| {
+            let members = Members::of(item, "");
+            members.text(super::reader::TITLES).is_some() && super::reader::is_told(&members)
+        };
+        let items = value.as_array().filter(|items| !items.is_empty());
+        is_answer && ANSWERED.contains(&name) && items.is_some_and(|items| items.iter().all(tells))
+    };
     object
         .iter()
-        .filter(|(name, _)| LISTS.contains(&plain_name(name).as_str()))
+        .filter(|(name, value)| LISTS.contains(&plain_name(name).as_str()) || of_alerts(&plain_name(name), value))
         .filter_map(|(name, value)| Some((name, flat(value.as_array()?))))
         .filter(|(_, items)| is_list(items))
         .collect()

@@ -87,13 +87,16 @@ const ON: [&str; 18] = [
     "overloaded",
     "unresponsive",
 ];
-/// What an uninterruptible power supply says: the two differ in their words.
-const PHRASES: [(&str, Word); 5] = [
+/// What power supplies and graphs say: the two differ in their words.
+const PHRASES: [(&str, Word); 8] = [
     ("on battery", Word::Firing),
     ("on line power", Word::Resolved),
     ("on utility power", Word::Resolved),
     ("on mains power", Word::Resolved),
     ("utility power restored", Word::Resolved),
+    ("went above threshold", Word::Firing),
+    ("went below threshold", Word::Firing),
+    ("restored to normal", Word::Resolved),
 ];
 const FAILURES: [&str; 16] = [
     "fail",
@@ -180,6 +183,15 @@ fn behind(title: &mut Title) -> Option<Word> {
     {
         title.text = before.trim_end().to_owned();
         return Some(Word::Resolved);
+    }
+    // `db-7 - ping - UP`
+    if let Some((before, word)) = text.rsplit_once(" - ")
+        && word.len() > 1
+        && word.bytes().all(|byte| byte.is_ascii_uppercase())
+        && !is_bare(before)
+        && let Some(word) = lexicon::exact(word).filter(|word| matches!(word, Word::Firing | Word::Resolved))
+    {
+        return Some(word);
     }
     let (before, clause) = text.rsplit_once(['.', ';', '!'])?;
     let is_word = clause.starts_with(' ') && before.contains(' ');
@@ -453,13 +465,16 @@ fn lower_find(text: &str, phrase: &str) -> Option<usize> {
 /// What the last clause in Han says that ends with a word for a state. Whether `告警` at the end means trouble is not
 /// decided here: 测试告警 is none.
 fn clauses(text: &str) -> Option<Word> {
+    static LEVEL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:级别|等级|程度)\s*[:：为]?\s*[\p{Han}A-Za-z0-9]{1,6}"));
+    let text = &*LEVEL.replace_all(text, "");
+    let is_end = |clause: &str| lexicon::exact(clause) == Some(Word::Resolved);
     let cut = |letter: char| {
         letter.is_whitespace()
             || letter.is_ascii_punctuation() && !matches!(letter, '-' | '_' | '/' | '.' | '%')
             || "，。；：！？、（）【】《》“”‘’·…—".contains(letter)
     };
     text.split(cut)
-        .filter(|clause| !clause.ends_with("告警") && !clause.ends_with("报警"))
+        .filter(|clause| !clause.ends_with("告警") && !clause.ends_with("报警") || is_end(clause))
         .filter(|clause| !clause.ends_with("关闭") || closes_a_trouble(text, clause))
         .filter_map(lexicon::han)
         .rfind(|word| !matches!(word, Word::Notice))
@@ -491,7 +506,8 @@ fn sums_up(text: &str, word: Word) -> bool {
     static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
         regex(r"(?:昨日|昨天|今日|今天|本周|上周|本月|上月)[^，。；]{0,8}(?:告警|报警)\s*[:：共]?\s*\d")
     });
-    COUNTED.is_match(text) || word == Word::Resolved && CHECKED.is_match(text)
+    static REPORT: LazyLock<Regex> = LazyLock::new(|| regex(r"【(?:日报|周报|月报)】|(?:日报|周报|月报)\s*$"));
+    COUNTED.is_match(text) || REPORT.is_match(text) || word == Word::Resolved && CHECKED.is_match(text)
 }
 
 /// Sentences that tell of trouble: a limit that is passed, what does not answer, what runs out, an end that has not come.
@@ -554,6 +570,13 @@ fn words(text: &str) -> Option<Word> {
     }
     let from = words.len().saturating_sub(2);
     let done = (from..words.len()).any(|at| SUCCESSES.contains(&words[at]) && !is_denied(at));
+    // `neighbor 10.9.9.1 Up`, `AP Connected`: of a thing, not of what somebody does (`set up`).
+    static AGAIN: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"(?:\b\S*[\d.:/]\S*|\b(?:link|node|host|server|device|service|interface|neighbor|peer|ap|port|tunnel)) (?:up|connected|online)$")
+    });
+    if AGAIN.is_match(lower.trim_end_matches(['.', '!'])) {
+        return Some(Word::Resolved);
+    }
     // Nothing that was wrong is over where a version came out.
     static RELEASE: LazyLock<Regex> = LazyLock::new(|| {
         regex(r"\b(?:deploy(?:ment|ed)?|releases?d?|rollout|upgraded?|promotion)\b.{0,60}\bv?\d+\.\d+(?:\.\d+)+")

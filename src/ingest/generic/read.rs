@@ -11,7 +11,7 @@ use super::{Mapping, Members, Payloads, slot};
 use crate::alert::{Format, Labels, Notification, Timestamp};
 use crate::ingest::lexicon::Word;
 use crate::ingest::reader::{Given, Reader, Told};
-use crate::ingest::{field, reports, split};
+use crate::ingest::{field, prefixed, reports, split};
 
 /// The shape of what no mapping knows.
 pub(in crate::ingest) const GENERAL: &str = "general";
@@ -141,6 +141,9 @@ fn robot(object: &Map<String, Json>, reader: &Reader<'_>) -> Option<Taken> {
 /// The item, or one for each report if its text is several and it has no title.
 fn each_report((item, otherwise): &(Json, Option<Word>)) -> Vec<(Json, Option<Word>)> {
     let text = item.get("text").and_then(Json::as_str).filter(|_| item.get("title").is_none());
+    if let Some(items) = text.and_then(prefixed::read) {
+        return items.into_iter().map(|item| (item, *otherwise)).collect();
+    }
     let several = text.map(reports::split).filter(|reports| reports.len() > 1);
     let of = |report: &str| {
         let mut item = item.clone();

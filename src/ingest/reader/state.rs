@@ -51,6 +51,9 @@ pub(super) const STRONG: &[&str] = &[
     "isalarm",
     "firing",
     "eventrecoveryvalue",
+    "currentmilestone",
+    "active",
+    "isactive",
     "告警状态",
     "状态",
     "当前状态",
@@ -118,7 +121,7 @@ const OVER: &[&str] = &[
 const NUMBERED: [&str; 6] = ["alarm", "inalarm", "alerting", "alarming", "isalerting", "faulty"];
 /// Names of lines in a text that hold a state.
 pub(super) const LINES: &[&str] =
-    &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "告警类型"];
+    &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "newstatus", "newstate", "告警类型"];
 /// Members that hold the time of an end.
 const ENDED: &[&str] = &[
     "resolvedat",
@@ -168,11 +171,12 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     if !plain::is_missing(given) && !plain::has_placeholder(given) {
         return note("mapping", given, of_mapping(given));
     }
-    let strong = strong(evidence.members);
+    let strong = || strong(evidence.members);
+    let others = || others(evidence.members);
     let line = || {
         evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
             // `告警类型: 内存不足` is what it is called.
-            let word = if name == "告警类型" { lexicon::exact(value) } else { lexicon::of_value(value) };
+            let word = if name == "告警类型" { lexicon::exact(value) } else { of_text(name, value) };
             Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
     };
@@ -223,11 +227,12 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
             Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
     };
-    let found = strong
+    let found = strong()
         .or_else(line)
         .or_else(ended)
         .or_else(|| acknowledged(evidence))
         .or_else(withdrawn)
+        .or_else(others)
         .or_else(told)
         .or_else(over_it)
         .or_else(over)
@@ -372,19 +377,7 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
         }
         _ => false,
     });
-    let others = members.all.iter().filter(|member| {
-        is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
-    });
-    // Of an event of a bad kind (`linkDown`) a part that is well (`varbinds.adminStatus: up`) is no end.
-    let is_bad = members.all.iter().any(|member| {
-        member.depth == 0
-            && WEAK.contains(&member.plain.as_str())
-            && said(member.value).and_then(lexicon::of_kind) == Some(Word::Firing)
-    });
-    let others = others.filter(|member| {
-        !(is_bad && member.depth > 0 && of_member(&member.plain, member.value) == Some(Word::Resolved))
-    });
-    let all = listed.chain(flags).chain(others);
+    let all = listed.chain(flags);
     // A level may be the word for an end: `severity: cleared`.
     let cleared = members.named(LEVELS).into_iter().find(|member| {
         let word = said(member.value).unwrap_or_default().to_lowercase();
@@ -394,13 +387,34 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
         let word = self::said(member.value).unwrap_or_default().to_owned();
         return Some((member.name.to_owned(), word, Word::Resolved));
     }
-    let mut said = all.filter_map(|member| {
-        let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
-        Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
-    });
+    let mut said = all.filter_map(told);
     let first = said.next()?;
     let is_of_the_run = first.2 == Word::Resolved && lexicon::is_success(&first.1);
-    Some(if is_of_the_run { said.find(|(_, _, word)| *word == Word::Firing).unwrap_or(first) } else { first })
+    let trouble = |(_, _, word): &(String, String, Word)| *word == Word::Firing;
+    Some(if is_of_the_run { said.find(trouble).or_else(|| others(members).filter(trouble)).unwrap_or(first) } else { first })
+}
+
+/// What a member says of the state, if anything.
+fn told(member: &Member<'_>) -> Option<(String, String, Word)> {
+    let word = of_member(&member.plain, member.value).filter(|word| *word != Word::Notice)?;
+    Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), word))
+}
+
+/// The same of members of other names that end in a word for a state.
+fn others(members: &Members<'_>) -> Option<(String, String, Word)> {
+    // Of an event of a bad kind (`linkDown`) a part that is well (`varbinds.adminStatus: up`) is no end.
+    let is_bad = members.all.iter().any(|member| {
+        member.depth == 0
+            && WEAK.contains(&member.plain.as_str())
+            && said(member.value).and_then(lexicon::of_kind) == Some(Word::Firing)
+    });
+    let others = members.all.iter().filter(|member| {
+        is_state(&member.plain) && !STRONG.contains(&member.plain.as_str()) && !WEAK.contains(&member.plain.as_str())
+    });
+    let mut others = others.filter(|member| {
+        !(is_bad && member.depth > 0 && of_member(&member.plain, member.value) == Some(Word::Resolved))
+    });
+    others.find_map(told)
 }
 
 /// Are the numbers 1 and 0 under this name of a flag a state?
@@ -417,7 +431,7 @@ fn is_state(plain: &str) -> bool {
 }
 
 /// Is there a state of now in the body itself?
-pub(super) fn is_told(members: &Members<'_>) -> bool {
+pub(in crate::ingest) fn is_told(members: &Members<'_>) -> bool {
     let tells = |word: Option<Word>| matches!(word, Some(Word::Firing | Word::Resolved));
     let holds = |member: &&Member<'_>| STRONG.contains(&member.plain.as_str()) || is_state(&member.plain);
     members.all.iter().filter(holds).any(|member| tells(of_member(&member.plain, member.value)))
@@ -449,6 +463,10 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
     };
     let is_flag = (over || on) && is_numbered(plain);
     match value {
+        // The state of an alert; that of a request is a status.
+        Value::Bool(value) if matches!(plain, "state" | "alertstate" | "alarmstate" | "active" | "isactive") => {
+            Some(if *value { Word::Firing } else { Word::Resolved })
+        }
         Value::Bool(value) => flag(*value),
         Value::Number(number) if is_flag && !counts => match number.as_i64() {
             Some(1) => flag(true),

@@ -79,6 +79,7 @@ static AMOUNT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^[<>=≥≤~+-]*\s*\d[\d.,:/]*\s*(?:[%％℃°]|[\p{Han}A-Za-z/]{1,8})?$|^\d{4}-\d{2}-\d{2}"));
 /// What nothing but a program makes: a long hexadecimal number, alone or in groups.
 static RANDOM: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$"));
+static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\[\d+\]$"));
 /// What is compared with a limit: `CPU利用率 > 90 %`.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"(\d\s*)?([\p{Han}A-Za-z][\p{Han}A-Za-z0-9_.]{1,40})\s*(?:>=|<=|>|<|≥|≤|==|大于|小于|超过|高于|低于)\s*-?\d")
@@ -143,7 +144,9 @@ fn named(name: &str, value: &str) -> Option<String> {
     if let Some((_, address)) = value.split_once("://") {
         return page(name, address);
     }
-    let value = without_amounts(value.trim());
+    // A number behind a name is that of a process or a message: `IF_STATE(l)[12]`.
+    let value = NUMBER.replace(value.trim(), "");
+    let value = without_amounts(&value);
     let lower = value.to_lowercase();
     let is_name = lower.contains(char::is_alphanumeric)
         && lower.chars().count() <= NAME
@@ -159,7 +162,9 @@ fn named(name: &str, value: &str) -> Option<String> {
         return None;
     }
     if words(name).iter().any(|word| lists(MIXED, word)) {
-        return without_state(&value);
+        // What happened says of nothing which thing it is.
+        let happened = matches!(plain_name(name).as_str(), "event" | "eventname");
+        return without_state(&value).filter(|left| !happened || *left == words(&value).join(" "));
     }
     let is_said = !lower.contains(['/', '.']) && lexicon::of_value(&lower).is_some() || Level::of(&lower).is_some();
     (!is_said).then_some(lower)
@@ -206,7 +211,8 @@ fn without_amounts(value: &str) -> String {
 /// What is left of a value that says a state besides what it names.
 fn without_state(value: &str) -> Option<String> {
     let is_said = |word: &str| lexicon::exact(word).is_some() || Level::of(word).is_some();
-    let left: Vec<String> = words(value).into_iter().filter(|word| !is_said(word)).collect();
+    let all = words(value);
+    let left: Vec<String> = all.iter().filter(|word| !is_said(word)).cloned().collect();
     (!left.is_empty()).then(|| left.join(" "))
 }
 

@@ -9,7 +9,7 @@ use crate::alert::Status;
 use crate::plain::secrets;
 
 /// The names of titles in groups; a group with a hit ends the search.
-pub(super) const NAMES: &[&str] = &[
+pub(in crate::ingest) const NAMES: &[&str] = &[
     "title",
     "alerttitle",
     "eventtitle",
@@ -31,6 +31,7 @@ pub(super) const NAMES: &[&str] = &[
     "healthrulename",
     "eventname",
     "conditionname",
+    "problemname",
     "problem",
     "rule",
     "alert",

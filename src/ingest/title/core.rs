@@ -33,7 +33,10 @@ const WORDS: usize = 3;
 
 /// What a sentence says of the state in its middle.
 static SAID: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?:发生|触发|产生)了?(?:告警|报警)|已?恢复正常|(?:告警|报警)?已(?:恢复|解除)(?:正常)?|(?:告警|报警)已?触发")
+    regex(concat!(
+        r"(?:发生|触发|产生)了?(?:紧急|重要|次要|严重|一般|提示)?(?:告警|报警)|已?恢复正常|(?:告警|报警)?已(?:恢复|解除)(?:正常)?|(?:告警|报警)已?触发",
+        r"|(?:告警|报警)恢复|恢复(?:告警|报警)|\s*复归",
+    ))
 });
 /// A limit, and the sign before it.
 static LIMIT: LazyLock<Regex> =

@@ -56,7 +56,7 @@ pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
         return;
     }
     let word = lexicon::exact(first);
-    let is_state = STATES.contains(&first) || first == "RECOVERY" && rest.starts_with("alert ");
+    let is_state = STATES.contains(&first) || is_report(first, rest);
     if is_state && marked.state.is_none() {
         marked.state = word;
     } else if (LEVELS.contains(&first) || HAN.contains(&first) || is_rank(first)) && title.level.is_none() {
@@ -70,6 +70,12 @@ pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
         return;
     }
     title.text = rest.to_owned();
+}
+
+/// `RECOVERY Host Alert: …`, `RECOVERY alert …`; what is recovered is called so as well.
+fn is_report(first: &str, rest: &str) -> bool {
+    let lower = rest.to_lowercase();
+    first == "RECOVERY" && ["alert ", "host alert:", "service alert:"].iter().any(|start| lower.starts_with(start))
 }
 
 /// `P1`, `S2`, `SEV1`.

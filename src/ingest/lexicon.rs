@@ -21,7 +21,7 @@ pub(super) enum Word {
 }
 
 const FIRING: &str = "firing|fired|fire|alerting|in alarm|triggered|trigger|re triggered|retriggered|renotify|open|opened|\
-    reopen|reopened|active|activated|alert|alarm|problem|down|unreachable|fail|failed|failure|failing|error|errored|broken|\
+    reopen|reopened|active|activated|alert|alarm|problem|down|unreachable|fail|failed|failure|failing|error|errors|failures|errored|broken|\
     unhealthy|degraded|exceeded|breached|anomaly|anomalous|abnormal|danger|unstable|timeout|timed out|offline|crash|\
     crashed|fault|unresolved|identified|investigating|monitoring|violated|critical|crit|warning|warn|major|minor|emergency|\
     fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|err|stall|stalled|stuck|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
@@ -80,7 +80,7 @@ const NOT_YET: &[&str] = &[
 const ANY: &[&str] = &["任何", "明显", "其他", "其它", "新", "新的", "新增"];
 /// In a clause: it is asked for or expected, not told.
 const WISHED: &[&str] = &["请", "尽快", "待", "如需", "需要", "等待", "即将", "能否", "是否", "如果", "若"];
-const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero"];
+const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero", "longer"];
 
 static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
     let lists = [
@@ -305,6 +305,10 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         if WISHED.iter().any(|wish| before.contains(wish)) {
             return None;
         }
+        // What else is closed is no trouble (`连接已关闭`).
+        if clause.ends_with("关闭") && !closes_a_trouble(before) {
+            return None;
+        }
         if word == Word::Resolved && HARMS.iter().any(|harm| before.ends_with(harm)) {
             return Some(Word::Firing);
         }
@@ -313,6 +317,13 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         return if denied { word.turned() } else { Some(word) };
     }
     None
+}
+
+/// Is what stands before 关闭 a trouble, or nothing?
+fn closes_a_trouble(before: &str) -> bool {
+    const TROUBLES: [&str; 9] = ["告警", "报警", "警报", "问题", "工单", "事件", "故障", "异常", "缺陷"];
+    let before = before.trim_end_matches(|letter: char| letter == '已' || !letter.is_alphanumeric());
+    before.is_empty() || TROUBLES.iter().any(|trouble| before.ends_with(trouble)) || NOT_YET.iter().any(|not| before.ends_with(not))
 }
 
 /// What a sign alone says, or the last of several.

@@ -1,6 +1,7 @@
 //! What a title says besides what it is about: state and level in its brackets, its prefix, its predicate, its last word.
 
 mod bare;
+pub(super) mod change;
 mod core;
 mod numbers;
 mod prefix;
@@ -160,6 +161,10 @@ pub(super) fn read(line: &str) -> Title {
         .or(sign)
         .or(marked.ranked)
         .filter(|word| marks_state || !sums_up(&line, *word));
+    let changed = change::of(&line);
+    if changed.is_some_and(|word| !sums_up(&line, word)) {
+        title.state = changed;
+    }
     title.implied = predicate
         .or(marked.implied)
         .or(clause)

@@ -20,7 +20,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 static QUANTITY: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^[\d.,/-]+[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T"));
+    LazyLock::new(|| regex(r"^[.,/-]*\d[\d.,/-]*[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u:\b)((?:\d{1,3}\.){3}\d{1,3})(?::(\d{1,5}))?(?-u:\b)"));
 /// A name with a port; fewer digits are a value (`usage:96`).
 static PORT: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z][A-Za-z0-9.-]*:\d{4,5}(?-u:\b)"));
@@ -116,6 +116,7 @@ mod tests {
             ("redis-1:6379 慢", "redis-1 redis-1:6379"),
             ("端口 3306 不通，rack #12", "rack:12 端口:3306"),
             ("SEV-1 usage:96 12:30", ""),
+            ("/data 使用率 95%", "/data"),
         ] {
             assert_eq!(of_text(text).into_iter().collect::<Vec<_>>().join(" "), marks, "{text}");
         }

@@ -245,6 +245,12 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(text)
         .or_else(sentence)
         .or_else(|| unended(evidence.members));
+    let found = found.map(|(from, said, word)| {
+        let is_of_words = matches!(from.as_str(), "title" | "heading" | "text, first line");
+        let taken_back = || line::change::of_text(evidence.text).filter(|_| word == Word::Resolved && is_of_words);
+        let word = taken_back().unwrap_or(word);
+        (from, said, word)
+    });
     found.map_or(Word::Notice, |(from, said, word)| note(&from, &said, word))
 }
 
@@ -489,7 +495,7 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
             ("0", _) if counts => Some(Word::Resolved),
             // In titles these are names, lights among them.
             ("new" | "raised" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => Some(Word::Firing),
-            _ => lexicon::of_value(text),
+            _ => line::change::of(text).or_else(|| lexicon::of_value(text)),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),
         _ => None,

@@ -59,11 +59,14 @@ const EVENTS: &str = "event message msg alert alarm record log run execution exe
 const EVENTS_HAN: &str = "告警 报警 事件 消息 通知 记录 工单 流水 批次 实例";
 /// Words for the id of a thing.
 const IDS: [&str; 6] = ["id", "uid", "uuid", "guid", "no", "number"];
+/// Ids in lines of a text.
+const PROBLEM_IDS: [&str; 6] = ["事件id", "问题id", "告警id", "problemid", "originalproblemid", "eventid"];
 /// Names that say what they are of only with the name of their holder.
 const BARE: [&str; 10] = ["id", "uid", "uuid", "guid", "no", "number", "name", "key", "displayname", "fullname"];
 /// Things that are told from others by a number; any other number is an amount.
 const NUMBERED: &str = "port vlan slot rack disk cpu gpu core partition shard index unit line bay channel interface node room \
-    floor queue id uid no number lun sensor bus host server device site station panel zone db database";
+    floor queue code id uid no number lun sensor bus host server device site station panel zone db database cell tank pump module \
+    board card fan psu camera gate door row lane track sector antenna loop circuit replica worker member shelf tray drive";
 const NUMBERED_HAN: [&str; 14] =
     ["端口", "机柜", "机架", "槽位", "通道", "分区", "编号", "号", "磁盘", "网口", "接口", "分片", "节点", "id"];
 /// Words of names whose values say a state besides what they name: `INSTANCE_OFFLINE`, `linkDown`.
@@ -117,6 +120,10 @@ fn is_passing(name: &str) -> bool {
     let plain = plain_name(name);
     let words = words(name);
     if place::PLACES.contains(&plain.as_str()) {
+        return false;
+    }
+    // Of an alarm it says which, of an error what happened.
+    if words.last().is_some_and(|last| last == "code") && words.iter().any(|word| matches!(&**word, "alarm" | "fault" | "rule")) {
         return false;
     }
     let is_id = words.last().is_some_and(|last| IDS.contains(&last.as_str())) || plain.ends_with("编号");
@@ -240,12 +247,15 @@ fn of_leaf<'a>(leaf: &'a Leaf) -> Option<(String, &'a str)> {
 pub(super) fn of_fields(leaves: &[Leaf], members: &Members<'_>, lines: &[(String, String)]) -> BTreeSet<String> {
     let of_leaves = leaves.iter().filter_map(of_leaf);
     let of_labels = members.labels.iter().map(|(name, value)| (name.clone(), value.as_str()));
+    // In texts people write the id of the problem, which its end repeats.
+    let ids = lines.iter().filter(|(name, _)| PROBLEM_IDS.contains(&name.as_str()));
+    let ids = ids.map(|(name, value)| format!("@{name}={}", value.to_lowercase()));
     let of_lines = lines.iter().map(|(name, value)| (name.clone(), value.as_str()));
     let mark = |(name, value): (String, &str)| {
         let sound = name.len() <= NAME && !is_passing(&name);
         Some(format!("@{}={}", spelt(&name), named(&name, value).filter(|_| sound)?))
     };
-    of_leaves.chain(of_labels).chain(of_lines).filter_map(mark).take(MOST).collect()
+    of_leaves.chain(of_labels).chain(of_lines).filter_map(mark).take(MOST).chain(ids.take(MOST)).collect()
 }
 
 /// A name as all senders spell it; that of the holder stays before a dot.

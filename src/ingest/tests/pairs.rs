@@ -237,6 +237,12 @@ fn an_end_ends_what_it_names_and_nothing_else() {
             false,
         ),
         ("Check *shop/pay* failed", "Resolved: Check *shop/cart* failed", false),
+        (
+            r#"{"title":"空间不足","host":"h","content":"/data 使用率 95%","status":"firing"}"#,
+            r#"{"title":"空间不足","host":"h","content":"/var 使用率 50%","status":"resolved"}"#,
+            false,
+        ),
+        ("告警：慢\n主机：h\n事件ID：3001", "恢复：慢\n主机：h\n事件ID：3002", false),
         // A field that no list knows.
         (
             r#"{"title":"灯灭","host":"h","outlet":"B7","status":"firing"}"#,

@@ -206,3 +206,34 @@ fn a_line_that_says_only_a_state_is_no_title() {
     let end = only(webhook(r#"{"title":"恢复：内存不足","time":"2026-11-22T13:20:00Z"}"#));
     assert_eq!((end.starts_at, end.ends_at), (None, Some(Timestamp(1_795_353_600_000))));
 }
+
+#[test]
+fn an_end_that_a_body_takes_back_ends_nothing() {
+    for body in [
+        "Jenkins ship-api #512\nFinished: FAILURE",
+        "【库存】状态变化\n正常 → 告警",
+        "夜间备份\n任务完成：失败 3 个",
+        "内存 96%\n已恢复：否",
+        "CPU high on db-7\nResolved: false",
+        "CPU 95%\nOK -> CRITICAL",
+        "backup\nsuccess: 0\nfailed: 5",
+        "巡检结果\n正常: 18\n异常: 2",
+        "rollout\nhealthy -> unhealthy",
+        "x\nResolved at: -",
+        r#"{"title":"db-7","host":"h","message":"恢复：失败"}"#,
+        r#"{"title":"backup","status":"Completed with errors"}"#,
+        r#"{"title":"backup","result":"finished with errors"}"#,
+        r#"{"title":"backup","result":"Job finished with exit code 1"}"#,
+        r#"{"title":"db-7","status":"db-7 is no longer UP"}"#,
+        r#"{"title":"db-7","status":"连接已关闭"}"#,
+        r#"{"title":"db-7","state":"notOK"}"#,
+        r#"{"title":"db-7","state":"OK? no"}"#,
+        r#"{"title":"db-7","state":"OK -> CRITICAL"}"#,
+        r#"{"msgtype":"text","text":{"content":"ship-api\nFinished: UNSTABLE"}}"#,
+    ] {
+        assert_ne!(facts(body).0, Status::Resolved, "{body}");
+    }
+    for body in ["Jenkins ship-api #512\nFinished: SUCCESS", "【库存】状态变化\n告警 → 正常", r#"{"title":"db-7","state":"CRITICAL -> OK"}"#] {
+        assert_eq!(facts(body).0, Status::Resolved, "{body}");
+    }
+}

@@ -88,7 +88,9 @@ static BREAKS: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)<\s*(?:br|hr)\s*/?\s*>|</\s*(?:p|div|li|tr|h[1-6]|ul|ol|table|blockquote)\s*>"));
 /// What a browser does not show: styles, scripts, comments.
 static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?is)<style\b[^>]*>.*?(?:</style\s*>|$)|<script\b[^>]*>.*?(?:</script\s*>|$)|<!--.*?(?:-->|$)|<!doctype[^>]*>")
+    regex(
+        r"(?is)<style\b[^>]*>.*?(?:</style\s*>|$)|<script\b[^>]*>.*?(?:</script\s*>|$)|<!--.*?(?:-->|$)|<!doctype[^>]*>",
+    )
 });
 static CELLS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)</\s*(?:td|th|dt|dd)\s*>"));
 static ANCHOR: LazyLock<Regex> =

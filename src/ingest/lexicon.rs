@@ -35,8 +35,7 @@ const RESOLVED: &str = "resolved|resolve|ok|okay|recovered|recovery|recover|norm
     故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通|复归|已复归|复位|已复位|归位";
 const HELD: &str = "acknowledged|acknowledge|ack|acked|acknowledgement|assigned|in progress|silenced|silence|snoozed|snooze|\
     muted|suppressed|已确认|确认|已认领|认领|处理中|已静默|静默|已屏蔽|屏蔽|已抑制|merged";
-const NO_DATA: &str =
-    "no data|nodata|re no data|insufficient data|insufficientdata|missing|missing data|missingdata|stale|无数据|数据断档|数据不足|数据缺失";
+const NO_DATA: &str = "no data|nodata|re no data|insufficient data|insufficientdata|missing|missing data|missingdata|stale|无数据|数据断档|数据不足|数据缺失";
 const NOTICE: &str = "pending|running|started|queued|waiting|skipped|canceled|cancelled|aborted|paused|maintenance|\
     scheduled|info|notice|notification|updated|test|created|deleted|note|unknown|progressing|测试|通知|提醒|维护|暂停|进行中|排队|\
     取消|已取消|撤销|已撤销|withdrawn|开始";
@@ -80,7 +79,8 @@ const NOT_YET: &[&str] = &[
 const ANY: &[&str] = &["任何", "明显", "其他", "其它", "新", "新的", "新增"];
 /// In a clause: it is asked for or expected, not told.
 const WISHED: &[&str] = &["请", "尽快", "待", "如需", "需要", "等待", "即将", "能否", "是否", "如果", "若"];
-const NOT: &[&str] = &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero", "longer"];
+const NOT: &[&str] =
+    &["not", "no", "isn't", "isnt", "never", "un", "non", "cannot", "can't", "without", "0", "zero", "longer"];
 
 static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
     let lists = [
@@ -131,7 +131,11 @@ pub(super) fn of_value(text: &str) -> Option<Word> {
     if text.chars().count() > LONGEST || text.contains(['\n', '\r']) || super::plain::has_placeholder(text) {
         return None;
     }
-    exact(text).or_else(|| whole(text)).or_else(|| of_words(&bare(text))).or_else(|| of_words(&uncamel(text))).or_else(|| sign(text))
+    exact(text)
+        .or_else(|| whole(text))
+        .or_else(|| of_words(&bare(text)))
+        .or_else(|| of_words(&uncamel(text)))
+        .or_else(|| sign(text))
 }
 
 /// `linkDown` as `link Down`.
@@ -323,7 +327,9 @@ pub(super) fn han(clause: &str) -> Option<Word> {
 fn closes_a_trouble(before: &str) -> bool {
     const TROUBLES: [&str; 9] = ["告警", "报警", "警报", "问题", "工单", "事件", "故障", "异常", "缺陷"];
     let before = before.trim_end_matches(|letter: char| letter == '已' || !letter.is_alphanumeric());
-    before.is_empty() || TROUBLES.iter().any(|trouble| before.ends_with(trouble)) || NOT_YET.iter().any(|not| before.ends_with(not))
+    before.is_empty()
+        || TROUBLES.iter().any(|trouble| before.ends_with(trouble))
+        || NOT_YET.iter().any(|not| before.ends_with(not))
 }
 
 /// What a sign alone says, or the last of several.

@@ -52,7 +52,8 @@ mod tests {
         ] {
             assert_eq!(read(text).map(|found| found.len()), Some(count), "{text}");
         }
-        for text in [r#"{"a":1,"b":2}"#, "see {x} and {y}", "[变电站] 油温", "map: {a: 1}", r#"bad {"a":1}"#, "[1] x"] {
+        for text in [r#"{"a":1,"b":2}"#, "see {x} and {y}", "[变电站] 油温", "map: {a: 1}", r#"bad {"a":1}"#, "[1] x"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -14,13 +14,12 @@ mod title;
 mod when;
 
 pub(super) use measured::{compared, measured, measures};
-pub(super) use state::is_told;
-pub(super) use title::NAMES as TITLES;
 pub use rest::{Listed, listed};
 #[cfg(test)]
 pub(super) use rest::{is_personal, is_secret};
+pub(super) use state::is_told;
+pub(super) use title::NAMES as TITLES;
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -175,22 +174,7 @@ impl Reader<'_> {
         if state == Word::Held {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
-        let over = status == Status::Resolved;
-        let begins = when::starts(over);
-        let spoken = |over: bool| {
-            let found = moment::spoken(&text, over, &self.settings.timezone);
-            found.and_then(|time| moment::plausible(time, self.now))
-        };
-        let starts_at =
-            when::time(self, &given.starts_at, &members, &begins, &lines).or_else(|| spoken(false)).or_else(|| {
-                let found = moment::beside(&plain::first_line(&titled.raw).0, &self.settings.timezone);
-                found.and_then(|time| moment::plausible(time, self.now)).filter(|_| !over)
-            });
-        let moment = || when::time(self, "", &members, &when::moments(), &lines);
-        let end = || when::time(self, &given.ends_at, &members, ENDS, &lines).or_else(|| spoken(true)).or_else(moment);
-        let ends_at = over.then(end).flatten();
-        // One time for both is that of the report: it lasted, and nothing says how long.
-        let starts_at = starts_at.filter(|start| Some(*start) != ends_at);
+        let (starts_at, ends_at) = self.times(&members, &given, &titled, &lines, &text, status);
         let mut measured = measured::of(&members, &lines);
         let links = links(&members, &given, &annotations, &text);
         let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values };
@@ -209,7 +193,7 @@ impl Reader<'_> {
             name,
             health,
             starts_at,
-            ends_at: ends_at.filter(|end| starts_at.is_none_or(|start| start <= *end)),
+            ends_at,
             lapses_at: None,
             fingerprint: field::fingerprint(&labels),
             discriminator,
@@ -226,6 +210,35 @@ impl Reader<'_> {
         let rest = status != Status::Resolved && !is_bare;
         let text = if rest { rest::with_rest(text, &alert, &titled, &leaves, &measured.told, brief) } else { text };
         Some(Told { alert, text, origins })
+    }
+
+    /// When it began and, of an end, when it ended: under names, else in the words.
+    fn times(
+        &self,
+        members: &Members<'_>,
+        given: &Given,
+        titled: &title::Titled,
+        lines: &[(String, String)],
+        text: &str,
+        status: Status,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        let over = status == Status::Resolved;
+        let zone = &self.settings.timezone;
+        let plausible = |time| moment::plausible(time, self.now);
+        let spoken = |over: bool| moment::spoken(text, over, zone).and_then(plausible);
+        let beside = || moment::beside(&plain::first_line(&titled.raw).0, zone).and_then(plausible).filter(|_| !over);
+        let starts_at = when::time(self, &given.starts_at, members, &when::starts(over), lines)
+            .or_else(|| spoken(false))
+            .or_else(beside);
+        let end = || {
+            when::time(self, &given.ends_at, members, ENDS, lines)
+                .or_else(|| spoken(true))
+                .or_else(|| when::time(self, "", members, &when::moments(), lines))
+        };
+        let ends_at = over.then(end).flatten();
+        // One time for both is that of the report: it lasted, and nothing says how long.
+        let starts_at = starts_at.filter(|start| Some(*start) != ends_at);
+        (starts_at, ends_at.filter(|end| starts_at.is_none_or(|start| start <= *end)))
     }
 
     /// What makes this alert the same as another one, or another.

@@ -225,7 +225,8 @@ fn shared(object: &Map<String, Value>) -> usize {
 
 /// `detections.severity` as if it were nested.
 fn dotted(name: &str) -> (Option<&str>, &str) {
-    let word = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || "_-@".contains(letter));
+    let word =
+        |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || "_-@".contains(letter));
     match name.rsplit_once('.') {
         Some((holder, own)) if word(own) && holder.split('.').all(word) => {
             (Some(holder.rsplit_once('.').map_or(holder, |(_, last)| last)), own)

@@ -37,7 +37,13 @@ pub(super) fn tables(text: &str) -> Cow<'_, str> {
 fn lines(table: &str) -> String {
     let rows: Vec<Vec<&str>> = ROW
         .captures_iter(table)
-        .filter_map(|row| Some(CELL.captures_iter(row.get(1)?.as_str()).filter_map(|cell| Some(cell.get(1)?.as_str().trim())).collect()))
+        .filter_map(|row| {
+            Some(
+                CELL.captures_iter(row.get(1)?.as_str())
+                    .filter_map(|cell| Some(cell.get(1)?.as_str().trim()))
+                    .collect(),
+            )
+        })
         .filter(|cells: &Vec<&str>| cells.iter().any(|cell| !bare(cell).is_empty()))
         .collect();
     if let [head, row] = &rows[..]
@@ -82,10 +88,7 @@ mod tests {
                 "明细：<table><thead><tr><td>执行器</td><td>任务ID</td><td>内容</td></tr></thead><tbody><tr><td>ship</td><td>9</td><td>失败<br>3 次</td></tr></tbody></table>",
                 "明细：\n执行器: ship\n任务ID: 9\n内容: 失败\n3 次",
             ),
-            (
-                "<table><tr><td><table><tr><td>A</td><td>1</td></tr></table></td></tr></table>end",
-                "A: 1\n\nend",
-            ),
+            ("<table><tr><td><table><tr><td>A</td><td>1</td></tr></table></td></tr></table>end", "A: 1\n\nend"),
             ("<table><tr><td>a</td><td>b</td><td>c</td></tr><tr><td>1</td><td>2</td></tr></table>", "a b c\n1 2"),
             ("a <!-- hidden --> b", "a  b"),
             ("a < b and x <tabled>", "a < b and x <tabled>"),

@@ -57,13 +57,17 @@ const CONFIRMS: &[&str] = &["confirm", "verif", "subscribe", "activat"];
 
 /// Does anything in a text look as if a secret stood beside it? Most texts have none.
 static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)passw|passphrase|pwd|secret|token|sign|key|authoriz|bearer|cookie|credential|://|\s-[pu]|akia|eyj|private|ghp_|xox|密码|口令|\b(?:sk|sig|auth|pass)=")
+    regex(
+        r"(?i)passw|passphrase|pwd|secret|token|sign|key|authoriz|bearer|cookie|credential|://|\s-[pu]|akia|eyj|private|ghp_|xox|密码|口令|\b(?:sk|sig|auth|pass)=",
+    )
 });
 /// `scheme://user:secret@host`
 static USER: LazyLock<Regex> = LazyLock::new(|| regex(r#"([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>]*):[^\s/"'<>]+@"#));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r#"https?://[^\s"'<>）】，。]+"#));
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?i)\b(authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|digest|token|apikey)\s+)?|bearer\s+)[A-Za-z0-9._~+/=:*-]{3,}"#)
+    regex(
+        r#"(?i)\b(authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|digest|token|apikey)\s+)?|bearer\s+)[A-Za-z0-9._~+/=:*-]{3,}"#,
+    )
 });
 /// `name=value`, `"name": "value"`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
@@ -71,7 +75,9 @@ static PAIR: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// The password of a command line: `mysqldump -uroot -psecret`, `sshpass -p secret`, `curl -u name:secret`.
 static OPTION: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"((?:\s-u\s*\S+.{0,200}?|\b(?:mysql|mariadb)\w*\b.{0,200}?|\bsshpass)\s-p\s*|\s--?(?:password|passwd|pass|token|secret)(?:=|\s+)|\bredis-cli\b.{0,100}?\s-a\s*)([^\s-][^\s]*)")
+    regex(
+        r"((?:\s-u\s*\S+.{0,200}?|\b(?:mysql|mariadb)\w*\b.{0,200}?|\bsshpass)\s-p\s*|\s--?(?:password|passwd|pass|token|secret)(?:=|\s+)|\bredis-cli\b.{0,100}?\s-a\s*)([^\s-][^\s]*)",
+    )
 });
 static NAMED: LazyLock<Regex> = LazyLock::new(|| regex(r"(\s(?:-u|--user)\s*[\w.-]+):([^\s/][^\s]*)"));
 /// What is a secret by its form.
@@ -95,7 +101,8 @@ pub fn is_secret_address(text: &str) -> bool {
         return false;
     }
     let query = rest.split_once('?').map_or("", |(_, query)| query);
-    let is_secret = |pair: &str| pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && names_secret(&plain(name)));
+    let is_secret =
+        |pair: &str| pair.split_once('=').is_some_and(|(name, value)| !value.is_empty() && names_secret(&plain(name)));
     ROBOTS.iter().any(|part| rest.contains(part)) || query.split(['&', '#']).any(is_secret) || USER.is_match(text)
 }
 
@@ -162,8 +169,8 @@ fn pairs(text: Cow<'_, str>) -> Cow<'_, str> {
 /// Is the value of a pair a secret, rather than a word about one (`password: YES`, `max_tokens=512`)?
 fn is_secret(name: &str, sign: &str, value: &str) -> bool {
     const WORDS: [&str; 16] = [
-        "true", "false", "yes", "no", "null", "none", "nil", "ok", "expired", "invalid", "missing", "required", "bearer",
-        "basic", "digest", "token",
+        "true", "false", "yes", "no", "null", "none", "nil", "ok", "expired", "invalid", "missing", "required",
+        "bearer", "basic", "digest", "token",
     ];
     const SHORT: usize = 4;
     let plain = plain(name);
@@ -172,7 +179,8 @@ fn is_secret(name: &str, sign: &str, value: &str) -> bool {
         return false;
     }
     let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
-    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+        || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     let is_password = ["passw", "pwd", "密码", "口令"].iter().any(|part| plain.contains(part));
     match sign {
         _ if NAMES.contains(&plain.as_str()) && plain != "pwd" => is_mixed && value.len() > SHORT,

@@ -95,8 +95,9 @@ pub(super) fn of(
     });
     // `…，告警级别：重要。` in a sentence.
     let said = said.or_else(|| {
-        static INLINE: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r"(?:级别|等级|严重程度)\s*[:：为]\s*([\p{Han}A-Za-z0-9]{1,8})").expect("constant"));
+        static INLINE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"(?:级别|等级|严重程度)\s*[:：为]\s*([\p{Han}A-Za-z0-9]{1,8})").expect("constant")
+        });
         found("text", &INLINE.captures(&titled.raw)?[1])
     });
     said.unwrap_or(Said { over, ..Said::default() })

@@ -121,8 +121,22 @@ pub(super) const PLACES: &[&str] = &[
 
 /// Ends of names that are places whatever is before: `originatorName`, `nodeLabel`.
 const ENDS: [&str; 16] = [
-    "hostname", "nodename", "nodelabel", "devicename", "instancename", "resourcename", "entityname", "objectname", "targetname",
-    "servername", "poolname", "originatorname", "computername", "实例ip", "主机ip", "恢复主机",
+    "hostname",
+    "nodename",
+    "nodelabel",
+    "devicename",
+    "instancename",
+    "resourcename",
+    "entityname",
+    "objectname",
+    "targetname",
+    "servername",
+    "poolname",
+    "originatorname",
+    "computername",
+    "实例ip",
+    "主机ip",
+    "恢复主机",
 ];
 
 /// Lines of a text that hold a set of labels.
@@ -309,7 +323,8 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
 /// What a thing is displayed as: a word with a digit, a dot or a dash in it, rather than a title.
 pub(super) fn is_display(member: &Member<'_>) -> bool {
     let is_name = |text: &str| {
-        !text.contains(char::is_whitespace) && text.contains(|letter: char| letter.is_ascii_digit() || "-._".contains(letter))
+        !text.contains(char::is_whitespace)
+            && text.contains(|letter: char| letter.is_ascii_digit() || "-._".contains(letter))
     };
     member.plain == "displayname" && member.depth == 0 && member.value.as_str().is_some_and(is_name)
 }
@@ -327,7 +342,8 @@ fn named(value: &Value) -> Option<String> {
         Value::Bool(_) | Value::Null => return None,
         other => spoken(other)?,
     };
-    (text.chars().count() <= PLACE && !text.contains('\n') && !is_sentence(&text)).then(|| text.replace('\0', "\u{2400}"))
+    (text.chars().count() <= PLACE && !text.contains('\n') && !is_sentence(&text))
+        .then(|| text.replace('\0', "\u{2400}"))
 }
 
 /// The name of a project: the longest that it has.

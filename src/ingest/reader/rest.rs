@@ -1,6 +1,5 @@
 //! What is not shown elsewhere: lines `name: value`, what is hidden on purpose, the list for the page.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -90,20 +89,8 @@ pub(super) fn with_rest(
     let mut shown = [first.as_str(), titled.shown.as_str(), text.as_str()].join("\n");
     shown.extend(titled.headings.iter().flat_map(|heading| ["\n", heading]));
     shown.truncate(shown.floor_char_boundary(SHOWN));
-    let lines: BTreeSet<&str> = shown.lines().map(str::trim).collect();
-    let in_labels = |value: &str| {
-        alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
-            || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
-    };
-    // A label that is not among those of the alert belongs to something else in the body.
-    let knows = |path: &[String], value: &str| {
-        path.last().is_some_and(|name| alert.labels.contains_key(name.as_str()))
-            || alert.annotations.values().any(|text| text == value)
-            || path.last().is_some_and(|name| {
-                matches!(plain_name(name).as_str(), "key" | "name" | "tag" | "value" | "val" | "label")
-            })
-            || path.iter().all(|name| !tree::is_foreign(&plain_name(name)))
-    };
+    let lines = shown.lines().map(str::trim).collect();
+    let message = Message { shown: &shown, lines, alert, measured, brief };
     let names = short_names(leaves);
     let mut rest: Vec<(usize, String)> = Vec::new();
     let linked = linked(leaves);
@@ -113,64 +100,31 @@ pub(super) fn with_rest(
             let holder = &leaves[*url].path[..leaves[*url].path.len() - 1];
             *words == at || at != *url && leaf.path.starts_with(holder)
         };
-        if linked.iter().any(is_of_link) {
+        let value = secrets::masked(leaf.text.trim());
+        if linked.iter().any(is_of_link) || message.tells(leaf, name, &value) {
             continue;
         }
-        let last = plain_name(named(&leaf.path));
-        let raw = leaf.text.trim();
-        let value = &*secrets::masked(raw);
-        // Each line of it stands there, although marks of markdown and HTML may be gone.
-        let begins = &value[..value.floor_char_boundary(SOUGHT)];
-        let stands = |line: &str| shown.contains(line) || shown.contains(plain::line(line).as_str());
-        let stand = |text: &str| text.lines().map(str::trim).all(stands);
-        let is_said = value.len() > SHORT && (stand(begins) || stand(&super::title::prose(begins)))
-            || value.len() <= SOUGHT && (lines.contains(value) || lines.contains(format!("{name}: {value}").as_str()));
-        let is_sentence = value.chars().count() >= SENTENCE
-            && !value.starts_with(['{', '[', '$', '('])
-            && value.contains(|c: char| c.is_whitespace() || c >= '\u{3000}');
-        let is_label = leaf
-            .path
-            .iter()
-            .rposition(|name| tree::is_label_set(&plain_name(name)))
-            .is_some_and(|at| at + 1 < leaf.path.len() && knows(&leaf.path, value) || value.contains(['=', ':']));
-        let is_moment = alert.starts_at.is_some()
-            && super::when::names_moment(&last)
-            && moment::read(value, &TimeZone::UTC).is_some();
-        let stands = brief && (!is_sentence || is_moment || alert.annotations.values().any(|text| text == value))
-            || is_label
-            || in_labels(value)
-            || is_said
-            || value == alert.links.rule
-            || value == alert.links.image
-            || plain::is_missing(value)
-            || NOISE.contains(&last.as_str());
-        let hidden =
-            is_secret(&leaf.path) || is_personal(&last, raw) || is_base64(raw) || hides_address(&last, raw);
-        let is_measured = !alert.values.is_empty() && measured.iter().any(|told| told == value);
-        if stands || hidden || is_measured || is_told(alert, &last, value) {
-            continue;
-        }
-        // The figures of a list of several say nothing in a line of their own (`0.status: 2`).
-        let is_of_list = leaf.path.iter().any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-        if is_of_list && !value.contains(char::is_alphabetic) {
-            continue;
-        }
-        let value = one_line(value);
+        let value = one_line(&value);
         let words = linked.iter().find(|(_, url)| *url == at).map(|(words, _)| one_line(&leaves[*words].text));
-        let line = match words {
-            Some(words) => format!("{} {value}", field::clean(&words)),
-            None => format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE)),
-        };
+        let line = words.map_or_else(|| pair(name, &value), |words| format!("{} {value}", field::clean(&words)));
         rest.push((value.len(), line));
     }
     rest.extend(unseen(alert, &shown).map(|(name, value)| {
         let value = one_line(value);
-        (value.len(), format!("{}: {}", field::clean(name), plain::excerpt(&value, VALUE)))
+        (value.len(), pair(name, &value))
     }));
     rest.sort_by_key(|(length, _)| *length);
-    let mut out = text;
+    with_lines(text, &rest)
+}
+
+fn pair(name: &str, value: &str) -> String {
+    format!("{}: {}", field::clean(name), plain::excerpt(value, VALUE))
+}
+
+/// The text with as many of the lines as a glance takes in, and how many are left.
+fn with_lines(mut out: String, rest: &[(usize, String)]) -> String {
     let (mut told, mut bytes) = (0, 0);
-    for (_, line) in &rest {
+    for (_, line) in rest {
         if told == LINES || bytes + line.len() > BYTES {
             break;
         }
@@ -186,6 +140,79 @@ pub(super) fn with_rest(
         let _ = write!(out, "\n… +{left}");
     }
     out
+}
+
+/// What a message tells before the rest: title, headings and text, and what the alert itself has.
+struct Message<'a> {
+    shown: &'a str,
+    lines: BTreeSet<&'a str>,
+    alert: &'a Alert,
+    measured: &'a [String],
+    brief: bool,
+}
+
+impl Message<'_> {
+    /// Does it tell this leaf in some other way, or is the leaf not told on purpose?
+    fn tells(&self, leaf: &Leaf, name: &str, value: &str) -> bool {
+        let (alert, raw, last) = (self.alert, leaf.text.trim(), plain_name(named(&leaf.path)));
+        let is_hidden = is_secret(&leaf.path) || is_personal(&last, raw) || is_base64(raw) || hides_address(&last, raw);
+        let is_measured = || !alert.values.is_empty() && self.measured.iter().any(|told| told == value);
+        // The figures of a list of several say nothing in a line of their own (`0.status: 2`).
+        let is_index = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        let is_figure = || leaf.path.iter().any(is_index) && !value.contains(char::is_alphabetic);
+        is_hidden
+            || plain::is_missing(value)
+            || NOISE.contains(&last.as_str())
+            || value == alert.links.rule
+            || value == alert.links.image
+            || is_figure()
+            || is_measured()
+            || self.leaves_out(&last, value)
+            || self.is_label(&leaf.path, value)
+            || self.says(name, value)
+            || is_told(alert, &last, value)
+    }
+
+    /// Where a mapping knows the sender only sentences are told.
+    fn leaves_out(&self, last: &str, value: &str) -> bool {
+        let is_sentence = value.chars().count() >= SENTENCE
+            && !value.starts_with(['{', '[', '$', '('])
+            && value.contains(|c: char| c.is_whitespace() || c >= '\u{3000}');
+        let is_moment = || {
+            self.alert.starts_at.is_some()
+                && super::when::names_moment(last)
+                && moment::read(value, &TimeZone::UTC).is_some()
+        };
+        self.brief && (!is_sentence || is_moment() || self.alert.annotations.values().any(|text| text == value))
+    }
+
+    /// Is it among the labels of the alert?
+    fn is_label(&self, path: &[String], value: &str) -> bool {
+        let alert = self.alert;
+        // A label that is not among those of the alert belongs to something else in the body.
+        let knows = || {
+            path.last().is_some_and(|name| alert.labels.contains_key(name.as_str()))
+                || alert.annotations.values().any(|text| text == value)
+                || path.last().is_some_and(|name| {
+                    matches!(plain_name(name).as_str(), "key" | "name" | "tag" | "value" | "val" | "label")
+                })
+                || path.iter().all(|name| !tree::is_foreign(&plain_name(name)))
+        };
+        let set = path.iter().rposition(|name| tree::is_label_set(&plain_name(name)));
+        set.is_some_and(|at| at + 1 < path.len() && knows() || value.contains(['=', ':']))
+            || alert.labels.values().any(|label| label.eq_ignore_ascii_case(value))
+            || alert.labels.values().any(|label| label.split(", ").any(|part| part == value))
+    }
+
+    /// Does each line of it stand there, although marks of markdown and HTML may be gone?
+    fn says(&self, name: &str, value: &str) -> bool {
+        let begins = &value[..value.floor_char_boundary(SOUGHT)];
+        let stands = |line: &str| self.shown.contains(line) || self.shown.contains(plain::line(line).as_str());
+        let stand = |text: &str| text.lines().map(str::trim).all(stands);
+        let is_line = |line: &str| self.lines.contains(line);
+        value.len() > SHORT && (stand(begins) || stand(&super::title::prose(begins)))
+            || value.len() <= SOUGHT && (is_line(value) || is_line(format!("{name}: {value}").as_str()))
+    }
 }
 
 /// The leaves that are the words and the address of one link: they stand in one object inside of the body.

@@ -1,5 +1,7 @@
 //! Whether there is trouble, its end, or neither.
 
+mod names;
+
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -11,137 +13,9 @@ use super::level::Said;
 use super::title::{TEXTS, Titled};
 use crate::alert::Timestamp;
 use crate::level::{Level, NAMES as LEVELS};
+use names::{ENDED, NUMBERED, ON, OVER};
+pub(super) use names::{LINES, STRONG, WEAK};
 
-/// Members that hold a state.
-pub(super) const STRONG: &[&str] = &[
-    "conclusion",
-    "result",
-    "outcome",
-    "status",
-    "state",
-    "alertstate",
-    "alarmstatus",
-    "alarmstate",
-    "newstatevalue",
-    "monitorcondition",
-    "alerttransition",
-    "transition",
-    "eventstatus",
-    "alertstatus",
-    "currentstate",
-    "newstate",
-    "currentstatus",
-    "newstatus",
-    "eventvalue",
-    "triggerstatus",
-    "triggervalue",
-    "problemstate",
-    "incidentstate",
-    "incidentstatus",
-    "faultstatus",
-    "dfstatus",
-    "buildstatus",
-    "healthstatus",
-    "servicestate",
-    "hoststate",
-    "isrecovered",
-    "recovered",
-    "resolved",
-    "isresolved",
-    "isalarm",
-    "firing",
-    "eventrecoveryvalue",
-    "currentmilestone",
-    "active",
-    "isactive",
-    "告警状态",
-    "状态",
-    "当前状态",
-    "事件状态",
-    "报警状态",
-];
-/// Members that hold a kind of event, which may say a state.
-pub(super) const WEAK: &[&str] = &[
-    "action",
-    "alertaction",
-    "eventaction",
-    "eventtype",
-    "alerttype",
-    "notificationtype",
-    "type",
-    "event",
-    "phase",
-    "trap",
-    "trapname",
-    "traptype",
-    "kind",
-    "reason",
-    "messagetype",
-    "alerttypefriendlyname",
-    "alarmtype",
-    "alarmaction",
-    "actiongroup",
-    "actiongroupname",
-    "alertactiongroup",
-    "告警类型",
-    "事件类型",
-    "通知类型",
-    "类型",
-    "operation",
-    "operationtype",
-    "triggertype",
-    "eventname",
-];
-/// Members that are a state if they are true or false: of trouble, and of its end.
-const ON: &[&str] =
-    &["isalarm", "isalert", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
-const OVER: &[&str] = &[
-    "isrecovered",
-    "isrecover",
-    "isrecovery",
-    "recover",
-    "recovery",
-    "recovered",
-    "resolved",
-    "isresolved",
-    "cleared",
-    "iscleared",
-    "healthy",
-    "ishealthy",
-    "online",
-    "isonline",
-    "up",
-    "isup",
-    "alive",
-    "isalive",
-    "reachable",
-    "available",
-];
-/// Those of trouble of which the numbers 1 and 0 say it as well; `firing: 1` may count.
-const NUMBERED: [&str; 6] = ["alarm", "inalarm", "alerting", "alarming", "isalerting", "faulty"];
-/// Names of lines in a text that hold a state.
-pub(super) const LINES: &[&str] =
-    &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "newstatus", "newstate", "告警类型"];
-/// Members that hold the time of an end.
-const ENDED: &[&str] = &[
-    "resolvedat",
-    "resolveddatetime",
-    "recoverytime",
-    "recovertime",
-    "endedat",
-    "closedat",
-    "dateclosed",
-    "clearedat",
-    "canceldate",
-    "canceltime",
-    "canceledat",
-    "cancelledat",
-    "canceltimeutc",
-    "恢复时间",
-    "取消时间",
-    "清除时间",
-    "消警时间",
-];
 /// A clock may be this much ahead.
 const AHEAD_MS: i64 = 300_000;
 
@@ -270,7 +144,8 @@ fn is_code(said: &str) -> bool {
 
 /// Somebody took it on, and it has not ended.
 fn acknowledged(evidence: &Evidence<'_>) -> Option<(String, String, Word)> {
-    const NAMES: [&str; 6] = ["acknowledgedat", "ackedat", "acknowledgetime", "acknowledgedtime", "确认时间", "认领时间"];
+    const NAMES: [&str; 6] =
+        ["acknowledgedat", "ackedat", "acknowledgetime", "acknowledgedtime", "确认时间", "认领时间"];
     let past = |member: &&Member<'_>| is_past_moment(evidence, member.value);
     let member = evidence.members.named(&NAMES).into_iter().find(past)?;
     Some((member.name.to_owned(), spoken(member.value).unwrap_or_default(), Word::Held))
@@ -397,7 +272,11 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
     let first = said.next()?;
     let is_of_the_run = first.2 == Word::Resolved && lexicon::is_success(&first.1);
     let trouble = |(_, _, word): &(String, String, Word)| *word == Word::Firing;
-    Some(if is_of_the_run { said.find(trouble).or_else(|| others(members).filter(trouble)).unwrap_or(first) } else { first })
+    Some(if is_of_the_run {
+        said.find(trouble).or_else(|| others(members).filter(trouble)).unwrap_or(first)
+    } else {
+        first
+    })
 }
 
 /// What a member says of the state, if anything.

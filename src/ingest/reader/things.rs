@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::lexicon::{self, is_han};
+use super::super::plain;
 use super::super::tree::{Leaf, Members, is_foreign, is_label_set};
-use super::super::{plain, title};
 use super::{keys, place, rest, state, when};
 use crate::level::{self, Level, plain_name};
 
@@ -43,8 +43,28 @@ const PASSING: &str = "time date datetime timestamp moment at since until start 
     build msgtype messagetype notificationtype eventtype objectkind kind";
 /// Endings of names in one word (`alerttime`).
 const PASSING_ENDS: [&str; 23] = [
-    "time", "date", "timestamp", "status", "state", "value", "count", "message", "text", "content", "title", "subject",
-    "reason", "detail", "details", "description", "summary", "severity", "level", "link", "duration", "usage",
+    "time",
+    "date",
+    "timestamp",
+    "status",
+    "state",
+    "value",
+    "count",
+    "message",
+    "text",
+    "content",
+    "title",
+    "subject",
+    "reason",
+    "detail",
+    "details",
+    "description",
+    "summary",
+    "severity",
+    "level",
+    "link",
+    "duration",
+    "usage",
     "threshold",
 ];
 /// Parts of names in Han.
@@ -81,7 +101,8 @@ fn regex(pattern: &str) -> Regex {
 static AMOUNT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^[<>=≥≤~+-]*\s*\d[\d.,:/]*\s*(?:[%％℃°]|[\p{Han}A-Za-z/]{1,8})?$|^\d{4}-\d{2}-\d{2}"));
 /// What nothing but a program makes: a long hexadecimal number, alone or in groups.
-static RANDOM: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$"));
+static RANDOM: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\[\d+\]$"));
 /// What is compared with a limit: `CPU利用率 > 90 %`.
 static COMPARED: LazyLock<Regex> = LazyLock::new(|| {
@@ -123,7 +144,9 @@ fn is_passing(name: &str) -> bool {
         return false;
     }
     // Of an alarm it says which, of an error what happened.
-    if words.last().is_some_and(|last| last == "code") && words.iter().any(|word| matches!(&**word, "alarm" | "fault" | "rule")) {
+    if words.last().is_some_and(|last| last == "code")
+        && words.iter().any(|word| matches!(&**word, "alarm" | "fault" | "rule"))
+    {
         return false;
     }
     let is_id = words.last().is_some_and(|last| IDS.contains(&last.as_str())) || plain.ends_with("编号");
@@ -224,7 +247,7 @@ fn without_state(value: &str) -> Option<String> {
 }
 
 /// The name of a field with its holder's, if it says nothing alone; and the value.
-fn of_leaf<'a>(leaf: &'a Leaf) -> Option<(String, &'a str)> {
+fn of_leaf(leaf: &Leaf) -> Option<(String, &str)> {
     let last = leaf.path.last()?;
     let is_index = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
     let (holders, plain) = (&leaf.path[..leaf.path.len() - 1], plain_name(last));
@@ -232,7 +255,11 @@ fn of_leaf<'a>(leaf: &'a Leaf) -> Option<(String, &'a str)> {
         let holder = plain_name(holder);
         is_label_set(&holder) || is_foreign(&holder) && !place::PROJECTS.contains(&holder.as_str())
     });
-    if is_elsewhere || leaf.path.iter().any(is_index) || rest::is_secret(&leaf.path) || rest::is_personal(last, &leaf.text) {
+    if is_elsewhere
+        || leaf.path.iter().any(is_index)
+        || rest::is_secret(&leaf.path)
+        || rest::is_personal(last, &leaf.text)
+    {
         return None;
     }
     if !BARE.contains(&plain.as_str()) {
@@ -316,12 +343,26 @@ mod tests {
         ] {
             assert_eq!(named(name, value).as_deref(), mark, "{name}: {value}");
         }
-        for name in ["port", "outlet", "siteName", "site.id", "device_id", "消费组", "设备编号", "任务", "业务系统"] {
+        for name in ["port", "outlet", "siteName", "site.id", "device_id", "消费组", "设备编号", "任务", "业务系统"]
+        {
             assert!(!is_passing(name), "{name}");
         }
         for name in [
-            "eventId", "process_instance_id", "告警编号", "startTime", "alerttime", "currentValue", "newStatus", "detail",
-            "handledBy", "负责人", "持续时间", "当前值", "告警级别", "deepLink", "error_code",
+            "eventId",
+            "process_instance_id",
+            "告警编号",
+            "startTime",
+            "alerttime",
+            "currentValue",
+            "newStatus",
+            "detail",
+            "handledBy",
+            "负责人",
+            "持续时间",
+            "当前值",
+            "告警级别",
+            "deepLink",
+            "error_code",
         ] {
             assert!(is_passing(name), "{name}");
         }

@@ -1,5 +1,7 @@
 //! What a body is about, and what it says of it.
 
+mod names;
+
 use super::super::lexicon;
 use super::super::title::{self as line, Title};
 use super::super::tree::{Leaf, Member, Members, said, short_names};
@@ -7,160 +9,9 @@ use super::super::{field, plain};
 use super::{Given, rest};
 use crate::alert::Status;
 use crate::plain::secrets;
-
-/// The names of titles in groups; a group with a hit ends the search.
-pub(in crate::ingest) const NAMES: &[&str] = &[
-    "title",
-    "alerttitle",
-    "eventtitle",
-    "problemtitle",
-    "alertsubject",
-    "subject",
-    "headline",
-    "alertname",
-    "rulename",
-    "alertrule",
-    "alarmname",
-    "policyname",
-    "monitorname",
-    "monitorfriendlyname",
-    "checkname",
-    "remindname",
-    "strategyname",
-    "healthrule",
-    "healthrulename",
-    "eventname",
-    "conditionname",
-    "problemname",
-    "problem",
-    "rule",
-    "alert",
-];
-const SECOND: &[&str] = &[
-    "summary",
-    "标题",
-    "主题",
-    "告警标题",
-    "告警名称",
-    "报警名称",
-    "规则名称",
-    "告警规则",
-    "规则标题",
-    "策略名称",
-    "告警策略",
-    "监控名称",
-    "监控项",
-    "监控项名称",
-    "告警项",
-    "触发器",
-    "名称",
-    "告警主题",
-    "报警标题",
-    "事件名称",
-];
-const THIRD: &[&str] = &["alarm", "servicedesc", "servicedescription", "sensor", "sensorname"];
-/// Names of lines that may tell what a bare heading is about.
-const LINES: &[&str] = &[
-    "任务描述",
-    "任务名称",
-    "作业名称",
-    "问题",
-    "问题描述",
-    "故障",
-    "故障描述",
-    "故障现象",
-    "事件",
-    "告警内容",
-    "报警内容",
-    "告警信息",
-    "告警指标",
-    "指标",
-    "监控指标",
-    "告警类型",
-    "事件类型",
-    "problem",
-    "issue",
-    "event",
-    "check",
-    "checkname",
-    "service",
-    "servicename",
-    "sensor",
-    "monitor",
-    "metric",
-    "服务",
-];
-const FOURTH: &[&str] = &["name", "displayname"];
-const KINDS: &[&str] = &["objectkind", "event", "type"];
-
-/// Objects whose `name` is not the alert's.
-const NAMED: &[&str] = &[
-    "source",
-    "resource",
-    "metric",
-    "condition",
-    "host",
-    "service",
-    "agent",
-    "server",
-    "node",
-    "cluster",
-    "labels",
-    "manager",
-    "device",
-    "instance",
-    "container",
-    "pod",
-    "namespace",
-    "tenant",
-    "customer",
-    "company",
-    "department",
-    "region",
-    "zone",
-    "vendor",
-];
-/// What a thing is called that did or watched something: better than its first figure.
-const THINGS: &[&str] = &[
-    "searchname",
-    "jobname",
-    "taskname",
-    "processname",
-    "flowname",
-    "dagid",
-    "buildname",
-    "workflowname",
-    "pipelinename",
-    "sensorname",
-    "testname",
-    "probename",
-    "watchname",
-    "queryname",
-    "planname",
-    "friendlyname",
-    "任务名称",
-    "作业名称",
-    "监控项名称",
-    "指标名称",
-    "job",
-    "task",
-    "workflow",
-    "pipeline",
-    "check",
-    "monitor",
-    "sensor",
-    "search",
-    "watch",
-    "probe",
-    "任务",
-    "作业",
-    "监控项",
-    "指标",
-    "告警指标",
-];
-
-/// Work that runs: what it is called.
-const RUNS: &[&str] = &["jobname", "taskname", "processname", "processdefinitionname", "flowname", "pipelinename", "workflowname"];
+pub(in crate::ingest) use names::NAMES;
+pub(super) use names::TEXTS;
+use names::{FOURTH, KINDS, LINES, NAMED, RUNS, SECOND, THINGS, THIRD};
 
 /// Where a title comes from if nothing in the body is one.
 const FIRST_VALUE: &str = "first value";
@@ -168,56 +19,6 @@ const FIRST_VALUE: &str = "first value";
 const FIRST_LINE: usize = 100;
 /// Characters of a summary that may stand as a title.
 const SUMMARY: usize = 160;
-
-pub(super) const TEXTS: &[&str] = &[
-    "message",
-    "msg",
-    "text",
-    "content",
-    "body",
-    "alertmessage",
-    "alarmmessage",
-    "eventmessage",
-    "description",
-    "desc",
-    "desp",
-    "detail",
-    "details",
-    "alertdetails",
-    "summary",
-    "info",
-    "newstatereason",
-    "output",
-    "longoutput",
-    "errormessage",
-    "error",
-    "cause",
-    "note",
-    "comment",
-    "smscontent",
-    "statemessage",
-    "alerttext",
-    "eventdescription",
-    "alarmcontent",
-    "alarmdescription",
-    "problemdetailstext",
-    "documentation",
-    "reason",
-    "data",
-    "dfmessage",
-    "triggerdescription",
-    "alertsummary",
-    "内容",
-    "告警内容",
-    "告警详情",
-    "详情",
-    "描述",
-    "说明",
-    "问题描述",
-    "报警内容",
-    "告警描述",
-    "备注",
-];
 
 /// A title, and the text it was taken from.
 #[derive(Debug, Default)]
@@ -280,6 +81,20 @@ pub(super) fn prose(text: &str) -> String {
     field::clean(secrets::masked(text.lines().filter(fence).collect::<Vec<_>>().join("\n").trim()).as_ref())
 }
 
+/// A title as it was found.
+struct Found {
+    from: String,
+    raw: String,
+    /// It is the first line of the text.
+    of_text: bool,
+}
+
+impl Found {
+    fn new(from: impl Into<String>, raw: impl Into<String>) -> Self {
+        Self { from: from.into(), raw: raw.into(), of_text: false }
+    }
+}
+
 /// The title; `None` if there is nothing in the body at all.
 pub(super) fn of(
     members: &Members<'_>,
@@ -288,98 +103,37 @@ pub(super) fn of(
     leaves: &[Leaf],
     origins: &mut Vec<(&'static str, String, String)>,
 ) -> Option<Titled> {
+    let mut headings = headings(texts);
     if !plain::is_missing(&given.name) {
         origins.push(("title", "mapping".to_owned(), given.name.clone()));
-        let (first, _) = plain::first_line(&given.name);
-        let title = line::read(&first);
-        let shown = if given.verbatim { field::clean(&given.name) } else { title.text.clone() };
-        let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
-        let headings = headings(texts);
-        return Some(Titled { shown: secrets::masked(&shown).into_owned(), raw: given.name.clone(), title, of_text: false, headings, untitled: None });
+        return Some(of_mapping(given, headings));
     }
     let candidates = named(members);
-    let bare = |(_, text): &&(String, String)| line::is_bare(text);
-    let heading = candidates.iter().find(bare).cloned();
-    let mut headings = headings(texts);
+    let heading = candidates.iter().find(|(_, text)| line::is_bare(text)).cloned();
     headings.extend(heading.iter().map(|(_, text)| text.clone()));
-    let found = candidates.into_iter().find(|(_, text)| !line::is_bare(text)).map(|(from, text)| (from, text, false));
     let has_heading =
         heading.is_some() || texts.first().is_some_and(|(_, text)| is_heading(&plain::first_line(text).0));
-    // Under a heading that says only a state: the next line that says more, or one that tells what it is about.
-    let next = || if has_heading { below(texts) } else { None };
-    // `告警名称: …`: the text names its title itself.
-    let line = || {
-        let (from, text) = texts.first()?;
-        let lines = super::place::lines(text);
-        let mut names = NAMES.iter().chain(SECOND);
-        let (_, value) = names.find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
-        Some((format!("{from}, a line"), value.clone(), false))
-    };
-    let first = || {
-        let (name, text) = texts.first()?;
-        let (line, _) = plain::first_line(text);
-        // `主机: db-1` above `告警信息: …` is no title.
-        let is_place = super::place::pair(&line).is_some_and(|(name, _)| super::place::PLACES.contains(&name.as_str()));
-        let told = || {
-            let lines = super::place::lines(text);
-            let (name, value) = LINES.iter().find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
-            Some((format!("{from}, {name}", from = texts[0].0), value.clone(), false))
-        };
-        // A line that ends in a colon announces the next.
-        let announces = line.ends_with([':', '：']) && text.lines().count() > 1;
-        let announcing = line.clone();
-        let first = (!line.is_empty()).then(|| (format!("{name}, first line"), line, true));
-        let next = || {
-            let mut lines = text.lines().map(plain::line).skip_while(|other| *other != announcing).skip(1);
-            Some((format!("{name}, second line"), lines.find(|line| line.chars().any(char::is_alphanumeric))?, false))
-        };
-        let announced = || below(texts).filter(|(_, text, _)| !line::is_bare(text)).or_else(next);
-        if is_place {
-            told().or(first)
-        } else if announces {
-            announced().or(first)
-        } else {
-            first
-        }
-    };
-    // Beginning and end of one thing have the same title.
-    let place = || {
-        let (member, text) = members.text(super::place::PLACES)?;
-        Some((FIRST_VALUE.to_owned(), format!("{}: {text}", member.name), false))
-    };
-    let thing = || members.text(THINGS).map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
-    // What ran is called the same whatever came of it; the text says what.
-    let ran = || members.text(RUNS).filter(|_| super::state::is_told(members));
-    let ran = || ran().map(|(member, text)| (member.name.to_owned(), text.to_owned(), false));
-    let (from, raw, of_text) = found
-        .or_else(ran)
-        .or_else(line)
-        .or_else(next)
-        .or_else(|| heading.map(|(from, text)| (from, text, false)))
-        .or_else(|| first().filter(|(_, text, _)| !line::is_bare(text) || !is_elsewhere(members)))
-        .or_else(thing)
-        .or_else(|| project(members).filter(|_| members.text(KINDS).is_none()).map(|(from, text)| (from, text, false)))
-        .or_else(|| kind(members).map(|(from, text)| (from, text, false)))
-        .or_else(place)
+    let pair = |(from, text): (String, String)| Found::new(from, text);
+    let Found { from, raw, of_text } = candidates
+        .into_iter()
+        .find(|(_, text)| !line::is_bare(text))
+        .map(pair)
+        // What ran is called the same whatever came of it; the text says what.
+        .or_else(|| thing(members, RUNS).filter(|_| super::state::is_told(members)))
+        .or_else(|| of_line(texts))
+        // Under a heading that says only a state: the next line that says more, or one that tells what it is about.
+        .or_else(|| below(texts).filter(|_| has_heading))
+        .or_else(|| heading.map(pair))
+        .or_else(|| of_first_line(texts).filter(|found| !line::is_bare(&found.raw) || !is_elsewhere(members)))
+        .or_else(|| thing(members, THINGS))
+        .or_else(|| project(members).filter(|_| members.text(KINDS).is_none()).map(pair))
+        .or_else(|| kind(members).map(pair))
+        // Beginning and end of one thing have the same title.
         .or_else(|| {
-            let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
-            let is_word = |(_, leaf): &(usize, &Leaf)| {
-                leaf.text.contains(char::is_alphabetic) && !matches!(leaf.text.trim(), "true" | "false")
-            };
-            let is_moment = |(_, leaf): &(usize, &Leaf)| {
-                let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
-                super::when::names_moment(&name)
-            };
-            let mut words = leaves.iter().enumerate().filter(shown).filter(is_word).filter(|leaf| !is_moment(leaf));
-            let (index, leaf) = words.next().or_else(|| leaves.iter().enumerate().find(shown))?;
-            let name = short_names(leaves).swap_remove(index);
-            let text = if name.is_empty() {
-                leaf.text.clone()
-            } else {
-                format!("{name}: {}", plain::excerpt(&leaf.text, 120))
-            };
-            Some((FIRST_VALUE.to_owned(), text, false))
-        })?;
+            let (member, text) = members.text(super::place::PLACES)?;
+            Some(Found::new(FIRST_VALUE, format!("{}: {text}", member.name)))
+        })
+        .or_else(|| of_first_value(leaves))?;
     let raw = secrets::masked(&raw).into_owned();
     let is_value = from == FIRST_VALUE;
     let untitled = if is_value { Some(Untitled::Thing) } else { of_text.then_some(Untitled::Text) };
@@ -389,6 +143,79 @@ pub(super) fn of(
     // The name of a value is no prefix that says a state.
     let shown = field::clean(if is_value || title.text.is_empty() { raw.trim() } else { &title.text });
     Some(Titled { title, shown, raw, of_text, headings, untitled })
+}
+
+/// The name that a mapping gives; the user's as it is.
+fn of_mapping(given: &Given, headings: Vec<String>) -> Titled {
+    let (first, _) = plain::first_line(&given.name);
+    let title = line::read(&first);
+    let shown = if given.verbatim { field::clean(&given.name) } else { title.text.clone() };
+    let shown = if shown.trim().is_empty() { field::clean(&given.name) } else { shown };
+    let shown = secrets::masked(&shown).into_owned();
+    Titled { shown, raw: given.name.clone(), title, of_text: false, headings, untitled: None }
+}
+
+/// What one of these names says.
+fn thing(members: &Members<'_>, names: &[&str]) -> Option<Found> {
+    members.text(names).map(|(member, text)| Found::new(member.name, text))
+}
+
+/// `告警名称: …`: the text names its title itself.
+fn of_line(texts: &[(String, String)]) -> Option<Found> {
+    let (from, text) = texts.first()?;
+    let lines = super::place::lines(text);
+    let mut names = NAMES.iter().chain(SECOND);
+    let (_, value) = names.find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
+    Some(Found::new(format!("{from}, a line"), value.clone()))
+}
+
+/// The first line of the text, or what it announces.
+fn of_first_line(texts: &[(String, String)]) -> Option<Found> {
+    let (name, text) = texts.first()?;
+    let (line, _) = plain::first_line(text);
+    // `主机: db-1` above `告警信息: …` is no title.
+    let is_place = super::place::pair(&line).is_some_and(|(name, _)| super::place::PLACES.contains(&name.as_str()));
+    // A line that ends in a colon announces the next.
+    let announces = line.ends_with([':', '：']) && text.lines().count() > 1;
+    let next = || {
+        let mut lines = text.lines().map(plain::line).skip_while(|other| *other != line).skip(1);
+        let next = lines.find(|line| line.chars().any(char::is_alphanumeric))?;
+        Some(Found::new(format!("{name}, second line"), next))
+    };
+    let better = if is_place {
+        told(name, text)
+    } else if announces {
+        below(texts).filter(|found| !line::is_bare(&found.raw)).or_else(next)
+    } else {
+        None
+    };
+    let first =
+        (!line.is_empty()).then(|| Found { of_text: true, ..Found::new(format!("{name}, first line"), line.clone()) });
+    better.or(first)
+}
+
+/// The line of a text that may tell what a bare heading is about.
+fn told(from: &str, text: &str) -> Option<Found> {
+    let lines = super::place::lines(text);
+    let (name, value) = LINES.iter().find_map(|wanted| lines.iter().find(|(name, _)| name == wanted))?;
+    Some(Found::new(format!("{from}, {name}"), value.clone()))
+}
+
+/// The first value that is a word, with its name.
+fn of_first_value(leaves: &[Leaf]) -> Option<Found> {
+    let shown = |(_, leaf): &(usize, &Leaf)| !rest::is_secret(&leaf.path) && !plain::is_missing(&leaf.text);
+    let is_word = |(_, leaf): &(usize, &Leaf)| {
+        leaf.text.contains(char::is_alphabetic) && !matches!(leaf.text.trim(), "true" | "false")
+    };
+    let is_moment = |(_, leaf): &(usize, &Leaf)| {
+        let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+        super::when::names_moment(&name)
+    };
+    let mut words = leaves.iter().enumerate().filter(shown).filter(is_word).filter(|leaf| !is_moment(leaf));
+    let (index, leaf) = words.next().or_else(|| leaves.iter().enumerate().find(shown))?;
+    let name = short_names(leaves).swap_remove(index);
+    let text = if name.is_empty() { leaf.text.clone() } else { format!("{name}: {}", plain::excerpt(&leaf.text, 120)) };
+    Some(Found::new(FIRST_VALUE, text))
 }
 
 /// Is there a thing that a bare text (`OK`) may be about?
@@ -423,7 +250,7 @@ fn headings(texts: &[(String, String)]) -> Vec<String> {
 }
 
 /// What stands below bare headings.
-fn below(texts: &[(String, String)]) -> Option<(String, String, bool)> {
+fn below(texts: &[(String, String)]) -> Option<Found> {
     let (from, text) =
         texts.iter().find(|(_, text)| text.lines().any(|line| !is_heading(line) && !line.trim().is_empty()))?;
     let lines = super::place::lines(text);
@@ -439,11 +266,11 @@ fn below(texts: &[(String, String)]) -> Option<(String, String, bool)> {
     let of_text = plain_line.as_deref() == Some(plain::first_line(text).0.as_str());
     let told = plain_line
         .filter(|line| line.chars().count() <= SUMMARY)
-        .map(|line| (format!("{from}, below its heading"), line, of_text));
+        .map(|line| Found { of_text, ..Found::new(format!("{from}, below its heading"), line) });
     told.or_else(|| {
         let mut names = LINES.iter().filter_map(|wanted| lines.iter().find(|(name, _)| name == wanted));
         let (name, value) = names.find(|(_, value)| !line::is_bare(value))?;
-        Some((format!("{from}, {name}"), value.clone(), false))
+        Some(Found::new(format!("{from}, {name}"), value.clone()))
     })
 }
 
@@ -470,7 +297,8 @@ fn named(members: &Members<'_>) -> Vec<(String, String)> {
     };
     let fourth = || {
         let named = members.named(FOURTH).into_iter();
-        let is_thing = |member: &Member<'_>| NAMED.contains(&member.parent.as_str()) || super::place::is_display(member);
+        let is_thing =
+            |member: &Member<'_>| NAMED.contains(&member.parent.as_str()) || super::place::is_display(member);
         named.filter(|member| !is_thing(member)).find_map(|member| {
             let name = said(member.value)?;
             // A gate or a job is called the same in every project.

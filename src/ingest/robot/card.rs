@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::plain::secrets::is_secret_address;
 use super::super::tree::said;
+use crate::plain::secrets::is_secret_address;
 
 /// A link by its words and its address; an address that holds a credential is not told.
 pub(super) fn link(words: &str, address: &str) -> String {

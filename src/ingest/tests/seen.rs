@@ -253,7 +253,8 @@ fn a_title_and_its_facts_have_no_marks_and_no_addresses() {
 
 #[test]
 fn no_credential_within_a_value_is_shown() {
-    const SECRETS: [&str; 7] = ["P4ss!w", "k-778899", "Zq9secret", "eyJhbGci.eyJzdWIi.x1", "hook-42", "tok-5566", "dev-7788"];
+    const SECRETS: [&str; 7] =
+        ["P4ss!w", "k-778899", "Zq9secret", "eyJhbGci.eyJzdWIi.x1", "hook-42", "tok-5566", "dev-7788"];
     let text = "dial mysql://root:P4ss!w@db-7:3306/x failed\nGET https://a.example.com/x?api_key=k-778899 500\n\
         mysqldump -ubackup -pZq9secret x\nAuthorization: Bearer eyJhbGci.eyJzdWIi.x1\n\
         https://hooks.slack.com/services/hook-42";

@@ -233,7 +233,11 @@ fn an_end_that_a_body_takes_back_ends_nothing() {
     ] {
         assert_ne!(facts(body).0, Status::Resolved, "{body}");
     }
-    for body in ["Jenkins ship-api #512\nFinished: SUCCESS", "【库存】状态变化\n告警 → 正常", r#"{"title":"db-7","state":"CRITICAL -> OK"}"#] {
+    for body in [
+        "Jenkins ship-api #512\nFinished: SUCCESS",
+        "【库存】状态变化\n告警 → 正常",
+        r#"{"title":"db-7","state":"CRITICAL -> OK"}"#,
+    ] {
         assert_eq!(facts(body).0, Status::Resolved, "{body}");
     }
 }

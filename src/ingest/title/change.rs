@@ -16,7 +16,9 @@ static COUNTED: LazyLock<Regex> =
     LazyLock::new(|| regex(r"([A-Za-z]{2,12}|\p{Han}{2,4}|[✅❌])\s*[:：=]?\s*(\d+)(?:\s*(?:个|条|台|项|次|of\b))?"));
 /// What came to an end, and not well.
 static BADLY: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)\b(?:completed?|finished|succeeded|passed|ok|done|ended|recovered)\s+(?:with|but)\s+(?:\w+\s+){0,2}?(?:errors?|failures?|failed|slow|problems?|exceptions?|exit code [1-9]|code [1-9])")
+    regex(
+        r"(?i)\b(?:completed?|finished|succeeded|passed|ok|done|ended|recovered)\s+(?:with|but)\s+(?:\w+\s+){0,2}?(?:errors?|failures?|failed|slow|problems?|exceptions?|exit code [1-9]|code [1-9])",
+    )
 });
 const NO: [&str; 16] =
     ["no", "not", "false", "0", "-", "--", "否", "未", "无", "没有", "none", "null", "n", "不", "never", "n/a"];
@@ -62,7 +64,9 @@ fn denied(line: &str) -> Option<Word> {
     if rest.is_empty() || NO.contains(&lower.as_str()) || NO.contains(&first) && first != "no" && first != "无" {
         return (!rest.is_empty()).then_some(Word::Notice);
     }
-    let bare = lower.trim_matches(|letter: char| letter.is_ascii_digit() || letter.is_whitespace() || "个条台项次".contains(letter));
+    let bare = lower.trim_matches(|letter: char| {
+        letter.is_ascii_digit() || letter.is_whitespace() || "个条台项次".contains(letter)
+    });
     match lexicon::exact(bare) {
         Some(Word::Firing) => Some(Word::Firing),
         _ if matches!(bare, "unstable" | "aborted" | "failures" | "errors") => Some(Word::Firing),
@@ -78,7 +82,9 @@ fn counted(line: &str) -> Option<Word> {
         "fail" | "failed" | "failures" => Some(Word::Firing),
         word => lexicon::exact(word),
     };
-    let all = COUNTED.captures_iter(line).filter_map(|found| Some((said(&found[1].to_lowercase())?, found[2].parse::<u64>().ok()?)));
+    let all = COUNTED
+        .captures_iter(line)
+        .filter_map(|found| Some((said(&found[1].to_lowercase())?, found[2].parse::<u64>().ok()?)));
     let counts: Vec<(Word, u64)> = all.collect();
     let good = counts.iter().find(|(word, _)| *word == Word::Resolved)?;
     if counts.iter().any(|(word, count)| *word == Word::Firing && *count > 0) {
@@ -155,8 +161,16 @@ mod tests {
             assert_eq!(read(line).state, Some(Word::Firing), "{line}");
         }
         for line in [
-            "Resolved: no", "resolved: false", "已恢复：否", "ok: false", "closed: false", "passed: 0", "清除：否", "Resolved at: -",
-            "Recovered 0 of 5", "OK? no",
+            "Resolved: no",
+            "resolved: false",
+            "已恢复：否",
+            "ok: false",
+            "closed: false",
+            "passed: 0",
+            "清除：否",
+            "Resolved at: -",
+            "Recovered 0 of 5",
+            "OK? no",
         ] {
             assert_ne!(read(line).says(), Some(Word::Resolved), "{line}");
         }

@@ -121,9 +121,7 @@ pub(super) fn without_middle(text: &str) -> String {
     const WENT: [&str; 4] = ["matched", "succeeded", "failed", "exceeded"];
     let words: Vec<&str> = text.split(' ').collect();
     match words.len().checked_sub(2) {
-        Some(at) if at >= WORDS && WENT.contains(&words[at]) => {
-            [&words[..at], &words[at + 1..]].concat().join(" ")
-        }
+        Some(at) if at >= WORDS && WENT.contains(&words[at]) => [&words[..at], &words[at + 1..]].concat().join(" "),
         _ => text.to_owned(),
     }
 }
@@ -143,7 +141,10 @@ mod tests {
             ("服务异常: order-svc", "服务恢复: order-svc"),
             ("Device Down! Due to no ICMP response.", "Device Down! Due to no ICMP response. recovered"),
             ("监控 pg-3 可用性异常: refused", "监控 pg-3 可用性恢复"),
-            ("实例：c-3，于14:03发生告警：CPU(95%>=90%)，持续3分钟。", "实例：c-3，于14:13恢复正常：CPU(35%)，持续10分钟。"),
+            (
+                "实例：c-3，于14:03发生告警：CPU(95%>=90%)，持续3分钟。",
+                "实例：c-3，于14:13恢复正常：CPU(35%)，持续10分钟。",
+            ),
             ("规则“r”触发告警。原始值 95% ≥ 90%，级别：重要。", "规则“r”恢复正常。原始值 35% ，级别：重要。"),
             ("🚨 checkout 12% 🔥 since 14:02", "✅ checkout 1% since 14:02"),
             ("monit alert -- Resource limit matched nginx", "monit alert -- Resource limit succeeded nginx"),
@@ -166,7 +167,8 @@ mod tests {
             assert_ne!(on.troubles, over.troubles, "{first}");
             assert!(!on.troubles.is_empty());
         }
-        for (title, core) in [("磁盘将满", "磁盘"), ("宕机", "宕机"), ("HostDown", "hostdown"), ("支付告警", "支付")] {
+        for (title, core) in [("磁盘将满", "磁盘"), ("宕机", "宕机"), ("HostDown", "hostdown"), ("支付告警", "支付")]
+        {
             assert_eq!(read(title).core, core);
         }
     }

@@ -78,8 +78,7 @@ fn denied(line: &str) -> Option<Word> {
 fn counted(line: &str) -> Option<Word> {
     let said = |word: &str| match word {
         "✅" => Some(Word::Resolved),
-        "❌" => Some(Word::Firing),
-        "fail" | "failed" | "failures" => Some(Word::Firing),
+        "❌" | "fail" | "failed" | "failures" => Some(Word::Firing),
         word => lexicon::exact(word),
     };
     let all = COUNTED

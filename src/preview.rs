@@ -131,6 +131,7 @@ fn message(
         kind: "alerts",
         at: now,
         reminded: receiver.repeat_interval,
+        picture: None,
     };
     // What it looks like does not depend on whose app it is: a sample's is not in the configuration.
     let shown = Target { to: To::Webhook { webhook: String::new() }, ..target.clone() };

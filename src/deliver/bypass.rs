@@ -46,6 +46,7 @@ impl Bypass {
             kind: "alerts",
             at: self.deliver.clock.now(),
             reminded: SAME,
+            picture: None,
         };
         let bodies = self.writer.bodies(&setup.config, target, &contents, &envelope)?;
         let mut reason = String::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use wecom::Content;
 
 use super::{email, hook};
@@ -21,13 +22,16 @@ pub struct Envelope<'a> {
     pub at: Timestamp,
     /// A reminder comes at the earliest after this.
     pub reminded: Duration,
+    /// The picture in a mail.
+    pub picture: Option<Bytes>,
 }
 
 impl Envelope<'_> {
     pub(super) fn mail(&self, from: &str, to: &[String], part: u32, content: &Content) -> Result<Vec<u8>, String> {
         let (subject, text) = lines(content);
         let (thread, message, at) = (self.thread, self.message, self.at);
-        email::email_body(&email::Letter { from, to, subject, text, thread, message, part, at })
+        let picture = self.picture.as_deref().filter(|_| part == 0);
+        email::email_body(&email::Letter { from, to, subject, text, picture, thread, message, part, at })
     }
 
     pub(super) fn news(&self, part: u32, parts: u32, content: &Content) -> Vec<u8> {

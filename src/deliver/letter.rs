@@ -277,7 +277,7 @@ impl Writer {
         } else {
             about_act(deliver, setup, queued, &aimed, shape).await.map_err(|error| error.to_string())?
         };
-        let envelope = envelope(&setup.config, queued, now);
+        let envelope = Envelope { picture: written.inline.clone(), ..envelope(&setup.config, queued, now) };
         let parts = match &written.update {
             Some(update) => vec![update_body(&setup.config, &aimed, update)?],
             None => self.bodies(&setup.config, &aimed, &written.contents, &envelope)?,
@@ -318,7 +318,9 @@ impl Writer {
             shape == Shape::Whole && card::interactive(&setup.config, target) && !self.is_refused(target, occasion.now);
         let scene = Scene { target, ..scene };
         let followed = scene.is_followed();
-        let course = if followed || (!pressed && scene.shows(occasion.chart)) { None } else { scene.course().await };
+        let told =
+            async { if followed || (!pressed && scene.shows(occasion.chart)) { None } else { scene.course().await } };
+        let (course, inline) = tokio::join!(told, scene.inline(&self.pictures));
         let occasion = &Occasion { course: course.as_deref(), ..*occasion };
         // A card with buttons has no place for a picture.
         let mut rendered = if pressed {
@@ -344,6 +346,7 @@ impl Writer {
             contents: Vec::new(),
             update: None,
             pictured: followed && !rendered.shows_picture(page.shown_url(occasion.chart)),
+            inline,
         };
         if pressed && !card::asks(page) {
             written.update = card::after_end(deliver, queued, target, page, &rendered.parts).await?;
@@ -452,6 +455,7 @@ fn envelope<'a>(config: &Config, queued: &'a Queued, at: Timestamp) -> Envelope<
         kind: if queued.digest { "digest" } else { "alerts" },
         at,
         reminded: receiver.map_or(DUPLICATE_CHECK, |receiver| receiver.repeat_interval),
+        picture: None,
     }
 }
 
@@ -504,6 +508,7 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
         contents: rendered.parts,
         update: None,
         pictured: false,
+        inline: None,
     }
 }
 
@@ -522,6 +527,7 @@ fn bare_digest(digest: &Digest, thread: ThreadId, language: Language) -> Written
         contents: vec![Content::Text(text)],
         update: None,
         pictured: false,
+        inline: None,
     }
 }
 
@@ -534,6 +540,8 @@ struct Written {
     update: Option<CardUpdate>,
     /// A picture is to follow.
     pictured: bool,
+    /// The picture in a mail.
+    inline: Option<Bytes>,
 }
 
 /// The message about an act: an update of the card that shows the same alerts, or a message.
@@ -553,14 +561,14 @@ async fn about_act(
         && let Some(update) = card::after_act(deliver, setup, queued, target).await?
     {
         let (contents, face) = (Vec::new(), card::UPDATE.to_owned());
-        return Ok(Written { contents, face, naming, update: Some(update), pictured: false });
+        return Ok(Written { contents, face, naming, update: Some(update), pictured: false, inline: None });
     }
     let content = match news {
         Some(news) => card::told(deliver, &news, setup, queued, target).await,
         None => Content::Text(Text { content: format!("#{}", queued.thread), ..Text::default() }),
     };
     let face = Face::Text.as_str().to_owned();
-    Ok(Written { contents: vec![content], face, naming, update: None, pictured: false })
+    Ok(Written { contents: vec![content], face, naming, update: None, pictured: false, inline: None })
 }
 
 fn update_body(config: &Config, target: &Target, update: &CardUpdate) -> Result<Bytes, String> {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tracing::warn;
 use wecom::message::Image;
@@ -29,6 +30,8 @@ const PATIENCE: u64 = if cfg!(debug_assertions) { 8 } else { 1 };
 const DRAWN: Duration = Duration::from_secs(4 * PATIENCE);
 /// How long it waits for numbers that its body lacks and for the course in words, together.
 const TOLD: Duration = Duration::from_millis(500 * PATIENCE);
+/// Bytes of a picture in a mail, which is kept with the message.
+const INLINE: usize = 512 << 10;
 /// Messages among which the one before a reminder is looked for.
 const BEFORE: usize = 10;
 
@@ -115,6 +118,32 @@ impl Scene<'_> {
             drawn.map_err(|_| "slow")?.map_err(Undrawn::as_str)?
         };
         pictures.upload(&deliver.sockets, setup, sender, png).await.ok_or("not_uploaded")
+    }
+
+    /// The picture in a mail about what is on: the sender's, or a chart, if it is there in time.
+    pub async fn inline(&self, pictures: &Pictures) -> Option<Bytes> {
+        let on = self.page.told.iter().any(|line| line.kind.is_on());
+        if self.target.channel() != Channel::Email || !on {
+            return None;
+        }
+        let found = async {
+            match self.page.picture_url() {
+                Some(url) => {
+                    Some(pictures.fetch(picture::fetched(&self.setup.config, url)?).await.ok_or("unreachable"))
+                }
+                None if self.wants_chart() => {
+                    let about = self.page.charted(self.queued.notification.received_at);
+                    Some(self.setup.charts.picture(&about).await.map_err(Undrawn::as_str))
+                }
+                None => None,
+            }
+        };
+        let result = match tokio::time::timeout_at(self.until, found).await {
+            Ok(found) => found?,
+            Err(_) => Err("slow"),
+        };
+        self.count(result.as_ref().map_or_else(|why| *why, |_| "sent"));
+        result.ok().filter(|picture| picture.len() <= INLINE)
     }
 
     /// Does any of its alerts go on?

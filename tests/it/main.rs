@@ -64,6 +64,7 @@ mod mistakes;
 mod names;
 mod numbers;
 mod pictures;
+mod pictures_everywhere;
 mod refusals;
 mod replicas;
 mod replicas_bot;

@@ -1,22 +1,18 @@
-//! Charts in messages: a real Prometheus, and one that answers as it should not.
+//! Charts in messages, of an upstream that answers as it should not.
 
-use std::fmt::Write as _;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::api::Program;
+use crate::harness::{World, payload};
+use crate::process::run;
+use crate::programs::{ago, until};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use wegraf::internals::time::Clock;
-
-use crate::api::Program;
-use crate::harness::{World, payload};
-use crate::process::run;
-use crate::programs::{Exporter, Server, ago, find, until};
 
 const RECEIVERS: &str = r"
 external_url: https://wegraf.example.com
@@ -24,11 +20,11 @@ receivers:
   ops: { targets: [ { webhook: ops-group, face: markdown_v2 }, { webhook: dba-group, face: news } ] }
 route: { receiver: ops }
 ";
-const EXPRESSION: &str = "queue_length > 10";
+pub const EXPRESSION: &str = "queue_length > 10";
 
 /// How the stand-in answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Manner {
+pub enum Manner {
     Well,
     Silent,
     Huge,
@@ -42,8 +38,8 @@ enum Manner {
 }
 
 /// A Prometheus in name.
-struct StandIn {
-    url: String,
+pub struct StandIn {
+    pub url: String,
     manner: Arc<Mutex<Manner>>,
     /// The queries and ends of windows that it was asked for.
     asked: Arc<Mutex<Vec<(String, i64)>>>,
@@ -52,7 +48,7 @@ struct StandIn {
 type Shared = (Arc<Mutex<Manner>>, Arc<Mutex<Vec<(String, i64)>>>);
 
 impl StandIn {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let (manner, asked) = (Arc::new(Mutex::new(Manner::Well)), Arc::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -65,13 +61,13 @@ impl StandIn {
         Self { url, manner, asked }
     }
 
-    fn behaves(&self, manner: Manner) {
+    pub fn behaves(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
         self.asked.lock().unwrap().clear();
     }
 
     /// How often it was asked for what goes on now.
-    fn questions(&self) -> usize {
+    pub fn questions(&self) -> usize {
         let asked = self.asked.lock().unwrap();
         let latest = asked.iter().map(|(_, end)| *end).max().unwrap_or_default();
         asked.iter().filter(|(_, end)| *end == latest).count()
@@ -113,7 +109,7 @@ async fn series(State((manner, asked)): State<Shared>, body: String) -> Response
 }
 
 /// A firing alert of `rule`, whose link gives `expression`.
-fn body(rule: &str, expression: &str, host: &str, annotations: &Value) -> String {
+pub fn body(rule: &str, expression: &str, host: &str, annotations: &Value) -> String {
     let link: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
     let labels = json!({ "alertname": rule, "severity": "critical", "queue": "pay", "host": host });
     json!({
@@ -136,7 +132,7 @@ fn picture_in(message: &Value) -> Option<String> {
 }
 
 /// What becomes of a picture, by the counter that grew.
-async fn fetched(world: &World, path: &str) -> (Vec<u8>, String, String) {
+pub async fn fetched(world: &World, path: &str) -> (Vec<u8>, String, String) {
     let before = results(world).await;
     let answer = world.http.get(format!("{}{path}", world.url)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -484,50 +480,4 @@ async fn a_rule_of_grafana_is_drawn_by_its_own_query() {
     let messages = world.arrived("webhook=sim-ops-group", 2).await;
     let (_, result, _) = fetched(&world, &picture_in(&messages[1]).unwrap()).await;
     assert_eq!(result, "refused");
-}
-
-const RULES: &str = r"
-      - { alert: 磁盘将满, expr: disk_used > 0.9, labels: { severity: critical }, annotations: { summary: '{{ $labels.mountpoint }} 已用 {{ $value | humanizePercentage }}' } }
-";
-
-#[tokio::test]
-async fn a_firing_rule_of_a_real_prometheus_is_drawn() {
-    let (Some(_), Some(promtool)) = (find("prometheus"), find("promtool")) else { return };
-    let mut world = World::idle(wecom_simulator::Setup::demo(), RECEIVERS).await;
-    let exporter = Exporter::start("disk_used{mountpoint=\"/data\"} 0.97\ndisk_used{mountpoint=\"/logs\"} 0.2\n").await;
-    // Three hours that Prometheus has seen already.
-    let now = Clock::System.now().0 / 1000;
-    let folder = world.folder.path().to_owned();
-    let mut history = "# TYPE disk_used gauge\n".to_owned();
-    for minute in (2..200_i64).rev() {
-        let used = 0.97 - f64::from(i32::try_from(minute).unwrap()) / 1000.0;
-        let (address, at) = (&exporter.address, now - minute * 60);
-        writeln!(history, "disk_used{{mountpoint=\"/data\",instance=\"{address}\",job=\"node\"}} {used} {at}").unwrap();
-    }
-    history += "# EOF\n";
-    std::fs::write(folder.join("history.om"), history).unwrap();
-    let made = Command::new(promtool)
-        .args(["tsdb", "create-blocks-from", "openmetrics", "history.om", "prometheus"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let listener = xtask::gateway::free().unwrap();
-    let config = format!(
-        "alerting:\n  alertmanagers:\n    - static_configs: [ {{ targets: ['{listener}'] }} ]\nscrape_configs:\n  - {{ job_name: node, static_configs: [ {{ targets: ['{}'] }} ] }}\n",
-        exporter.address
-    );
-    let Some(prometheus) = Server::prometheus(&folder, &config, RULES).await else { return };
-    world.write_config(&format!(
-        "{RECEIVERS}upstreams: {{ prom: {{ kind: prometheus, url: {} }} }}\ncharts: {{ for: all }}\n",
-        prometheus.url
-    ));
-    world.start_at(listener).await;
-    let messages = world.arrived("webhook=sim-ops-group", 1).await;
-    let path = picture_in(&messages[0]).expect("the message has a picture");
-    let (png, result, _) = fetched(&world, &path).await;
-    assert_eq!(result, "drawn");
-    if let Some(folder) = std::env::var_os("WEGRAF_TEST_PICTURES") {
-        std::fs::write(std::path::Path::new(&folder).join("prometheus.png"), png).unwrap();
-    }
 }

@@ -88,7 +88,8 @@ fn shown(config: &Config, target: &Target) -> String {
     let inline =
         open && matches!(target.face, Face::News | Face::MarkdownV2 | Face::Card) && !can_be_pressed(config, target);
     let (zh, en) = match (target.channel(), inline) {
-        (Channel::Email | Channel::Hook, _) => ("没有图，一句话说走势", "no picture; the course in words"),
+        (Channel::Email, _) => ("在正文下面，也说走势", "below the text, and the course in words"),
+        (Channel::Hook, _) => ("没有图，一句话说走势", "no picture; the course in words"),
         (_, true) => ("在消息里", "in the message"),
         (_, false) if target.image => (
             "另发一条：只在刚开始告警、前面没有别的消息在等时，占一条预算",

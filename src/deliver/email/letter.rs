@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, SinglePart};
+use lettre::message::header::{ContentDisposition, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use lettre::{Address, Message};
 
 use crate::alert::{ThreadId, Timestamp};
@@ -23,6 +23,8 @@ pub struct Letter<'a> {
     pub subject: &'a str,
     /// Plain text of any length.
     pub text: &'a str,
+    /// PNG or JPEG, shown below the text.
+    pub picture: Option<&'a [u8]>,
     /// The short id: mails of one thread are grouped in the reader's client.
     pub thread: ThreadId,
     /// Number of the message in the outbox.
@@ -39,9 +41,10 @@ pub fn email_body(letter: &Letter<'_>) -> Result<Vec<u8>, String> {
     let from = address(letter.from)?;
     let domain = from.domain().to_owned();
     let mut whole = letter.at.0.to_be_bytes().to_vec();
-    for piece in [letter.from, letter.subject, letter.text].into_iter().chain(letter.to.iter().map(String::as_str)) {
+    let texts = [letter.from, letter.subject, letter.text].into_iter().chain(letter.to.iter().map(String::as_str));
+    for piece in texts.map(str::as_bytes).chain(letter.picture) {
         whole.extend_from_slice(&piece.len().to_be_bytes());
-        whole.extend_from_slice(piece.as_bytes());
+        whole.extend_from_slice(piece);
     }
     let print = fingerprint(&whole);
     let Letter { thread, message, part, .. } = letter;
@@ -57,10 +60,25 @@ pub fn email_body(letter: &Letter<'_>) -> Result<Vec<u8>, String> {
     for to in letter.to {
         builder = builder.to(Mailbox::new(None, address(to)?));
     }
-    let message = builder
-        .singlepart(SinglePart::plain(letter.text.to_owned()))
-        .map_err(|error| format!("the mail cannot be written: {error}"))?;
-    Ok(message.formatted())
+    let text = SinglePart::plain(letter.text.to_owned());
+    let message = match letter.picture {
+        None => builder.singlepart(text),
+        Some(picture) => {
+            // A boundary of chance would make other bytes of an equal letter; its print stands in no text.
+            let parts = MultiPart::builder().kind(MultiPartKind::Mixed).boundary(format!("wegraf-{print}")).build();
+            builder.multipart(parts.singlepart(text).singlepart(shown(picture)?))
+        }
+    };
+    Ok(message.map_err(|error| format!("the mail cannot be written: {error}"))?.formatted())
+}
+
+/// The part with a picture that is shown and not only attached.
+fn shown(picture: &[u8]) -> Result<SinglePart, String> {
+    let (kind, name) =
+        if picture.starts_with(b"\x89PNG") { ("image/png", "trend.png") } else { ("image/jpeg", "trend.jpg") };
+    let kind = ContentType::parse(kind).map_err(|error| format!("the mail cannot be written: {error}"))?;
+    let place = ContentDisposition::inline_with_name(name);
+    Ok(SinglePart::builder().header(kind).header(place).body(picture.to_vec()))
 }
 
 pub(super) fn address(text: &str) -> Result<Address, String> {

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const IMPATIENCE: Duration = Duration::from_millis(300);
 
 fn letter<'a>(to: &'a [String], subject: &'a str, text: &'a str) -> Letter<'a> {
-    Letter { from: "wegraf@example.com", to, subject, text, thread: ThreadId(41), message: 7, part: 0, at: AT }
+    let (thread, message, part, picture) = (ThreadId(41), 7, 0, None);
+    Letter { from: "wegraf@example.com", to, subject, text, picture, thread, message, part, at: AT }
 }
 
 fn to(names: &[&str]) -> Vec<String> {
@@ -96,6 +97,34 @@ fn equal_letters_are_equal_bytes_and_others_have_another_id() {
     for other in others {
         assert_ne!(id(&first), id(&other), "{other:?}");
     }
+}
+
+/// The beginning of a picture.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and more";
+
+#[test]
+fn a_picture_stands_below_the_text_of_a_mail() {
+    let to = to(&["a@example.com"]);
+    let with = Letter { picture: Some(PNG), ..letter(&to, "🔴 磁盘将满", "db-1 96 %") };
+    let mail = email_body(&with).unwrap();
+    let other = email_body(&Letter { picture: Some(&PNG[..9]), ..with }).unwrap();
+    let id = |mail: &[u8]| {
+        mail.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"Message-ID")).map(<[u8]>::to_vec)
+    };
+    assert_ne!(id(&mail), id(&other));
+    assert!(mail.is_ascii());
+    assert_eq!(mail, email_body(&with).unwrap(), "no part of it is of chance");
+    let mail = String::from_utf8(mail).unwrap();
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+    let (_, boundary) = head.split_once("boundary=\"").unwrap();
+    let boundary = format!("--{}", boundary.split_once('"').unwrap().0);
+    assert!(head.contains("Content-Type: multipart/mixed;"), "{head}");
+    let parts: Vec<&str> = body.split(&boundary).skip(1).map(str::trim).collect();
+    let [text, picture, "--"] = parts[..] else { panic!("{parts:#?}") };
+    assert_eq!(read(text.as_bytes()).1, "db-1 96 %");
+    let (head, body) = picture.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("Content-Type: image/png") && head.contains("Content-Disposition: inline;"), "{head}");
+    assert_eq!(STANDARD.decode(body.replace(['\r', '\n'], "")).unwrap(), PNG);
 }
 
 proptest! {

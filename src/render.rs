@@ -178,7 +178,7 @@ impl Templates {
     /// Renders `letter`. Always returns something that can be sent.
     pub fn render(&self, letter: &Letter<'_>) -> Rendered {
         let facts = facts::gather(letter);
-        let face = faces::possible(letter.target, !facts.links.is_empty());
+        let face = faces::possible(letter.target, !facts.links.is_empty(), asks(letter));
         let shipped = self.engine.find(None, face, letter.language);
         let chosen = self.engine.find(letter.template, face, letter.language);
         let mut problems: Vec<TemplateProblem> = chosen.broken.cloned().into_iter().collect();
@@ -232,6 +232,11 @@ impl Templates {
             self.render(&sample.letter(&told, &target, language, template)).problems
         })
     }
+}
+
+/// Does it tell of something on which people act? Then a card may get buttons.
+fn asks(letter: &Letter<'_>) -> bool {
+    letter.told.iter().any(Told::is_on) && !letter.notification.test
 }
 
 #[cfg(test)]

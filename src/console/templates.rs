@@ -141,7 +141,7 @@ impl Wrong {
             Line { number, text: text.to_owned(), mark: mark.unwrap_or_default() }
         };
         let lines = text.lines().enumerate().map(|(at, text)| (at + 1, text)).filter(|(number, _)| near(*number));
-        Self { place, reason: one_line(&problem.reason), lines: lines.map(line).collect() }
+        Self { place, reason: one_line(&f.say(problem.reason.clone())), lines: lines.map(line).collect() }
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
             template: "duty.j2".to_owned(),
             line: Some(3),
             column: Some(7),
-            reason: "没有 x".to_owned(),
+            reason: crate::words::words("没有 x", "no x"),
         };
         let wrong = Wrong::of(&f, &problem, "a\nb\n磁盘 {{ x }}\nd\ne\nf\n");
         assert_eq!(wrong.place, "第 3 行第 7 列");

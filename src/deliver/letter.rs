@@ -334,7 +334,8 @@ impl Writer {
         };
         for problem in &rendered.problems {
             deliver.metrics.template_failures.inc();
-            warn!(%problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
+            let problem = problem.told(Language::En);
+            warn!(problem, delivery = queued.message, "A template of yours failed; the shipped one was used.");
         }
         // Older transitions of an alert are told with it, and are only counted where it is only counted.
         let counted: HashSet<i64> =
@@ -500,7 +501,8 @@ fn summarise(setup: &Setup, queued: &Queued, target: &Target, digest: &Digest, o
         return bare_digest(digest, occasion.thread, letter.language);
     };
     for problem in &rendered.problems {
-        error!(%problem, delivery = queued.message, "The shipped template of a digest failed: a bug, please report it.");
+        let problem = problem.told(Language::En);
+        error!(problem, delivery = queued.message, "The shipped template of a digest failed: a bug, please report it.");
     }
     Written {
         naming: Naming::OnlyAlerts(rendered.named),

@@ -109,6 +109,7 @@ const FOREIGN: &[&str] = &[
 const LABEL_SETS: &[&str] = &[
     "labels",
     "tags",
+    "tagsjson",
     "dimensions",
     "annotations",
     "fields",

@@ -6,6 +6,7 @@ use wecom::message::{
     CardTitle, TemplateCard,
 };
 
+use super::faces::figure_text;
 use super::fit::cut_chars;
 use super::leads::{Lead, Leads};
 use super::neutral::{Dialect, neutral, one_line};
@@ -138,21 +139,23 @@ impl Standing<'_> {
             key: key.to_owned(),
             ..CardButton::default()
         };
-        let acknowledge = self.taken.is_none().then(|| press("认领", "Acknowledge", ACKNOWLEDGE, 1));
-        let silence = self.hides.is_some().then(|| press("静默", "Silence", SILENCE, 2));
+        let acknowledge = self.taken.is_none().then(|| press("认领", "Ack", ACKNOWLEDGE, 1));
+        let silence = self.hides.is_some().then(|| press("静默", "Silence", SILENCE, 4));
         let Leads { shown, whole } = &self.leads;
-        let links = shown.iter().chain(whole.iter().filter(|_| cut || shown.is_empty()));
-        let open = links.filter(|_| self.channel != Channel::Bot).map(|lead| CardButton {
+        let shown = shown.iter().map(|lead| (lead.text, &lead.url));
+        let details = pick(self.language, "全部详情", "Details");
+        let whole = whole.iter().filter(|_| cut || self.leads.shown.is_empty()).map(|lead| (details, &lead.url));
+        let open = shown.chain(whole).filter(|_| self.channel != Channel::Bot).map(|(text, url)| CardButton {
             kind: 1,
-            text: lead.text.to_owned(),
+            text: text.to_owned(),
             style: 4,
-            url: lead.url.clone(),
+            url: url.clone(),
             ..CardButton::default()
         });
         let mut buttons: Vec<CardButton> = acknowledge.into_iter().chain(silence).chain(open).collect();
         // A card with buttons has at least one (42038).
         if buttons.is_empty() {
-            buttons.push(press("放弃认领", "Give it back", RELEASE, 4));
+            buttons.push(press("放弃认领", "Give back", RELEASE, 4));
         }
         buttons.truncate(CARD_BUTTONS);
         buttons
@@ -162,7 +165,11 @@ impl Standing<'_> {
     fn link_rows(&self) -> Vec<CardRow> {
         let row = |lead: &Lead| CardRow {
             kind: 1,
-            keyname: cut_chars(lead.text, KEY).into_owned(),
+            keyname: match lead.text {
+                "Runbook" => "Guide".to_owned(),
+                "Dashboard" => "Board".to_owned(),
+                text => cut_chars(text, KEY).into_owned(),
+            },
             value: pick(self.language, "打开", "Open").to_owned(),
             url: lead.url.clone(),
             ..CardRow::default()
@@ -206,7 +213,7 @@ fn row(key: &str, value: &str) -> CardRow {
 }
 
 fn figure_row(figure: &CardTitle, language: Language) -> CardRow {
-    row(pick(language, "当前值", "Value"), &figure.title)
+    row(pick(language, "当前值", "Value"), &figure_text(figure, language, VALUE))
 }
 
 /// A card has six rows; the last one is the id, which people search for, and before it stand the links. Returns whether

@@ -201,6 +201,9 @@ impl Writer<'_> {
             .map(|(index, printed)| tidy(&text(index, printed), self.blocks[index].lines))
             .collect();
         self.require(&mut draft, page);
+        if self.face == Face::Textcard {
+            faces::close_up(&mut draft);
+        }
         Ok(draft)
     }
 
@@ -222,7 +225,11 @@ impl Writer<'_> {
                 _ => {}
             }
             if block.soft && !block.limit.holds(text) {
-                *text = if block.name == "figure" { String::new() } else { cut(text, block) };
+                *text = match block.name {
+                    "figure" => String::new(),
+                    "desc" => cut(shorter(text, block.limit), block),
+                    _ => cut(text, block),
+                };
             }
         }
     }
@@ -233,7 +240,8 @@ impl Writer<'_> {
         let mut bytes = (0, 1);
         let mut shown = String::new();
         let sure: Vec<usize> = pages.iter().flat_map(|page| self.voice.names(page)).collect();
-        let all_named = fits && sure.len() >= letter.told.len();
+        // A tap on what is not told in full leads to the whole.
+        let told_in_full = fits && sure.len() >= letter.told.len() && pages.iter().all(|page| self.voice.is_full(page));
         for page in pages {
             let mut draft = match self.fitted.take() {
                 Some((fitted, draft)) if fitted == *page => draft,
@@ -247,7 +255,7 @@ impl Writer<'_> {
                 bytes = used;
             }
             shown.push_str(&draft.join("\n"));
-            parts.push(faces::Frame::of(letter, facts, all_named).content(self.face, draft));
+            parts.push(faces::Frame::of(letter, facts, told_in_full).content(self.face, draft));
         }
         let mut named = if fits && self.chosen.path.is_none() {
             sure
@@ -298,6 +306,17 @@ impl Writer<'_> {
                 Limit::Bytes(_) | Limit::Rows(_) => (used, allowed),
             }),
         }
+    }
+}
+
+/// The line below a card's title within `limit`, if whole parts may go: first how long it is, then since when.
+fn shorter(text: &str, limit: Limit) -> &str {
+    let opened =
+        if text.ends_with('）') { text.rfind('（') } else { text.rfind(" (").filter(|_| text.ends_with(')')) };
+    let text = opened.map_or(text, |at| &text[..at]);
+    match text.rsplit_once(" · ") {
+        Some((before, _)) if !limit.holds(text) => before,
+        _ => text,
     }
 }
 
@@ -355,6 +374,5 @@ pub(super) fn tidy(text: &str, lines: bool) -> String {
         out.push('\n');
     }
     out.truncate(out.trim_end().len());
-    // A text card shows a line end between its blocks as an empty line.
-    out.replace("</div>\n<div", "</div><div")
+    out
 }

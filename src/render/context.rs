@@ -16,6 +16,7 @@ use super::folds::{Listed, Rest};
 use super::headline::{Headline, Width};
 use super::leads::Link;
 use super::level::{LEVEL_COUNT, Level};
+use super::lines::over_rows;
 use super::neutral::one_line;
 use super::notes::{Notes, Room};
 use super::prose::Prose;
@@ -179,7 +180,7 @@ impl<'a> Voice<'a> {
             title => lines.title,
             heading => lines.heading,
             label => facts.label(),
-            over_each => self.over_each(),
+            over_each => self.over_each(page),
             subject => lines.subject,
             lead => lines.lead,
             name => cut_chars(&facts.name, level.name),
@@ -249,7 +250,7 @@ impl<'a> Voice<'a> {
             return Top::default();
         }
         let (still, over) = self.sides(level);
-        let resolved = facts.lists.over.iter().take(level.still.max(3)).map(|row| self.row(row, level));
+        let resolved = facts.lists.over.iter().take(over_rows(level)).map(|row| self.row(row, level));
         Top {
             // The severity of what is over is no longer of interest.
             severity: if facts.state.is_over() { "" } else { facts.severity.as_str() },
@@ -312,6 +313,11 @@ impl<'a> Voice<'a> {
             below.push(cut_chars(&object, level.what.max(40)).into_owned());
         }
         below.extend_from_slice(scope);
+        // The narrowest place of many, if the line had no room for it.
+        let place = facts.only_firing().is_none().then(|| facts.named_object(self.letter)).unwrap_or_default();
+        if page.first && !shown.whole && object.is_empty() && !place.is_empty() && level.places > 0 {
+            below.push(cut_chars(&object_text(&place, self.letter.language), level.what.min(40)).into_owned());
+        }
         below.extend(Some(facts.when.clone()).filter(|when| page.first && !when.is_empty()));
         // Some faces print it behind the value.
         let valued = !self.measure().is_empty();

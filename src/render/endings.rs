@@ -56,20 +56,17 @@ impl Voice<'_> {
         body
     }
 
-    /// Adds the required row, if the template did not print it.
+    /// Adds the required rows, if the template did not print them; the id is the last, for people search for it.
     pub(super) fn complete_rows(&self, rows: &mut String, page: &Page) {
-        let more = self.more_text(page);
-        let language = self.letter.language;
-        let rest = pick(language, "其余", "Rest");
-        let missing = [(rest, more.as_str()), (pick(language, "编号", "Id"), self.id.as_str())];
-        for (key, value) in missing {
-            if !value.is_empty() && !rows.contains(value) && (self.everything || key != rest) {
-                rows.push_str(if rows.is_empty() { "" } else { "\n" });
-                rows.push_str(key);
-                rows.push('：');
-                rows.push_str(value);
-            }
+        let (more, language) = (self.more_text(page), self.letter.language);
+        let mut lines: Vec<String> = rows.lines().map(str::to_owned).collect();
+        let at = lines.iter().rposition(|line| line.contains(&self.id));
+        let id = at.map_or_else(|| format!("{}：{}", pick(language, "编号", "Id"), self.id), |at| lines.remove(at));
+        if self.everything && !more.is_empty() && !rows.contains(&more) {
+            lines.push(format!("{}：{more}", pick(language, "其余", "Rest")));
         }
+        lines.push(id);
+        *rows = lines.join("\n");
     }
 
     /// Mentions come from the configuration, not from a template and not from an alert.

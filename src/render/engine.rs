@@ -18,6 +18,7 @@ use super::link::{plain_link, safe_url};
 use super::neutral::{self, Dialect};
 use crate::config::{Face, Language, TemplateFile};
 use crate::nesting::{self, DEEPEST};
+use crate::words::{Words, told, words};
 
 /// Steps of one run. The largest shipped template takes about 8 000 for sixty alerts; using up all of them takes a few
 /// milliseconds.
@@ -42,18 +43,29 @@ pub struct TemplateProblem {
     pub line: Option<usize>,
     /// The character in the line, where it is known.
     pub column: Option<usize>,
-    /// What happened and how to repair it, in Chinese and English.
-    pub reason: String,
+    /// What happened and how to repair it.
+    pub reason: Words,
+}
+
+impl TemplateProblem {
+    /// Where it is, and what it is in one language.
+    pub fn told(&self, language: Language) -> String {
+        format!("{}: {}", self.place(), self.reason.get(language))
+    }
+
+    fn place(&self) -> String {
+        let Self { template, line, column, .. } = self;
+        match (line, column) {
+            (Some(line), Some(column)) => format!("{template}:{line}:{column}"),
+            (Some(line), None) => format!("{template}:{line}"),
+            (None, _) => template.clone(),
+        }
+    }
 }
 
 impl std::fmt::Display for TemplateProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { template, line, column, reason } = self;
-        match (line, column) {
-            (Some(line), Some(column)) => write!(f, "{template}:{line}:{column}: {reason}"),
-            (Some(line), None) => write!(f, "{template}:{line}: {reason}"),
-            (None, _) => write!(f, "{template}: {reason}"),
-        }
+        write!(f, "{}: {}", self.place(), self.reason)
     }
 }
 
@@ -150,15 +162,17 @@ impl Engine {
     fn add(&mut self, file: &TemplateFile) -> Result<(), TemplateProblem> {
         let path = display(&file.path);
         if file.source.len() > SOURCE_BYTES {
-            let reason = format!(
-                "模板有 {} 字节，上限 {SOURCE_BYTES}，请精简。The template is longer than {SOURCE_BYTES} bytes: shorten it.",
-                file.source.len()
+            let bytes = file.source.len();
+            let reason = told!(
+                "模板有 {bytes} 字节，上限 {SOURCE_BYTES}，请精简",
+                "the template has {bytes} bytes, at most {SOURCE_BYTES}: shorten it"
             );
             return Err(TemplateProblem { template: path, line: None, column: None, reason });
         }
         if let Some(line) = nesting::of_template(&file.source) {
-            let reason = format!(
-                "一个表达式里的运算符（或一个模板里的 elif）超过 {DEEPEST} 个，请拆开。More than {DEEPEST} operators in one expression, or more `elif` in one template: divide it."
+            let reason = told!(
+                "一个表达式里的运算符（或一个模板里的 elif）超过 {DEEPEST} 个，请拆开",
+                "more than {DEEPEST} operators in one expression, or more `elif` in one template: divide it"
             );
             return Err(TemplateProblem { template: path, line: Some(line), column: None, reason });
         }
@@ -182,13 +196,13 @@ impl Engine {
         let name = &unknown.name;
         let (zh, en) = match unknown.nearest {
             Some(nearest) => (format!("，是不是 `{nearest}`？"), format!(": did you mean `{nearest}`?")),
-            None => ("，可用的见 docs/templates.md。".to_owned(), "; docs/templates.en.md lists them.".to_owned()),
+            None => ("，可用的见 docs/templates.md".to_owned(), "; docs/templates.en.md lists them".to_owned()),
         };
         Err(TemplateProblem {
             template: display(&file.path),
             line: Some(unknown.line),
             column: Some(unknown.column),
-            reason: format!("没有名为 `{name}` 的变量{zh}No such variable `{name}`{en}"),
+            reason: Words::from((format!("没有名为 `{name}` 的变量{zh}"), format!("no such variable `{name}`{en}"))),
         })
     }
 
@@ -258,14 +272,11 @@ pub(super) struct Chosen<'a> {
 impl Chosen<'_> {
     /// The problem of a message that does not say `essence`.
     pub(super) fn lacks(&self, essence: Essence) -> TemplateProblem {
-        let (zh, en, variables) = essence.names();
         TemplateProblem {
             template: self.path.clone().unwrap_or_else(|| self.name.clone()),
             line: None,
             column: None,
-            reason: format!(
-                "消息里没有{zh}，加上其中之一：{variables}。The message does not say {en}: print one of {variables}."
-            ),
+            reason: essence.is_missing(),
         }
     }
 
@@ -314,22 +325,26 @@ fn display(path: &Path) -> String {
 /// `source`: the text in which it happened.
 fn problem(template: &str, error: &Error, source: Option<&str>) -> TemplateProblem {
     let hint = match error.kind() {
-        ErrorKind::OutOfFuel => "模板运行步数太多：减少循环。Too many steps: loop less.",
-        ErrorKind::WriteFailure => "模板输出太长。Too much output.",
+        ErrorKind::OutOfFuel => words("模板运行步数太多：减少循环", "too many steps: loop less"),
+        ErrorKind::WriteFailure => words("模板输出太长", "too much output"),
         ErrorKind::UndefinedError => {
-            "用了不存在的变量，可用的见 docs/templates.md。No such variable; docs/templates.en.md lists them."
+            words("用了不存在的变量，可用的见 docs/templates.md", "no such variable; docs/templates.en.md lists them")
         }
-        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => {
-            "没有这个函数或过滤器，可用的见 docs/templates.md。No such function; docs/templates.en.md lists them."
+        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => words(
+            "没有这个函数或过滤器，可用的见 docs/templates.md",
+            "no such function or filter; docs/templates.en.md lists them",
+        ),
+        ErrorKind::TemplateNotFound => {
+            words("被引用的模板不在 templates 里", "the included template is not among `templates`")
         }
-        ErrorKind::TemplateNotFound => "被引用的模板不在 templates 里。The included template is not among `templates`.",
-        ErrorKind::SyntaxError => "模板语法有误。The template's syntax is wrong.",
-        _ => "模板出错。The template failed.",
+        ErrorKind::SyntaxError => words("模板语法有误", "the template's syntax is wrong"),
+        _ => words("模板出错", "the template failed"),
     };
-    let mut reason = format!("{hint} {}", error.kind());
-    if let Some(detail) = error.detail() {
-        let _ = write!(reason, ": {detail}");
-    }
+    // The library's own words are English.
+    let detail =
+        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    let Words { zh, en } = &hint;
+    let reason = Words::from((format!("{zh}（{detail}）"), format!("{en} ({detail})")));
     let before = source.zip(error.range()).and_then(|(source, range)| source.get(..range.start));
     let column = before.map(|before| before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
     TemplateProblem { template: template.to_owned(), line: error.line(), column, reason }

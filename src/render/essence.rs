@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::rows::{Row, object_text};
 use super::words::State;
 use crate::subject::Part;
+use crate::words::{Words, words};
 
 /// Words of the user's own that tell a state, besides ours and the sender's.
 const STATES: [&str; 32] = [
@@ -57,11 +58,17 @@ pub(super) enum Essence {
 }
 
 impl Essence {
-    /// Its name in Chinese and English, and the variables that print it.
-    pub(super) const fn names(self) -> (&'static str, &'static str, &'static str) {
+    /// That a message lacks it, and the variables that print it.
+    pub(super) const fn is_missing(self) -> Words {
         match self {
-            Self::Object => ("告警对象", "what the alert is about", "title, subject, object, alert.what"),
-            Self::State => ("状态", "the state", "icon, word, title"),
+            Self::Object => words(
+                "消息里没有告警对象，写上 title、subject 或每条告警的 alert.what（object 只有一条告警、或几条告警共有时才有）",
+                "the message does not say what it is about: print title, subject, or alert.what of each alert (object is empty where several alerts share none)",
+            ),
+            Self::State => words(
+                "消息里没有状态，写上 icon、word 或 title",
+                "the message does not say whether it is on or over: print icon, word or title",
+            ),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::link::{public_picture, safe_url};
 use super::neutral::{Dialect, neutral, one_line};
 use super::notes::{Notes, Room};
 use super::rows::ROWS;
-use super::words::{State, Weight, pick};
+use super::words::{State, Weight, brackets, pick};
 use super::{Letter, Rendered};
 use crate::config::{Channel, Face, Language, Target};
 
@@ -72,6 +72,8 @@ const CARD_ROWS: usize = 6;
 const CARD_JUMPS: usize = 3;
 /// Characters of a row's key.
 const CARD_KEY: usize = 5;
+/// Characters of the title of a paragraph below a picture.
+const VERTICAL_TITLE: usize = 38;
 
 /// Bytes of a mail, or of the text for a hook. Neither has a limit of its own: this is more than people read, and the
 /// outbox stores the bytes of every message.
@@ -200,8 +202,8 @@ pub(super) const fn is_text(face: Face) -> bool {
 }
 
 /// The possible face: the target's, unless its channel does not have it or it needs a link and the message is not
-/// `linked`.
-pub(super) fn possible(target: &Target, linked: bool) -> Face {
+/// `linked`. `pressed`: a card of a bot gets buttons, and needs no link then.
+pub(super) fn possible(target: &Target, linked: bool, pressed: bool) -> Face {
     let channel = target.channel();
     let face = match target.face {
         face if face.fits(channel) => face,
@@ -210,19 +212,31 @@ pub(super) fn possible(target: &Target, linked: bool) -> Face {
         Face::Card => Face::Textcard,
         _ => Face::Markdown,
     };
-    if is_text(face) || linked || channel == Channel::Bot { face } else { Face::Text }
+    match face {
+        face if is_text(face) || linked => face,
+        Face::Card if channel == Channel::Bot && pressed => face,
+        _ if channel == Channel::Bot => Face::MarkdownV2,
+        _ => Face::Text,
+    }
 }
 
-/// The link of a tap on the message: the details if not all is shown, else the graph.
-pub(super) fn main_url(facts: &Facts, all_named: bool) -> &str {
+/// The link of a tap on the message: the details if it is not told in full, else the graph.
+pub(super) fn main_url(facts: &Facts, in_full: bool) -> &str {
     let find = |kind: &str| facts.links.iter().find(|link| link.kind == kind);
-    let order: &[&str] = match (all_named, facts.state) {
+    let order: &[&str] = match (in_full, facts.state) {
         (false, _) | (_, State::Opaque) => &["details", "panel", "dashboard"],
         (true, State::NoData | State::QueryError) => &["rule", "panel", "dashboard"],
         (true, _) => &["panel", "dashboard", "rule"],
     };
     let found = order.iter().find_map(|kind| find(kind)).or_else(|| find("details")).or_else(|| facts.links.first());
     found.map_or("", |link| link.url.as_str())
+}
+
+/// Joins the blocks of a text card's description: a line end between two is shown as an empty line.
+pub(super) fn close_up(draft: &mut [String]) {
+    for text in draft {
+        *text = text.replace("</div>\n<div", "</div><div");
+    }
 }
 
 /// What surrounds the blocks of a face.
@@ -239,12 +253,12 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn of(letter: &Letter<'_>, facts: &'a Facts, all_named: bool) -> Self {
+    pub(super) fn of(letter: &Letter<'_>, facts: &'a Facts, in_full: bool) -> Self {
         Self {
             channel: letter.target.channel(),
             language: letter.language,
             color: SourceColor::of(facts.state, facts.weight),
-            url: main_url(facts, all_named).to_owned(),
+            url: main_url(facts, in_full).to_owned(),
             links: &facts.links,
             picture: letter.picture.url.and_then(shown_picture).unwrap_or_default(),
         }
@@ -306,12 +320,22 @@ impl<'a> Frame<'a> {
         } else {
             "news_notice".clone_into(&mut card.card_type);
             card.card_image = Some(CardImage { url: self.picture, aspect_ratio: 2.2 });
-            let heading = figure.map_or_else(|| pick(self.language, "说明", "What").to_owned(), |figure| figure.title);
+            let heading = figure.map(|figure| figure_text(&figure, self.language, VERTICAL_TITLE));
+            let heading = heading.unwrap_or_else(|| pick(self.language, "说明", "What").to_owned());
             card.vertical_content_list =
                 if text.is_empty() { Vec::new() } else { vec![CardTitle { title: heading, desc: text }] };
         }
         card
     }
+}
+
+/// A figure in a line, with its threshold behind it if that has room in `most` characters.
+pub(super) fn figure_text(figure: &CardTitle, language: Language, most: usize) -> String {
+    let CardTitle { title, desc } = figure;
+    // Without a threshold the words below a figure only say what it is.
+    let limit = Some(desc).filter(|desc| !desc.is_empty() && *desc != pick(language, "当前值", "Now"));
+    let whole = limit.map(|limit| format!("{title}{}", brackets(language, limit)));
+    whole.filter(|whole| whole.chars().count() <= most).unwrap_or_else(|| title.clone())
 }
 
 /// The colour of a card's source (docs/reference/wecom.md#card-fields).

@@ -155,7 +155,10 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         severity: gravest.map(severity).unwrap_or_default(),
         grade,
         word: word(state, grade, &duration, language),
-        name: own_title(letter).or_else(|| alerts.first().map(|alert| name_of(alert, language))).unwrap_or_default(),
+        name: own_title(letter)
+            .or_else(|| first_rule(&lists))
+            .or_else(|| alerts.first().map(|alert| name_of(alert, language)))
+            .unwrap_or_default(),
         rules: if own_title(letter).is_some() { 1 } else { rules.len() },
         firing: span.firing,
         resolved: span.resolved,
@@ -171,6 +174,8 @@ pub(super) fn gather(letter: &Letter<'_>) -> Facts {
         when: match state {
             State::Test | State::Opaque => String::new(),
             State::Notice => told.iter().find_map(Told::start).and_then(|at| clock.time(at)).unwrap_or_default(),
+            // Its word says for how long.
+            State::Reminder if !duration.is_empty() => span.earliest.map(|at| clock.begun(at)).unwrap_or_default(),
             _ => when(told, span.earliest, &clock),
         },
         since: span.earliest.and_then(|start| clock.time(start)).unwrap_or_default(),
@@ -287,6 +292,12 @@ fn own_title(letter: &Letter<'_>) -> Option<String> {
     let title = one_line(&letter.notification.title);
     (letter.notification.format == Format::Grafana && !title.is_empty())
         .then(|| super::fit::cut_chars(&title, 300).into_owned())
+}
+
+/// Of several rules the one whose row stands first: the title counts the alerts of that row.
+fn first_rule(lists: &Lists) -> Option<String> {
+    let first = lists.main.iter().chain(&lists.still).chain(&lists.over).next().filter(|_| lists.by_rule)?;
+    Some(first.detail().name.clone())
 }
 
 /// The rule's name on one line; it may contain nothing visible.

@@ -31,15 +31,16 @@ impl Listed {
         }
         // A line that is cut must not lose the number in it.
         let first = rows.first().map_or(0, |row| columns(&row.what));
-        if first + MORE > width && rows.iter().map(Row::size).sum::<usize>() > 1 {
+        let beside = if rows.len() > 1 { MORE } else { 0 };
+        if first + beside > width && rows.iter().map(Row::size).sum::<usize>() > 1 {
             return Self::count(rows);
         }
         let mut line = Line::new(width, pick(language, "、", ", "));
         let mut shown = 0;
         let mut named = Vec::new();
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
             let value = if row.value.is_empty() { String::new() } else { format!(" {}", row.value) };
-            if !line.add(&format!("{}{value}{}", row.what, row.aside(language, true))) {
+            if !line.add(&format!("{}{value}{}", row.what, row.aside(language, true)), at + 1 == rows.len()) {
                 break;
             }
             shown += 1;
@@ -102,8 +103,10 @@ impl Listed {
         let mut line = Line::new(width, pick(language, "、", ", "));
         let mut named = Vec::new();
         let mut left: usize = rows.iter().map(Row::size).sum();
-        for piece in runs(&names) {
-            if !line.add(&piece.text) {
+        let pieces = runs(&names);
+        let last = pieces.len();
+        for (at, piece) in pieces.into_iter().enumerate() {
+            if !line.add(&piece.text, at + 1 == last) {
                 break;
             }
             left -= piece.members.iter().map(|at| rows[*at].size()).sum::<usize>();
@@ -133,13 +136,13 @@ impl Line {
         Self { text: String::new(), width, comma }
     }
 
-    /// Adds `piece` if there is room; the first always has.
-    fn add(&mut self, piece: &str) -> bool {
+    /// Adds `piece` if there is room; the first always has. Behind the `last` one no number follows.
+    fn add(&mut self, piece: &str, last: bool) -> bool {
+        let room = if last { self.width } else { self.width.saturating_sub(MORE) };
         if self.text.is_empty() {
-            self.text = cut_columns(piece, self.width.saturating_sub(MORE).max(MORE));
+            self.text = cut_columns(piece, room.max(MORE));
             return true;
         }
-        let room = self.width.saturating_sub(MORE);
         let fits = columns(&self.text) + columns(self.comma) + columns(piece) <= room;
         if fits {
             self.text.push_str(self.comma);

@@ -162,11 +162,8 @@ impl Facts {
     /// value; a face that shows it elsewhere has its room for the object and the name.
     pub(super) fn headline(&self, letter: &Letter<'_>, width: Width, valued: bool) -> Headline {
         let language = letter.language;
-        let (before, mut after, aside) = self.around(letter);
-        // What is over has a line of its own, too.
-        if width.of(&before) + width.of(&after) + width.of(&aside) + OBJECT / 2 <= width.limit() {
-            after.push_str(&aside);
-        }
+        let is_narrow = matches!(width, Width::Chars(_));
+        let (before, mut after, aside) = self.around(letter, is_narrow);
         let object = self.named_object(letter);
         let single = letter.told.len() == 1 && self.still == 0;
         let value = match &self.measured.values[..] {
@@ -175,14 +172,21 @@ impl Facts {
             _ if self.only_firing().is_some() && self.state.shows_value() => self.lists.main[0].value.as_str(),
             _ => "",
         };
-        let with_object = |name: &str, object: &str| match object {
-            "" => format!("{before}{name}{after}"),
-            object => format!("{before}{name}{after} · {object}"),
-        };
         let name = self.line_name(letter, width);
-        let taken = width.of(&before) + width.of(&after) + if value.is_empty() { 0 } else { 1 + width.of(value) };
-        let room = width.limit().saturating_sub(taken);
         let objects = shorter(&object, language);
+        let least = match width {
+            Width::Columns(_) => NAME,
+            Width::Chars(_) => 4,
+        };
+        // What is over has a line of its own, too: the object and the name come first.
+        let shortest = objects.last().map_or(0, |object| 3 + width.of(object));
+        let value_room = if value.is_empty() { 0 } else { 1 + width.of(value) };
+        let needed = [&before, &after, &aside].map(|text| width.of(text)).iter().sum::<usize>();
+        if needed + width.of(&name).min(least) + shortest + value_room <= width.limit() {
+            after.push_str(&aside);
+        }
+        let taken = width.of(&before) + width.of(&after) + value_room;
+        let room = width.limit().saturating_sub(taken);
         let separator = if objects.is_empty() { 0 } else { 3 };
         let fits = |name: &str, object: &str| width.of(name) + separator + width.of(object) <= room;
         let whole = objects.first().cloned().unwrap_or_default();
@@ -198,15 +202,18 @@ impl Facts {
             .or(objects.last())
             .cloned()
             .unwrap_or_default();
-        let least = match width {
-            Width::Columns(_) => NAME,
-            Width::Chars(_) => 4,
-        };
+        // A place for which a narrow title has no room stands below.
+        let is_place = is_narrow && self.object.is_empty() && self.only_firing().is_none();
+        let has_room = width.of(&name).min(least) + separator + width.of(&shown) <= room;
+        let (shown, separator) = if is_place && !has_room { (String::new(), 0) } else { (shown, separator) };
         let left = room.saturating_sub(separator + width.of(&shown)).max(least);
         let cut = cut_name(&name, left, width);
         let whole_name = cut == name && name.chars().count() >= self.name.chars().count().min(80);
         let name = cut;
-        let mut text = with_object(&name, &shown);
+        let mut text = format!("{before}{name}{after}");
+        if !shown.is_empty() {
+            text.extend([" · ", &shown]);
+        }
         if !value.is_empty() {
             text.extend([" ", value]);
         }
@@ -224,7 +231,7 @@ impl Facts {
     }
 
     /// What stands before and behind the rule's name, and what may be left out.
-    fn around(&self, letter: &Letter<'_>) -> (String, String, String) {
+    fn around(&self, letter: &Letter<'_>, narrow: bool) -> (String, String, String) {
         let zh = letter.language == Language::Zh;
         let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };
         let (firing, resolved, truncated) = (self.firing, self.resolved, self.truncated);
@@ -239,15 +246,20 @@ impl Facts {
             (State::NoData | State::QueryError, true) => format!("” 无法判断{}", times(firing)),
             (State::NoData | State::QueryError, false) => format!("” cannot be judged{}", times(firing)),
             (State::Partly, true) => format!("{rules} 仍有 {} 条", firing + self.still),
+            (State::Partly, false) if narrow => format!("{rules}: {} firing", firing + self.still),
             (State::Partly, false) => format!("{rules}: {} still firing", firing + self.still),
             (State::Unclear, true) => format!("{rules} 已恢复 {resolved} 条，另 {truncated} 条未知"),
+            (State::Unclear, false) if narrow => format!("{rules}: {resolved} over, {truncated} unknown"),
             (State::Unclear, false) => format!("{rules}: {resolved} resolved, {truncated} unknown"),
             (State::Resolved, true) if self.judged_again => format!("” 又能判断了{}", times(resolved)),
             (State::Resolved, false) if self.judged_again => format!("” can be judged again{}", times(resolved)),
+            // Of several rules the first is counted by itself.
+            (State::Resolved, _) if self.rules > 1 => {
+                format!("{}{rules}", times(self.lists.over.first().map_or(resolved, super::rows::Row::size)))
+            }
             (State::Resolved, _) => format!("{}{rules}", times(resolved)),
             (State::Notice, _) => format!("{}{rules}", times(letter.told.len())),
-            // Of several rules the first is counted by itself.
-            (State::Firing | State::Reminder, _) if self.lists.by_rule => {
+            (State::Firing | State::Reminder, _) if self.rules > 1 => {
                 format!("{}{rules}", times(self.lists.main.first().map_or(firing, super::rows::Row::size)))
             }
             (State::Firing | State::Reminder, _) => format!("{}{rules}", times(firing)),

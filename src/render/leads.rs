@@ -123,7 +123,7 @@ pub fn long_links(letter: &Letter<'_>) -> Vec<String> {
     }
     let (alerts, state, said) = outline(letter);
     let links = links(letter, &alerts, state, &said);
-    if possible(letter.target, !links.is_empty()) != Face::Text {
+    if possible(letter.target, !links.is_empty(), true) != Face::Text {
         return Vec::new();
     }
     let paged = links.iter().any(|link| matches!(link.kind, "act" | "details"));

@@ -79,13 +79,16 @@ impl Voice<'_> {
         let room = if self.face == Face::Card { faces::card_value(self.letter.target.channel()) } else { 40 };
         let value = cut_chars(&row.value, room / 2);
         let left = if value.is_empty() { room } else { room - value.chars().count() - 1 };
-        let what = if row.icon.is_empty() {
-            cut_start(&row.what, left.min(level.what))
+        let what = if self.facts.lists.by_rule {
+            let name = cut_chars(&row.detail().name, room / 2);
+            before_number(format!("{} {name} {}", row.icon, row.detail().own).trim(), left)
         } else {
-            cut_chars(&format!("{} {} {}", row.icon, cut_chars(&row.detail().name, room / 2), row.detail().own), left)
-                .into_owned()
+            cut_start(&row.what, left.min(level.what))
         };
-        format!("{what} {value}").trim_end().to_owned()
+        let brief = format!("{what} {value}").trim_end().to_owned();
+        // The severity, of what is over the duration, if there is room for the whole of it.
+        let aside = row.aside(self.letter.language, row.over);
+        if brief.chars().count() + aside.chars().count() <= room { brief + &aside } else { brief }
     }
 
     /// The rows behind the last of `page`, folded; only on the page that counts them.
@@ -126,10 +129,19 @@ impl Voice<'_> {
         (still, side(&lists.over))
     }
 
-    /// Does a card have a row for each alert that is over?
-    pub(super) fn over_each(&self) -> bool {
-        let lists = &self.facts.lists;
-        self.face == Face::Card && lists.main.is_empty() && !lists.by_rule && lists.over.len() <= OVER
+    /// Does a card have a row for each alert that is over? Only in rows that nothing else on `page` needs.
+    pub(super) fn over_each(&self, page: &Page) -> bool {
+        let (facts, lists) = (self.facts, &self.facts.lists);
+        let others = [
+            page.rows.len(),
+            self.rest(page).lines.len(),
+            usize::from(!facts.measured.threshold.is_empty()),
+            usize::from(!lists.still.is_empty()),
+            usize::from(!facts.notes.is_empty()),
+        ];
+        let room = faces::lines(Face::Card, self.letter.target.channel(), true);
+        let fits = lists.over.len() + others.iter().sum::<usize>() <= room;
+        self.face == Face::Card && fits && lists.over.len() <= over_rows(page.level)
     }
 
     /// The alerts that `page` names if it is printed in full.
@@ -141,7 +153,7 @@ impl Voice<'_> {
         let mut named: Vec<usize> = rows.chain(self.rest(page).named.iter().copied()).collect();
         if page.first {
             let (still, over) = self.sides(page.level);
-            if self.over_each() {
+            if self.over_each(page) {
                 named.extend(self.facts.lists.over.iter().flat_map(|row| row.told.iter().copied()));
             }
             named.extend([still, over].into_iter().flatten().flat_map(|listed| listed.named));
@@ -228,8 +240,11 @@ impl Voice<'_> {
     }
 }
 
-/// Rows of a card for alerts that are over.
-const OVER: usize = 3;
+/// Rows of what is over that a template gets.
+pub(super) fn over_rows(level: &Level) -> usize {
+    level.still.max(3)
+}
+
 /// Columns of the two cells of a table.
 const WHAT: usize = 22;
 const VALUE: usize = 14;
@@ -260,6 +275,20 @@ fn cut_start(text: &str, most: usize) -> String {
     // At a separator, if one is near.
     let at = kept.find(['-', '.', '/', ':', ' ']).filter(|at| *at * 3 < kept.len()).unwrap_or(0);
     format!("…{}", kept[at..].trim_start())
+}
+
+/// `text` in at most `most` characters, cut before a word with a digit rather than within it: a part of a number is
+/// another number, and a part of `db-17` another host.
+fn before_number(text: &str, most: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(most) else { return text.to_owned() };
+    let ends = |c: char| c.is_whitespace() || matches!(c, '、' | ',' | '，');
+    let start = text[..end].rfind(ends).unwrap_or(0);
+    let word = text[start..].trim_start_matches(ends);
+    let word = &word[..word.find(ends).unwrap_or(word.len())];
+    if start > 0 && word.contains(|c: char| c.is_ascii_digit()) {
+        return format!("{}…", text[..start].trim_end_matches(ends));
+    }
+    cut_chars(text, most).into_owned()
 }
 
 /// The text of a row besides its subject: the value, or the alert's own sentence.

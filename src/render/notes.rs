@@ -294,7 +294,7 @@ fn told(detail: Detail, language: Language) -> String {
         (Language::Zh, true) => "这条消息没能及时送出，期间已转告备用接收者".to_owned(),
         (Language::Zh, false) => "已转告备用接收者".to_owned(),
         (Language::En, true) => "This message could not leave in time; the fallback was told meanwhile".to_owned(),
-        (Language::En, false) => "The fallback was told".to_owned(),
+        (Language::En, false) => "Fallback told".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sentences as a template prints them: as many whole ones, and as many whole steps, as a level has room for.
 
-use super::context::Voice;
+use super::context::{Page, Voice};
 use super::engine::dialect;
 use super::faces;
 use super::level::Level;
@@ -41,6 +41,19 @@ impl Voice<'_> {
         let (evidence, evidence_more) = self.evidence(level);
         let description = whole_sentences(&facts.description, level.description);
         Prose { summary, description, steps, steps_more, evidence, evidence_more }
+    }
+
+    /// Does `page` of a face with one link say all that people wrote?
+    pub(super) fn is_full(&self, page: &Page) -> bool {
+        let (facts, prose) = (self.facts, self.prose(page.level));
+        let described = match self.face {
+            Face::News => prose.description == facts.description,
+            // It has no place for the description.
+            Face::Textcard => facts.description.is_empty(),
+            Face::Text | Face::Markdown | Face::MarkdownV2 | Face::Card => return true,
+        };
+        let stepped = prose.steps.len() == facts.steps.len();
+        described && stepped && prose.summary == facts.summary && facts.evidence.lines.is_empty()
     }
 
     /// Bytes for steps: what a level has, on a card what the sentence leaves of its field.
@@ -100,8 +113,8 @@ fn steps(steps: &[String], most: usize, language: Language) -> (Vec<String>, Str
         (hidden, false, Language::Zh) => format!("另 {hidden} 步"),
         (1, true, Language::En) => "1 step to take".to_owned(),
         (hidden, true, Language::En) => format!("{hidden} steps to take"),
-        (1, false, Language::En) => "1 step more".to_owned(),
-        (hidden, false, Language::En) => format!("{hidden} steps more"),
+        (1, false, Language::En) => "1 more step".to_owned(),
+        (hidden, false, Language::En) => format!("{hidden} more steps"),
     };
     (shown, if most == 0 { String::new() } else { more })
 }

@@ -1,5 +1,6 @@
 //! Tests of whole letters.
 
+mod cards;
 mod checker;
 mod counts;
 mod digests;

@@ -283,19 +283,22 @@ impl Clock<'_> {
         }
     }
 
+    /// `自 14:02`; empty outside of the years that a calendar has.
+    pub fn begun(&self, start: Timestamp) -> String {
+        self.time(start).map(|time| format!("{} {time}", pick(self.language, "自", "since"))).unwrap_or_default()
+    }
+
     /// `自 14:02（12 分钟）` of something that goes on.
     pub fn since(&self, start: Timestamp) -> String {
-        let Some(time) = self.time(start) else { return String::new() };
+        let begun = self.begun(start);
+        if begun.is_empty() {
+            return begun;
+        }
         let mut duration = self.duration(start, self.now);
         if (0..60_000).contains(&self.now.millis_since(start)) {
             pick(self.language, "刚刚", "just now").clone_into(&mut duration);
         }
-        match (self.language, duration.is_empty()) {
-            (Language::Zh, true) => format!("自 {time}"),
-            (Language::Zh, false) => format!("自 {time}（{duration}）"),
-            (Language::En, true) => format!("since {time}"),
-            (Language::En, false) => format!("since {time} ({duration})"),
-        }
+        if duration.is_empty() { begun } else { begun + &brackets(self.language, &duration) }
     }
 
     /// `14:02:31`, with as much of the date before it as is needed; empty outside of the years that a calendar has.

@@ -12,10 +12,12 @@ const LABELS: usize = 60;
 const LONGEST: usize = 200;
 /// Letters behind a number that are its unit: `9.3GiB`.
 const UNIT: usize = 3;
+/// Letters and digits that tell something beside the masks, a Han character counted twice.
+const TELLING: usize = 8;
 
 /// The text that `texts`, each with the labels of its alert, have in common: itself where all are equal; else, if they
-/// are equal but for numbers and the values of labels by which the alerts differ, with `…` for each of these. `None` if
-/// they say different things. Empty texts do not speak.
+/// are equal but for numbers and the values of labels by which the alerts differ, with `…` for each of these, and empty if
+/// too little is left beside them. `None` if they say different things. Empty texts do not speak.
 pub fn agreed(texts: &[(&str, &Labels)]) -> Option<String> {
     let mut speaking = texts.iter().filter(|(text, _)| !text.trim().is_empty());
     let Some((first, labels)) = speaking.next() else { return Some(String::new()) };
@@ -34,7 +36,15 @@ pub fn agreed(texts: &[(&str, &Labels)]) -> Option<String> {
             *same &= a == b;
         }
     }
-    Some(pattern.text(&same))
+    let common = without_empty_brackets(&pattern.text(&same));
+    let tells =
+        |letter: char| if letter.is_ascii_alphanumeric() { 1 } else { 2 * usize::from(letter.is_alphanumeric()) };
+    Some(if common.chars().map(tells).sum::<usize>() < TELLING { String::new() } else { common })
+}
+
+/// `text` without brackets around a mask alone, which would name what is not said.
+fn without_empty_brackets(text: &str) -> String {
+    ["（…）", " (…)", "(…)", "【…】", " […]", "[…]"].iter().fold(text.to_owned(), |text, empty| text.replace(empty, ""))
 }
 
 /// The labels by which the alerts differ from the one with `labels`.
@@ -171,7 +181,12 @@ mod tests {
             ("same", "same", Some("same")),
             ("one", "", Some("one")),
             ("one", "another", None),
-            ("db-1-2 down", "db-2-1 down", Some("… down")),
+            ("db-1-2 is down again", "db-2-1 is down again", Some("… is down again")),
+            // What is left tells nothing.
+            ("db-1-2 down", "db-2-1 down", Some("")),
+            ("db-1：3.2，请处理", "db-2：4.1，请处理", Some("")),
+            ("db-1（10.0.0.1）1 分钟没有心跳", "db-2（10.0.0.2）1 分钟没有心跳", Some("…1 分钟没有心跳")),
+            ("Host db-1 (1.5) has no heartbeat", "Host db-2 (2.5) has no heartbeat", Some("Host … has no heartbeat")),
         ] {
             let (a, b) = (labels("db-1:9100"), labels("db-2:9100"));
             let got = agreed(&[(first, &a), (second, &b)]);

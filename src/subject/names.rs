@@ -202,7 +202,7 @@ pub(super) const ALIASES: &[(&str, List)] = &[
     ("env", list!["环境", "env_name", "deployment_environment", "deployment_environment_name", "envname"]),
     ("project", list!["项目", "项目名称", "project_id", "project_name", "projectid"]),
     ("account", list!["account_id", "accountid", "aws_account_id", "账号", "subscription_id"]),
-    ("business", list!["业务", "业务线", "业务组", "biz", "bk_biz_name", "业务名称"]),
+    ("business", list!["业务", "业务线", "业务组", "business_group", "biz", "bk_biz_name", "业务名称"]),
     ("tenant", list!["租户", "tenant_id", "tenant_name"]),
     ("mountpoint", list!["挂载点", "mount_point", "分区", "文件系统", "目录"]),
     ("disk", list!["磁盘", "硬盘", "盘符"]),
@@ -482,6 +482,9 @@ const CLOUD: List = list![
     "resourcename",
     "instanceid",
     "instance_id",
+    // Tencent Cloud: of machines, of databases.
+    "uninstanceid",
+    "uinstanceid",
     "resource_id",
     "resourceid",
     "bucketname",

@@ -102,13 +102,10 @@ pub(super) const TIME: Words =
     words("RFC 3339 时间，或 24h、7d 这样的时长", "a time as of RFC 3339, or a span like 24h or 7d");
 
 /// A template that cannot be used.
-pub(super) fn template_wrong(line: Option<usize>, reason: &str) -> Words {
+pub(super) fn template_wrong(line: Option<usize>, reason: &Words) -> Words {
     match line {
-        Some(line) => {
-            let reason = Words::of_record(reason);
-            (format!("第 {line} 行：{}", reason.zh), format!("line {line}: {}", reason.en)).into()
-        }
-        None => Words::of_record(reason),
+        Some(line) => (format!("第 {line} 行：{}", reason.zh), format!("line {line}: {}", reason.en)).into(),
+        None => reason.clone(),
     }
 }
 

@@ -182,7 +182,7 @@ pub(in crate::http) async fn check(
         of_it.or_else(|| templates.first_problem(base, &path))
     });
     let unfinished =
-        || Some(TemplateProblem { template: NEW.to_owned(), line: None, column: None, reason: "panic".to_owned() });
+        || Some(TemplateProblem { template: NEW.to_owned(), line: None, column: None, reason: Words::quoted("panic") });
     checked.await.unwrap_or_else(unfinished)
 }
 

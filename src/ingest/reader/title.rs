@@ -354,7 +354,7 @@ pub(super) fn body(texts: &[(String, String)], titled: &Titled) -> String {
             _ => text.trim(),
         };
         let is_title = (text == raw || text == titled.shown) && text.chars().count() <= FIRST_LINE;
-        if text.is_empty() || is_title || body.contains(text) {
+        if text.is_empty() || is_title || body.contains(text) || is_composed(text, &[raw, &titled.shown, &body]) {
             continue;
         }
         if body.is_empty() {
@@ -369,4 +369,19 @@ pub(super) fn body(texts: &[(String, String)], titled: &Titled) -> String {
         }
     }
     body
+}
+
+/// Is it a name and a state in brackets and a reason, `[name] [🔴 Down] reason`, of which `said` has name and reason?
+fn is_composed(text: &str, said: &[&str]) -> bool {
+    const SHORT: usize = 4;
+    let stands = |piece: &str| piece.len() > SHORT && said.iter().any(|said| said.contains(piece));
+    let mut rest = text;
+    while let Some((piece, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
+        if !stands(piece) && super::state::of_text("status", piece).is_none() {
+            return false;
+        }
+        rest = after.trim_start();
+    }
+    rest.len() < text.len() && stands(rest)
 }

@@ -87,11 +87,14 @@ fn mapped_samples_give_labels_values_times_and_words() {
     let alert = only(sample("n9e.json"));
     assert_eq!((alert.severity().as_str(), shown(&alert).as_str()), ("warning", "=93.41762"));
     assert_eq!(alert.labels["business_group"], "中间件");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reading/n9e-gpu.json");
+    let bare = webhook(&std::fs::read_to_string(path).unwrap());
+    assert_eq!(bare.message, "", "tags and the group are labels, and no sentence");
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_327_440_000)));
     assert_eq!(alert.links.runbook, "https://wiki.example.com/runbook/redis-memory");
 
     let tencent = sample("tencent.json");
-    assert_eq!(tencent.message, "CPU 利用率 > 85%\nuInstanceId: cdb-8x2k1m0p\nproduct: 云数据库-MySQL-主机监控");
+    assert_eq!(tencent.message, "CPU 利用率 > 85%\nproduct: 云数据库-MySQL-主机监控");
     let alert = only(tencent);
     assert_eq!(shown(&alert), "CPU 利用率=94.2%");
     assert_eq!(alert.labels["objName"], "会员库");
@@ -106,7 +109,9 @@ fn mapped_samples_give_labels_values_times_and_words() {
     assert!(!alert.labels.contains_key("userId"));
     assert_eq!(shown(&alert), "UnhealthyServerCount=3 台");
 
-    let alert = only(sample("uptime-kuma.json"));
+    let kuma = sample("uptime-kuma.json");
+    assert_eq!(kuma.message, "connect ECONNREFUSED 10.9.1.30:443\ntype: http", "the reason stands once");
+    let alert = only(kuma);
     assert_eq!(alert.labels["instance"], "https://www.example.com/");
     assert_eq!(alert.starts_at, Some(Timestamp(1_795_324_841_000)));
 

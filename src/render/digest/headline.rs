@@ -10,6 +10,8 @@ use crate::store::Digest;
 const STORM: u64 = 50;
 /// Characters of the rule's name, in order of preference.
 const NAME: [usize; 9] = [80, 60, 50, 40, 32, 26, 20, 16, 12];
+/// Characters of the object or the place beside it; of a longer one a part says too little.
+const ABOUT: usize = 40;
 /// Labels that all alerts share, shown below the headline.
 const SCOPE: usize = 3;
 
@@ -23,12 +25,16 @@ pub(super) struct Headline {
     pub(super) subject: String,
     /// `critical 3`, if the title had no room for it.
     pub(super) aside: String,
+    /// The object or the place that the title names.
+    pub(super) about: String,
     pub(super) icon: &'static str,
 }
 
 /// The detail of a headline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fullness {
+    /// Also the object or the place of a rule alone.
+    Placed,
     /// Also the numbers of critical and of resolved alerts.
     Everything,
     NoAside,
@@ -42,7 +48,12 @@ impl Headline {
     /// The most detailed headline whose two forms, with sign and with the word in brackets, both satisfy `holds`.
     pub(super) fn of(digest: &Digest, tally: &Tally, clock: &Clock<'_>, holds: impl Fn(&str) -> bool) -> Self {
         let lengths = |fullness| NAME.into_iter().map(move |name| (name, fullness));
-        let shapes = lengths(Fullness::Everything)
+        // A place goes before a part of the rule's name does.
+        let placed = (NAME[0], Fullness::Placed);
+        let placed = Some(placed).filter(|_| tally.name.chars().count() <= NAME[0] && !about(digest, tally).is_empty());
+        let shapes = placed
+            .into_iter()
+            .chain(lengths(Fullness::Everything))
             .chain(lengths(Fullness::NoAside))
             .chain(lengths(Fullness::OneName))
             .chain(lengths(Fullness::Bare));
@@ -56,9 +67,10 @@ impl Headline {
         let language = clock.language;
         let (on, kind) = (digest.firing > 0, Kind::of(digest, tally));
         let name = cut_chars(&tally.name, length);
-        let (lead, what) = said(kind, &name, digest, tally, clock, fullness);
+        let about = if fullness == Fullness::Placed { about(digest, tally) } else { String::new() };
+        let (lead, what) = said(kind, &name, &about, digest, tally, clock, fullness);
         let aside = asides(digest, tally, language);
-        let told = fullness == Fullness::Everything;
+        let told = matches!(fullness, Fullness::Placed | Fullness::Everything);
         let bracketed = if told && !aside.is_empty() { brackets(language, &aside) } else { String::new() };
         let word = match (on, kind) {
             (true, Kind::Storm) => pick(language, "告警风暴", "Alert storm"),
@@ -86,6 +98,7 @@ impl Headline {
             word,
             subject: format!("{what}{bracketed}"),
             aside: if told { String::new() } else { aside },
+            about,
             icon: icon(digest, tally),
         }
     }
@@ -95,6 +108,7 @@ impl Headline {
 fn said(
     kind: Kind,
     name: &str,
+    about: &str,
     digest: &Digest,
     tally: &Tally,
     clock: &Clock<'_>,
@@ -102,9 +116,9 @@ fn said(
 ) -> (&'static str, String) {
     let language = clock.language;
     match kind {
-        Kind::Flapping => ("", flapping(name, digest, fullness, language)),
-        Kind::OneRule if digest.all() == 1 => ("", name.to_owned()),
-        Kind::OneRule => ("", format!("{name} ×{}", number(main(digest)))),
+        Kind::Flapping => ("", flapping(&beside(name, about), digest, fullness, language)),
+        Kind::OneRule if digest.all() == 1 => ("", beside(name, about)),
+        Kind::OneRule => ("", beside(&format!("{name} ×{}", number(main(digest))), about)),
         Kind::Storm if fullness == Fullness::Bare => ("", alerts(digest.firing, language)),
         Kind::Storm => (
             pick(language, "告警风暴：", "Alert storm: "),
@@ -123,6 +137,26 @@ fn said(
             ("", if fullness == Fullness::Bare { count } else { format!("{count}{colon}{names}") })
         }
     }
+}
+
+fn beside(name: &str, about: &str) -> String {
+    if about.is_empty() { name.to_owned() } else { format!("{name} · {about}") }
+}
+
+/// What the title of a rule alone names beside it: its only alert, the object that all share, else their narrowest place.
+fn about(digest: &Digest, tally: &Tally) -> String {
+    if !matches!(Kind::of(digest, tally), Kind::Flapping | Kind::OneRule) {
+        return String::new();
+    }
+    let text = match tally.only() {
+        Some(only) => only,
+        None if tally.has_object => tally.scope.first().map_or("", String::as_str),
+        None => tally.scope.last().map_or("", String::as_str),
+    };
+    Some(text)
+        .filter(|text| text.chars().count() <= ABOUT && !tally.name.contains(*text))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// `1,284 条`, after a word that says of what.
@@ -228,9 +262,10 @@ fn within(digest: &Digest, clock: &Clock<'_>) -> String {
 }
 
 /// The lines below the headline: place, time range, number of changes.
-pub(super) fn facts(digest: &Digest, tally: &Tally, clock: &Clock<'_>) -> Vec<String> {
+pub(super) fn facts(digest: &Digest, tally: &Tally, headline: &Headline, clock: &Clock<'_>) -> Vec<String> {
     let zh = clock.language == Language::Zh;
-    let mut facts: Vec<String> = tally.scope.iter().take(SCOPE).map(|text| cut_chars(text, 40).into_owned()).collect();
+    let scope = tally.scope.iter().filter(|text| **text != headline.about).take(SCOPE);
+    let mut facts: Vec<String> = scope.map(|text| cut_chars(text, 40).into_owned()).collect();
     facts.extend((!tally.since.is_empty()).then(|| tally.since.clone()));
     let range = clock.range(digest.from, digest.to);
     if !range.is_empty() {

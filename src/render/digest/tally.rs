@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) sections: [Section; 4],
     /// What all its alerts share, if all are known: their object, then the places, the widest first.
     pub(super) scope: Vec<String>,
+    /// Does an object stand before the places?
+    pub(super) has_object: bool,
     /// Since when all that fire do, if that is one moment and worth a word; their rows do not say it again.
     pub(super) since: String,
     /// The rule to name if only one can be.
@@ -117,6 +119,7 @@ impl Tally {
             severity: pick(language, "严重", "CRIT"),
             weight: weight(digest, levels),
             scope: Vec::new(),
+            has_object: false,
             since: since(digest, clock).unwrap_or_default(),
             sections,
             language,
@@ -157,6 +160,7 @@ impl Tally {
         if complete {
             let one_object = if of_rule.len() == 1 { head.object.as_slice() } else { &[] };
             let object = Some(subject::text(one_object)).filter(|text| !text.is_empty() && digest.all() > 1);
+            self.has_object = object.is_some();
             self.scope = object.into_iter().chain(subject::places(&head.place)).collect();
         }
         let mut what = vec![String::new(); digest.items.len()];
@@ -192,6 +196,13 @@ impl Tally {
                 alone,
             });
         }
+    }
+
+    /// What distinguishes the only alert of a digest; `None` if there are several or it is not known.
+    pub(super) fn only(&self) -> Option<&str> {
+        let total: u64 = self.sections.iter().map(|section| section.total).sum();
+        let only = self.sections.iter().find_map(|section| section.rows.first()).filter(|_| total == 1)?;
+        Some(only.what.as_str())
     }
 
     /// Alerts of the rule, firing or resolved; 0 if the rule is not listed.
@@ -236,7 +247,7 @@ fn aside(item: &DigestItem, digest: &Digest, clock: &Clock<'_>, timed: bool) -> 
     let mut words = Vec::new();
     match (item.status, item.starts_at, item.ends_at) {
         (Status::Firing, Some(start), _) if timed && (only || digest.from.millis_since(start) >= OLD_MS) => {
-            words.extend(clock.time(start).map(|time| format!("{} {time}", pick(clock.language, "自", "since"))));
+            words.extend(Some(clock.begun(start)).filter(|begun| !begun.is_empty()));
         }
         (Status::Resolved, Some(start), Some(end)) => {
             let lasted = clock.duration(start, end);

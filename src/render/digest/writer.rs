@@ -24,7 +24,7 @@ use crate::config::Face;
 /// Renders `letter`.
 pub(in crate::render) fn write(letter: &DigestLetter<'_>, engine: &Engine) -> RenderedDigest {
     let url = letter.details_url.and_then(safe_url);
-    let face = faces::possible(letter.target, url.is_some());
+    let face = faces::possible(letter.target, url.is_some(), false);
     let writer = Writer::new(letter, engine.digest(face, letter.language), face, url);
     writer.write().unwrap_or_else(|problem| writer.last_resort(problem))
 }
@@ -65,7 +65,7 @@ impl<'a> Writer<'a> {
             face,
             blocks: faces::blocks(face, channel),
             url,
-            facts: headline::facts(letter.digest, &tally, &clock),
+            facts: headline::facts(letter.digest, &tally, &headline, &clock),
             mentions: Called::at(letter.target, letter.digest.firing > 0).inline(face),
             notes,
             tally,
@@ -128,7 +128,11 @@ impl<'a> Writer<'a> {
             };
             if block.soft && !block.limit.holds(&text) { cut(&text, block) } else { text }
         });
-        Ok(draft.collect())
+        let mut draft: Vec<String> = draft.collect();
+        if self.face == Face::Textcard {
+            faces::close_up(&mut draft);
+        }
+        Ok(draft)
     }
 
     fn context(&self, frills: Frills, sheet: &Sheet) -> Value {

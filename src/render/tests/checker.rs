@@ -26,6 +26,10 @@ const WORDS: [&str; 8] = ["手册", "Runbook", "仪表盘", "Dashboard", "日志
 pub(super) fn fault(content: &Content, allowed: &Allowed) -> Option<String> {
     match content {
         Content::Text(text) => fault_in_text(text, allowed),
+        // A bot has one markdown, which is that of the second edition.
+        Content::Markdown(text) if allowed.channel == Channel::Bot => {
+            too_long("markdown", &text.content, 4096).or_else(|| fault_in_markdown_v2(&text.content, allowed))
+        }
         Content::Markdown(text) => {
             let max = if allowed.channel == Channel::Webhook { 4096 } else { 2048 };
             too_long("markdown", &text.content, max).or_else(|| fault_in_markdown(&text.content, allowed))
@@ -188,6 +192,9 @@ fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
             return Some(format!("a table row of another width {line:?}"));
         }
         columns = (bars > 0).then_some(bars);
+        if bars > 0 && (bars != 3 || !is_narrow(line)) {
+            return Some(format!("a table too wide for a phone {line:?}"));
+        }
         let Some(line) = without_code(line) else { return Some(format!("open code in {line:?}")) };
         let bold = line.matches("**").count();
         // A star between blanks is a star.
@@ -212,6 +219,16 @@ fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
         }
     }
     fault_in_characters(text)
+}
+
+/// Are the two cells of a table's row at most 22 and 14 columns wide? What was made harmless was half as wide before.
+fn is_narrow(row: &str) -> bool {
+    let width = |cell: &str| {
+        let harmless = cell.chars().filter(|c| matches!(c, '\u{ff01}'..='\u{ff5e}')).count();
+        crate::subject::columns(cell.trim()) - harmless
+    };
+    let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+    matches!(cells[..], [what, value] if width(what) <= 22 && width(value) <= 14)
 }
 
 /// An underscore at the edge of a word opens or closes italics.
@@ -285,14 +302,21 @@ fn fault_in_article(article: &Article, allowed: &Allowed) -> Option<String> {
 }
 
 fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
-    let webhook = allowed.channel == Channel::Webhook;
-    let most = |on_webhook: usize, in_app: usize| if webhook { on_webhook } else { in_app };
+    let narrow = matches!(allowed.channel, Channel::Webhook | Channel::Bot);
+    let most = |on_webhook: usize, in_app: usize| if narrow { on_webhook } else { in_app };
     let Some(title) = &card.main_title else { return Some("no title".to_owned()) };
-    let Some(action) = card.card_action.as_ref().filter(|action| action.kind == 1) else {
+    if title.title.ends_with("·…") || title.title.ends_with("· …") {
+        return Some(format!("the title {:?} ends with a mark", title.title));
+    }
+    // What can be pressed needs no address of its own, and a bot may have none.
+    let pressed = card.card_type == "button_interaction";
+    let action = card.card_action.as_ref().filter(|action| action.kind == 1);
+    if action.is_none() && !pressed {
         return Some("no action".to_owned());
-    };
+    }
     let mut texts = vec![title.title.as_str(), &title.desc, &card.sub_title_text];
-    let mut faults = vec![too_many("title", &title.title, most(26, 36)), bad_url(&action.url, allowed)];
+    let mut faults = vec![too_many("title", &title.title, most(26, 36))];
+    faults.push(action.and_then(|action| bad_url(&action.url, allowed)));
     let at_most = |what: &str, text: &str, max: usize| (!text.is_empty()).then(|| too_many(what, text, max)).flatten();
     faults.push(at_most("desc", &title.desc, most(30, 44)));
     faults.push(at_most("sub_title_text", &card.sub_title_text, most(112, 160)));
@@ -302,8 +326,11 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     }
     for row in &card.horizontal_content_list {
         faults.extend([too_many("keyname", &row.keyname, 5), too_many("value", &row.value, most(26, 30))]);
+        faults.push((row.kind == 1).then(|| bad_url(&row.url, allowed)).flatten());
         texts.extend([row.keyname.as_str(), &row.value]);
     }
+    faults.push(fault_in_buttons(card, allowed));
+    texts.extend(card.quote_area.iter().flat_map(|quote| [quote.title.as_str(), &quote.quote_text]));
     for jump in &card.jump_list {
         faults.extend([too_many("jump title", &jump.title, most(13, 18)), bad_url(&jump.url, allowed)]);
     }
@@ -322,6 +349,7 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     }
     match (card.card_type.as_str(), &card.card_image) {
         ("text_notice", None) => {}
+        ("button_interaction", None) if card.jump_list.is_empty() && card.emphasis_content.is_none() => {}
         ("news_notice", Some(image)) if image.aspect_ratio > 1.3 && image.aspect_ratio < 2.25 => {
             faults.push(bad_url(&image.url, allowed));
             if card.emphasis_content.is_some() || !card.sub_title_text.is_empty() {
@@ -331,6 +359,35 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
         _ => return Some(format!("card_type {}", card.card_type)),
     }
     faults.into_iter().flatten().next().or_else(|| texts.into_iter().find_map(fault_in_plain))
+}
+
+/// The buttons, the choice and the menu of a card that can be pressed; another card has none.
+fn fault_in_buttons(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
+    let (buttons, choice, menu) = (&card.button_list, &card.button_selection, &card.action_menu);
+    if card.card_type != "button_interaction" {
+        let none = buttons.is_empty() && choice.is_none() && menu.is_none();
+        return (!none).then(|| format!("buttons on {}", card.card_type));
+    }
+    if buttons.is_empty() || buttons.len() > 6 || card.task_id.is_empty() {
+        return Some(format!("{} buttons of {:?}", buttons.len(), card.task_id));
+    }
+    let keys: BTreeSet<&str> = buttons.iter().map(|button| button.key.as_str()).filter(|key| !key.is_empty()).collect();
+    if keys.len() != buttons.iter().filter(|button| button.kind == 0).count() {
+        return Some(format!("keys {keys:?}"));
+    }
+    let links = buttons.iter().filter(|button| button.kind == 1);
+    let of_links = links.clone().find_map(|button| bad_url(&button.url, allowed));
+    let on_bot = (allowed.channel == Channel::Bot && links.count() > 0).then(|| "a link button of a bot".to_owned());
+    let options = choice.iter().flat_map(|choice| &choice.option_list);
+    let of_options = options.clone().find_map(|option| too_many("option", &option.text, 16));
+    buttons
+        .iter()
+        .find_map(|button| too_many("button", &button.text, 10))
+        .or(of_links)
+        .or(on_bot)
+        .or(of_options)
+        .or_else(|| (options.count() > 10).then(|| "options".to_owned()))
+        .or_else(|| menu.as_ref().filter(|menu| !(1..=3).contains(&menu.action_list.len())).map(|_| "menu".to_owned()))
 }
 
 /// Everything in `content` that a person may read.
@@ -375,6 +432,8 @@ fn the_checker_sees_what_is_wrong() {
     for bad in [
         "| a",
         "| a | b |\n|---|---|\n| 1 | 2 | 3 |",
+        "| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |",
+        "| a | b |\n|---|---|\n| a-name-of-more-than-22-columns | 2 |",
         "*a",
         "_a_",
         "x\n# b",

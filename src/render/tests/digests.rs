@@ -207,6 +207,24 @@ fn a_start_that_all_share_is_said_once() {
 }
 
 #[test]
+fn the_title_of_a_rule_alone_names_what_it_is_about() {
+    let templates = Templates::compile(&[]).0;
+    for (digest, title, below) in [
+        (flapping(), "[严重] 支付成功率低 · payment-api 反复变化 37 次，仍在告警", "上海一区"),
+        (one_rule(), "[警告] 磁盘将满 ×9 · 订单库", "生产"),
+    ] {
+        let text = readable(&render(&templates, &digest, &target(Face::Text), Language::Zh, &[]).parts[0]);
+        let mut lines = text.lines();
+        assert_eq!(lines.next().unwrap(), title, "{text}");
+        assert_eq!(lines.next().unwrap().split(" · ").next().unwrap(), below, "{text}");
+        for face in Face::ALL {
+            let text = readable(&render(&templates, &digest, &target(face), Language::Zh, &[]).parts[0]);
+            assert!(text.contains("payment-api") || text.matches("订单库").count() == 1, "{face:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn digests_in_every_face_and_language_read_as_reviewed() {
     let (templates, _) = Templates::compile(&[]);
     let samples = [

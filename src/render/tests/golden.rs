@@ -1,10 +1,10 @@
 //! Every sample in every face and language, as it arrives.
 
 use super::super::notes::Hidden;
-use super::super::samples::{samples, target};
-use super::super::{Letter, Note, Templates};
+use super::super::samples::{Sample, samples, target};
+use super::super::{Hides, Letter, Mark, Note, Standing, Templates, Told, long_links, with_buttons};
 use crate::alert::ThreadId;
-use crate::config::{Face, Language};
+use crate::config::{Channel, Face, Language, Target, To};
 use crate::names::LaneKey;
 use std::fmt::Write as _;
 use wecom::Content;
@@ -115,6 +115,83 @@ fn every_way_of_a_message_reads_as_reviewed() {
                     let _ = writeln!(all, "\n-------- {}\n{}", rendered.face.as_str(), seen(&rendered.parts));
                 }
                 insta::assert_snapshot!(format!("way-{name}.{}", language.as_str()), all);
+            }
+        }
+    });
+}
+
+/// Where a message goes, and its face there.
+fn elsewhere() -> [(&'static str, To, Face); 6] {
+    let members = || To::Members {
+        app: "ops".to_owned(),
+        users: vec!["daixuan".to_owned()],
+        users_file: None,
+        on_call: None,
+        parties: Vec::new(),
+        tags: Vec::new(),
+    };
+    let bot = || To::Bot { bot: "ops".to_owned(), chat: "c".to_owned() };
+    [
+        ("mail", To::Email { to: vec!["ops@example.com".to_owned()] }, Face::Text),
+        ("text of a group, short links", To::Webhook { webhook: "ops-group".to_owned() }, Face::Text),
+        ("text of a chat, short links", To::Chat { app: "ops".to_owned(), chat: "c".to_owned() }, Face::Text),
+        ("markdown of a bot", bot(), Face::MarkdownV2),
+        ("card with buttons of an app", members(), Face::Card),
+        ("card with buttons of a bot", bot(), Face::Card),
+    ]
+}
+
+/// The sample with the long links that real senders make.
+fn with_long_links(mut sample: Sample) -> Sample {
+    for alert in &mut sample.notification.alerts {
+        for link in [&mut alert.links.panel, &mut alert.links.rule].into_iter().filter(|link| !link.is_empty()) {
+            link.push_str("&from=1789190040000&to=1789193640000&var-instance=db-1");
+        }
+    }
+    sample
+}
+
+/// Channels whose forms differ from those of their face elsewhere: mail, short links, bots, buttons.
+#[test]
+fn every_channel_reads_as_reviewed() {
+    let (templates, _) = Templates::compile(&[]);
+    let wanted = ["payment", "disk", "many", "partly", "resolved", "no-data", "reminder", "several-rules"];
+    settings().bind(|| {
+        for sample in samples().into_iter().filter(|sample| wanted.contains(&sample.name)).map(with_long_links) {
+            for language in [Language::Zh, Language::En] {
+                let mut all = String::new();
+                for (channel, to, face) in elsewhere() {
+                    let target = Target { to, mention: Vec::new(), ..target(face) };
+                    let told = sample.told();
+                    let letter = sample.letter(&told, &target, language, None);
+                    let code = |(at, url): (usize, String)| (url, format!("https://alerts.example.com/l/7K2Q{at}"));
+                    let short: Vec<(String, String)> = long_links(&letter).into_iter().enumerate().map(code).collect();
+                    let letter = Letter { short: &short, ..letter };
+                    let mut rendered = templates.render(&letter);
+                    assert_eq!(rendered.problems, [], "{} {channel}", sample.name);
+                    if let [Content::TemplateCard(card)] = &mut rendered.parts[..]
+                        && told.iter().any(Told::is_on)
+                    {
+                        let standing = Standing {
+                            task_id: "wg-1-2",
+                            taken: (sample.name == "reminder")
+                                .then(|| Mark { person: "张三".to_owned(), at: letter.now.plus_millis(-300_000) }),
+                            silenced: None,
+                            hides: (target.channel() == Channel::App).then(|| Hides {
+                                conditions: "alertname=\"磁盘将满\" env=\"生产\"".to_owned(),
+                                count: 3,
+                            }),
+                            channel: target.channel(),
+                            leads: rendered.leads.clone(),
+                            language,
+                            timezone: letter.timezone,
+                            now: letter.now,
+                        };
+                        **card = with_buttons((**card).clone(), &standing);
+                    }
+                    let _ = writeln!(all, "\n-------- {channel}\n{}", seen(&rendered.parts));
+                }
+                insta::assert_snapshot!(format!("channel-{}.{}", sample.name, language.as_str()), all);
             }
         }
     });

@@ -371,12 +371,12 @@ fn a_hostile_template_ends_soon_and_the_shipped_one_takes_over() {
         assert_eq!(problems.len(), 1, "{shown}: {problems:?}");
         assert_eq!(problems[0].template, "templates/bad.j2", "{shown}");
         assert_eq!(problems[0].line, line, "{shown}: {}", problems[0]);
-        assert!(!problems[0].reason.is_empty());
+        assert!(!problems[0].reason.zh.is_empty() && !problems[0].reason.en.contains(|c: char| c >= '\u{2e80}'));
         // Some 10 ms; the bound only tells "soon" from "never", also on a busy machine.
         assert!(took < Duration::from_secs(5), "{shown} took {took:?}");
     }
     let (problems, _) = hostile(&"x".repeat(70_000));
-    assert!(problems[0].reason.contains("65536"), "{}", problems[0]);
+    assert!(problems[0].reason.en.contains("65536"), "{}", problems[0]);
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn a_template_without_the_object_or_the_state_gives_way_to_the_shipped_one() {
         assert_eq!(problems, []);
         let rendered =
             send(&templates, &sample(sample_name), &webhook(Face::Markdown), |letter| letter.template = Some("mine"));
-        let reasons: Vec<&str> = rendered.problems.iter().map(|problem| problem.reason.as_str()).collect();
+        let reasons: Vec<&str> = rendered.problems.iter().map(|problem| &*problem.reason.zh).collect();
         match lacks {
             None => assert!(reasons.is_empty(), "{source}: {reasons:?}"),
             Some(what) => {
@@ -429,6 +429,12 @@ fn a_template_without_the_object_or_the_state_gives_way_to_the_shipped_one() {
             }
         }
     }
+}
+
+#[test]
+fn a_title_alone_is_a_message() {
+    let (templates, _) = Templates::compile(&[file("duty", "{{ title }}")]);
+    assert_eq!(templates.check(), []);
 }
 
 #[test]

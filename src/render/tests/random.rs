@@ -1,15 +1,18 @@
-//! A million hostile alerts, in every face, on every channel, in both languages.
+//! A million hostile alerts, in every face, on every channel, in both languages: with pictures, short links and rewritten
+//! ones, with buttons, and with the text for people who read in personal WeChat beside the face of the others.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::{Offset, TimeZone};
 
-use super::super::{Letter, Note, Offer, Picture, Rendered, Templates, Told};
+use super::super::{
+    Hides, Letter, Mark, Note, Offer, Picture, Rendered, Standing, Templates, Told, long_links, with_buttons,
+};
 use super::checker::{Allowed, fault, readable};
 use crate::alert::{
     Alert, Asked, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
-use crate::config::{Channel, Face, Language, Target, TemplateFile, To};
+use crate::config::{Channel, Face, Language, LinkRewrite, Target, TemplateFile, To};
 use crate::names::{Discriminator, LaneKey};
 
 /// `SplitMix64`: small, seeded, the same everywhere.
@@ -160,8 +163,10 @@ impl Dice {
     }
 
     fn url(&mut self) -> String {
-        match self.below(8) {
+        match self.below(9) {
             0..=3 => String::new(),
+            // Only its own cluster can open it.
+            8 => format!("{INSIDE}/graph?g0.expr={}", self.text(3)),
             4 => format!("https://ok.example/d/{}?a={}", self.below(99), self.text(3)),
             5 => format!("https://ok.example/{}", "x".repeat(self.below(1200))),
             _ => format!("https://ok.example/d/{}", self.below(3)),
@@ -287,7 +292,7 @@ impl Dice {
     }
 
     pub(super) fn target(&mut self) -> Target {
-        let to = match self.below(5) {
+        let to = match self.below(6) {
             0 => To::Members {
                 app: "ops".to_owned(),
                 users: vec!["a".to_owned()],
@@ -299,6 +304,7 @@ impl Dice {
             1 => To::Chat { app: "ops".to_owned(), chat: "c".to_owned() },
             2 => To::Webhook { webhook: "w".to_owned() },
             3 => To::Email { to: vec!["ops@example.com".to_owned()] },
+            4 => To::Bot { bot: "b".to_owned(), chat: "c".to_owned() },
             _ => To::Hook { hook: "h".to_owned() },
         };
         let mention = if self.one_in(2) { vec!["zhangsan".to_owned(), "@all".to_owned()] } else { Vec::new() };
@@ -314,6 +320,11 @@ impl Dice {
         }
     }
 }
+
+/// A host that phones cannot open, unless it is rewritten.
+const INSIDE: &str = "http://pod-1:9090";
+/// Beginnings of the addresses that alerts link to. The last stands only where a face must have a link and there is no other.
+const OURS: [&str; 2] = ["https://ok.example", INSIDE];
 
 pub(super) const NOW: Timestamp = Timestamp(1_789_193_640_000);
 pub(super) const THREAD: ThreadId = ThreadId(41);
@@ -342,6 +353,7 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
     let target = dice.target();
     let notes = dice.notes();
     let zone = TimeZone::fixed(Offset::constant(8));
+    let rewrites = [LinkRewrite { from: INSIDE.to_owned(), to: "https://ok.example/prometheus".to_owned() }];
     let letter = Letter {
         notification: &notification,
         told: &told,
@@ -358,14 +370,75 @@ fn trial(dice: &mut Dice, templates: &Templates, template: Option<&str>) -> (usi
         },
         course: dice.pick(&[None, Some("近 1 小时 91 → 96 %，仍在升")]),
         notes: &notes,
-        link_rewrites: &[],
+        link_rewrites: if dice.one_in(2) { &rewrites } else { &[] },
         known_hosts: &[],
         short: &[],
         taught: crate::subject::Taught::NOTHING,
     };
-    let rendered = templates.render(&letter);
-    let wrong = wrong(&letter, &rendered, template.is_none());
-    (count, wrong.map(|wrong| format!("{wrong}\n{target:?}\n{:#?}", rendered.parts)))
+    let shipped = template.is_none();
+    // The people in `plain` get a text, everybody else the face.
+    let twin = Target { face: Face::Text, ..target.clone() };
+    let twins = [&target, &twin];
+    let targets = if target.channel() == Channel::App && target.face != Face::Text { &twins[..] } else { &twins[..1] };
+    let shortens = dice.one_in(2);
+    let wrong = targets.iter().find_map(|target| {
+        let letter = Letter { target, ..letter };
+        let long = if shortens { long_links(&letter) } else { Vec::new() };
+        let code = |(at, url): (usize, String)| (url, format!("https://ok.example/l/7K2Q{at}"));
+        let short: Vec<(String, String)> = long.into_iter().enumerate().map(code).collect();
+        let letter = Letter { short: &short, ..letter };
+        let rendered = templates.render(&letter);
+        let wrong = wrong(&letter, &rendered, shipped)
+            .or_else(|| (shortens && shipped).then(|| long_link(&rendered)).flatten())
+            .or_else(|| pressed(dice, &letter, &rendered));
+        wrong.map(|wrong| format!("{wrong}\n{target:?}\n{:#?}", rendered.parts))
+    });
+    (count, wrong)
+}
+
+/// An address of an alert that a text prints in full although it is long.
+fn long_link(rendered: &Rendered) -> Option<String> {
+    let texts = rendered.parts.iter().filter_map(|part| match part {
+        wecom::Content::Text(text) => Some(text.content.as_str()),
+        _ => None,
+    });
+    // Mail and hooks have room.
+    if rendered.bytes_allowed > 4096 {
+        return None;
+    }
+    let words = texts.flat_map(|text| text.split(|c: char| c.is_whitespace() || c == '"'));
+    let long = |word: &&str| word.starts_with("https://ok.example/") && word.len() > 60;
+    words.into_iter().find(long).map(|word| format!("{} bytes of address", word.len()))
+}
+
+/// What is wrong with the card once it can be pressed.
+fn pressed(dice: &mut Dice, letter: &Letter<'_>, rendered: &Rendered) -> Option<String> {
+    let channel = letter.target.channel();
+    let [wecom::Content::TemplateCard(card)] = &rendered.parts[..] else { return None };
+    if !matches!(channel, Channel::App | Channel::Bot) {
+        return None;
+    }
+    let mut mark = || dice.one_in(3).then(|| Mark { person: dice.text(2), at: NOW });
+    let (taken, silenced) = (mark(), mark());
+    let hides = dice.one_in(2).then(|| Hides { conditions: dice.text(9), count: dice.roll() % 50 });
+    let card = with_buttons(
+        (**card).clone(),
+        &Standing {
+            task_id: "wg-1-2",
+            taken,
+            silenced,
+            hides,
+            channel,
+            leads: rendered.leads.clone(),
+            language: letter.language,
+            timezone: letter.timezone,
+            now: NOW,
+        },
+    );
+    let allowed = Allowed { channel, mentions: BTreeSet::new(), urls: OURS.to_vec() };
+    let has_id = card.horizontal_content_list.last().is_some_and(|row| row.value.contains(&format!("#{THREAD}")));
+    let wrong = fault(&wecom::Content::TemplateCard(Box::new(card)), &allowed);
+    wrong.or_else(|| (!has_id).then(|| "the last row is not the id".to_owned()))
 }
 
 fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<String> {
@@ -377,7 +450,7 @@ fn wrong(letter: &Letter<'_>, rendered: &Rendered, shipped: bool) -> Option<Stri
     if channel == Channel::Webhook {
         mentions.extend(letter.target.mention_mobiles.iter().cloned());
     }
-    let allowed = Allowed { channel, mentions, urls: vec!["https://ok.example"] };
+    let allowed = Allowed { channel, mentions, urls: OURS.to_vec() };
     if let Some(fault) = rendered.parts.iter().find_map(|part| fault(part, &allowed)) {
         return Some(fault);
     }

@@ -58,7 +58,7 @@ const CONFIRMS: &[&str] = &["confirm", "verif", "subscribe", "activat"];
 /// Does anything in a text look as if a secret stood beside it? Most texts have none.
 static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)passw|passphrase|pwd|secret|token|sign|key|authoriz|bearer|cookie|credential|://|\s-[pu]|akia|eyj|private|ghp_|xox|密码|口令|\b(?:sk|sig|auth|pass)=",
+        r"(?i)passw|passphrase|pwd|secret|token|sign|key|authoriz|bearer|cookie|credential|://|\s-[pu]|akia|eyj|private|ghp_|xox|\u{5BC6}\u{7801}|\u{53E3}\u{4EE4}|\b(?:sk|sig|auth|pass)=",
     )
 });
 /// `scheme://user:secret@host`
@@ -69,9 +69,11 @@ static HEADER: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?i)\b(authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|digest|token|apikey)\s+)?|bearer\s+)[A-Za-z0-9._~+/=:*-]{3,}"#,
     )
 });
-/// `name=value`, `"name": "value"`.
+/// `name=value`, `"name": "value"`; the words for a password in Han by their numbers.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"([A-Za-z_][A-Za-z0-9_.-]*|密码|口令)(["']?\s*)([=:：])(\s*["']?)([^\s"'&;,，；、)）}\]<>]+)"#)
+    regex(
+        r#"([A-Za-z_][A-Za-z0-9_.-]*|\u{5BC6}\u{7801}|\u{53E3}\u{4EE4})(["']?\s*)([=:：])(\s*["']?)([^\s"'&;,，；、)）}\]<>]+)"#,
+    )
 });
 /// The password of a command line: `mysqldump -uroot -psecret`, `sshpass -p secret`, `curl -u name:secret`.
 static OPTION: LazyLock<Regex> = LazyLock::new(|| {

@@ -16,7 +16,10 @@ fn each_step_of_cleaning_does_its_part() {
         ("<p>甲</p><p>乙</p>", "甲\n乙"),
         ("<div>甲</div><div>乙</div>", "甲\n乙"),
         ("<ul><li>甲</li><li>乙</li></ul>", "甲\n乙"),
-        ("<table><tr><td>主机</td><td>db-1</td></tr><tr><td>已用</td><td>96%</td></tr></table>", "主机 db-1\n已用 96%"),
+        (
+            "<table><tr><td>主机</td><td>db-1</td></tr><tr><td>已用</td><td>96%</td></tr></table>",
+            "主机: db-1\n已用: 96%",
+        ),
         ("<span style=\"color:red\">甲</span><b>乙</b>", "甲乙"),
         ("甲 &amp;lt; 乙 &gt; 丙", "甲 &lt; 乙 > 丙"),
         // Markdown.

@@ -15,6 +15,8 @@ use crate::subject::{Kind, Part, columns, places};
 const NAME: usize = 16;
 /// Letters of a rule's name that the title of a card keeps beside an object.
 const CARD_NAME: usize = 10;
+/// Characters of an object in a card's title, fewer than which tell nothing.
+const CARD_OBJECT: usize = 3;
 /// Columns that an object keeps.
 const OBJECT: usize = 12;
 
@@ -202,10 +204,11 @@ impl Facts {
             .or(objects.last())
             .cloned()
             .unwrap_or_default();
-        // A place for which a narrow title has no room stands below.
-        let is_place = is_narrow && self.object.is_empty() && self.only_firing().is_none();
-        let has_room = width.of(&name).min(least) + separator + width.of(&shown) <= room;
-        let (shown, separator) = if is_place && !has_room { (String::new(), 0) } else { (shown, separator) };
+        // A place for which a narrow title has no room stands below, and an object of which next to nothing would be left.
+        let named = width.of(&name).min(least) + separator;
+        let is_place = self.object.is_empty() && self.only_firing().is_none();
+        let drops = is_narrow && named + width.of(&shown) > room && (is_place || named + CARD_OBJECT > room);
+        let (shown, separator) = if drops { (String::new(), 0) } else { (shown, separator) };
         let left = room.saturating_sub(separator + width.of(&shown)).max(least);
         let cut = cut_name(&name, left, width);
         let whole_name = cut == name && name.chars().count() >= self.name.chars().count().min(80);

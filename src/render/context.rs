@@ -314,7 +314,7 @@ impl<'a> Voice<'a> {
         }
         below.extend_from_slice(scope);
         // The narrowest place of many, if the line had no room for it.
-        let place = facts.only_firing().is_none().then(|| facts.named_object(self.letter)).unwrap_or_default();
+        let place = if facts.only_firing().is_none() { facts.named_object(self.letter) } else { Vec::new() };
         if page.first && !shown.whole && object.is_empty() && !place.is_empty() && level.places > 0 {
             below.push(cut_chars(&object_text(&place, self.letter.language), level.what.min(40)).into_owned());
         }

@@ -147,8 +147,12 @@ impl Intake {
         }
         let (format, targets, warning) = (head.format, plan.targets(), plan.warning);
         let admitted = self.keep(origin, head, body, plan.deliveries, parent).await.map_err(Refused::Store)?;
-        if let Some(warning) = &warning {
-            warn!(%warning, "A notification was routed otherwise than its address says.");
+        if warning.is_some() {
+            let id = admitted.id;
+            warn!(
+                notification = id,
+                "A notification was routed otherwise than its address says; its sender was told why."
+            );
         }
         Ok(Receipt { id: admitted.id, format, duplicate: admitted.duplicate, alerts, targets, warning })
     }

@@ -168,7 +168,7 @@ impl<'a> Way<'a> {
     /// By the tree, or to `path_receiver`.
     pub fn by_tree(config: &'a Config, path_receiver: Option<&str>, scope: Option<&'a [String]>) -> Self {
         let named = path_receiver.and_then(|name| config.receivers.get(name)).map(AsRef::as_ref);
-        let warning = path_receiver.filter(|_| named.is_none()).map(|_| words::no_receiver().to_string());
+        let warning = path_receiver.filter(|_| named.is_none()).map(|name| words::no_receiver(name).to_string());
         Self::ByTree { config, named, scope, warning }
     }
 

@@ -4,11 +4,11 @@ use std::io;
 
 use crate::words::Words;
 
-/// The receiver in the path is unknown. Not named: it may be a token in the wrong place, and this is logged.
-pub(super) fn no_receiver() -> Words {
+/// The receiver in the path is unknown. For the sender only: it may be a token in the wrong place, which no log shows.
+pub(super) fn no_receiver(name: &str) -> Words {
     (
-        "地址里的接收者不存在，已按路由树发送".to_owned(),
-        "the address names no receiver of the configuration: routed by the tree".to_owned(),
+        format!("没有名为 `{name}` 的接收者，已按路由树发送"),
+        format!("no receiver is named `{name}`: routed by the tree"),
     )
         .into()
 }

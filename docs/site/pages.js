@@ -47,7 +47,7 @@ function lay(file, english) {
     const meant = path.posix.join(path.posix.dirname(file), name)
     if (!exists(meant)) throw new Error(`${file}: ${target} leads nowhere`)
     if (meant.endsWith('.md')) {
-      // A page in both languages leads each reader on in his own; a heading has its name in one of them.
+      // A page in both languages leads each reader on in their own language; a heading has its name in one of them.
       const own = english && !anchor && !isEnglish(file) && exists(twin(meant)) ? twin(meant) : meant
       led.push(own)
       const there = isEnglish(own) || (english && !exists(twin(own)))

@@ -40,22 +40,23 @@ impl Plan {
     /// may have changed since. A receiver that is no longer configured has no targets: its alert ends untold. Ends of
     /// alerts that no receiver knows stay where the routes lead.
     pub fn with_ends_where_known(self, config: &Config, called: &Called, knowing: &Knowing) -> Self {
-        let ends: HashMap<Identity, Arrival> = self
-            .ends()
-            .filter(|end| knowing.contains_key(&end.identity))
-            .map(|end| (end.identity, end.clone()))
-            .collect();
+        // By their places in the notification: an alert may end, begin and end again in one.
+        let ends: BTreeMap<u32, Arrival> =
+            self.ends().filter(|end| knowing.contains_key(&end.identity)).map(|end| (end.index, end.clone())).collect();
         if ends.is_empty() {
             return self;
         }
         let note_json = self.deliveries.first().and_then(|delivery| delivery.note_json.clone());
         let mut by_receiver: BTreeMap<String, Recipient> = BTreeMap::new();
         for mut delivery in self.deliveries {
-            delivery.alerts.retain(|one| one.status != Status::Resolved || !ends.contains_key(&one.identity));
+            let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
+            let begun: HashMap<Identity, u32> = firing.map(|one| (one.identity, one.index)).collect();
+            let begins = |end: &Arrival| begun.get(&end.identity).is_some_and(|index| *index < end.index);
+            delivery.alerts.retain(|one| !ends.contains_key(&one.index) || begins(one));
             by_receiver.insert(delivery.receiver.clone(), delivery);
         }
-        for (identity, end) in ends {
-            for name in &knowing[&identity] {
+        for end in ends.values() {
+            for name in &knowing[&end.identity] {
                 let delivery = by_receiver.entry(name.clone()).or_insert_with(|| {
                     let delivery = match config.receiver(name) {
                         Some(receiver) => recipient(&receiver, Vec::new(), called_rows(&receiver, called)),
@@ -69,6 +70,7 @@ impl Plan {
         by_receiver.retain(|_, delivery| !delivery.alerts.is_empty());
         let deliveries = by_receiver.into_values().map(|mut delivery| {
             delivery.alerts.sort_by_key(|arrival| arrival.index);
+            delivery.alerts.dedup_by_key(|arrival| arrival.index);
             delivery
         });
         Self { deliveries: deliveries.collect(), ..self }

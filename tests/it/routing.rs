@@ -278,4 +278,19 @@ async fn an_alert_that_changes_within_one_body_has_all_its_changes() {
     body["alerts"] = json!([ended, again]);
     world.accept("/webhook", body.to_string()).await;
     assert_eq!(on().await, 1, "it is firing");
+    // Known as firing, it ends, begins and ends again.
+    let later = json!({ "status": "firing", "labels": { "alertname": "r" }, "startsAt": "2026-03-04T07:05:00Z", "endsAt": "0001-01-01T00:00:00Z" });
+    let over = |starts: &str, ends: &str| json!({ "status": "resolved", "labels": { "alertname": "r" }, "startsAt": starts, "endsAt": ends });
+    body["alerts"] = json!([
+        over("2026-03-04T06:05:00Z", "2026-03-04T07:00:00Z"),
+        later,
+        over("2026-03-04T07:05:00Z", "2026-03-04T08:00:00Z")
+    ]);
+    world.settled().await;
+    let before = world.app().store().audit().await.unwrap();
+    world.accept("/webhook", body.to_string()).await;
+    assert_eq!(on().await, 0, "it is over");
+    world.settled().await;
+    let after = world.app().store().audit().await.unwrap();
+    assert_eq!((after.named + after.counted) - (before.named + before.counted), 3, "each change has a fate: {after:?}");
 }

@@ -14,15 +14,20 @@ use crate::words::Words;
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
-    held: Vec<Held>,
+    #[cfg(target_os = "linux")]
+    held: Option<Held>,
 }
 
 /// An inode that this process holds: a name of an abstract socket, which exists once in a network namespace and ends with
 /// the process. SQLite keeps a log for each name of a file, so two processes with different names would lose rows.
 #[cfg(target_os = "linux")]
-type Held = std::os::unix::net::UnixListener;
-#[cfg(not(target_os = "linux"))]
-type Held = ();
+#[derive(Debug)]
+struct Held {
+    name: String,
+    // Closed in this order: the number of a deleted file's inode goes to a new file, which is not ours to hold.
+    _socket: std::os::unix::net::UnixListener,
+    _inode: std::os::fd::OwnedFd,
+}
 
 impl Lock {
     /// Takes the lock of the database at `path` and writes our process id for others to read.
@@ -45,31 +50,37 @@ impl Lock {
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        let mut lock = Self { _file: file, held: Vec::new() };
+        let mut lock = Self {
+            _file: file,
+            #[cfg(target_os = "linux")]
+            held: None,
+        };
         lock.hold(path)?;
         Ok(lock)
     }
 
-    /// Takes the file at `path` by its inode, if there is one: again after it was created or replaced.
+    /// Takes the file at `path` by its inode, if there is one, instead of the inode held before: again after the file was
+    /// created or replaced.
     #[cfg(target_os = "linux")]
     pub(super) fn hold(&mut self, path: &Path) -> Result<(), StoreError> {
         use std::os::linux::net::SocketAddrExt as _;
-        use std::os::unix::fs::MetadataExt as _;
         use std::os::unix::net::{SocketAddr, UnixListener};
 
-        let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
-        let name = format!("wegraf/{}/{}", file.dev(), file.ino());
+        use rustix::fs::{Mode, OFlags, fstat, open};
+
+        // A path descriptor keeps the inode and, unlike another descriptor, releases no lock of SQLite's when it is closed.
+        let Ok(inode) = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return Ok(()) };
+        let Ok(about) = fstat(&inode) else { return Ok(()) };
+        let name = format!("wegraf/{}/{}", about.st_dev, about.st_ino);
+        if self.held.as_ref().is_some_and(|held| held.name == name) {
+            return Ok(());
+        }
         let address = SocketAddr::from_abstract_name(&name);
         match address.and_then(|address| UnixListener::bind_addr(&address)) {
-            Ok(held) => self.held.push(held),
+            Ok(socket) => self.held = Some(Held { name, _socket: socket, _inode: inode }),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                let ours = self.held.iter().any(|held| {
-                    held.local_addr().is_ok_and(|address| address.as_abstract_name() == Some(name.as_bytes()))
-                });
-                if !ours {
-                    let why = Unopened::InUse { pid: "?".to_owned() };
-                    return Err(StoreError::Open { path: path.to_owned(), why });
-                }
+                let why = Unopened::InUse { pid: "?".to_owned() };
+                return Err(StoreError::Open { path: path.to_owned(), why });
             }
             // Where there are no such sockets the lock beside the file is all.
             Err(_) => {}
@@ -96,4 +107,27 @@ pub(super) fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_new_file_with_the_number_of_a_deleted_file_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("first");
+        fs::write(&first, "").unwrap();
+        let held = Lock::take(&first).unwrap();
+        fs::remove_file(&first).unwrap();
+        // A file system may give the number of a deleted inode to the very next file.
+        for name in 0..20 {
+            let next = folder.path().join(name.to_string());
+            fs::write(&next, "").unwrap();
+            Lock::take(&next).unwrap();
+        }
+        drop(held);
+    }
 }

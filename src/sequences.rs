@@ -10,7 +10,7 @@ use proptest::test_runner::{Config as Plan, RngAlgorithm, TestCaseError, TestErr
 pub type Check = Result<(), String>;
 
 /// Steps of the short form of the greatest model, which is part of `cargo test`; the others play a share of them.
-pub const STEPS: u64 = 300_001;
+pub const STEPS: u64 = 150_001;
 
 /// The environment of a test, which nothing else reads.
 pub fn setting(name: &str) -> Option<u64> {

@@ -31,7 +31,7 @@ const SIMPLER: u8 = 2;
 /// An app without a callback cannot send cards with buttons (page 90248).
 const NO_CALLBACK: i64 = 43012;
 /// Pause before a message is tried again whose app, webhook or list of people is missing from the configuration.
-const REPAIR_MS: i64 = 60_000;
+const REPAIR_MS: i64 = 15_000;
 
 /// The time of an event and a random number in [0, 1).
 #[derive(Debug, Clone, Copy)]

@@ -106,13 +106,15 @@ struct Detail {
 }
 
 /// From everything to what is never dropped.
-const DETAILS: [Detail; 6] = [
+const DETAILS: [Detail; 7] = [
     Detail { people: 8, reason: 120, name: 48 },
     Detail { people: 5, reason: 80, name: 32 },
     Detail { people: 3, reason: 40, name: 24 },
     Detail { people: 2, reason: 24, name: 16 },
     Detail { people: 1, reason: 12, name: 12 },
     Detail { people: 1, reason: 10, name: 8 },
+    // The reason goes before a count is cut: the details page and the record tell it.
+    Detail { people: 1, reason: 0, name: 8 },
 ];
 /// A first line longer than this many bytes is not a headline: notes are put above it.
 const HEADLINE_BYTES: usize = 400;
@@ -183,7 +185,7 @@ impl Notes {
             let mut told = details.iter().map(|detail| lines(*detail));
             told.find(|lines| room.holds(&lines.concat())).unwrap_or_else(|| lines(DETAILS[DETAILS.len() - 1]))
         };
-        let (few, lines) = (fullest(&DETAILS[DETAILS.len() - 2..], room.three_quarters()), fullest(&DETAILS, room));
+        let (few, lines) = (fullest(&DETAILS[DETAILS.len() - 3..], room.three_quarters()), fullest(&DETAILS, room));
         Self { front: front(notes, face, language), lines, few }
     }
 

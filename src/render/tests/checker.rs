@@ -139,6 +139,8 @@ fn without_links(text: &str, allowed: &Allowed) -> Result<String, String> {
 
 /// `text` without blocks of code, each of which is closed and holds no other.
 fn without_fences(text: &str) -> Result<String, ()> {
+    // A block may end the text.
+    let text = format!("{text}\n");
     let pieces: Vec<&str> = text.split("\n```\n").collect();
     let closed = pieces.len() % 2 == 1 && pieces.iter().all(|piece| !piece.contains("```"));
     if closed { Ok(pieces.into_iter().step_by(2).collect::<Vec<_>>().join("\n")) } else { Err(()) }

@@ -99,7 +99,7 @@ fn what_is_named_and_what_is_counted_is_the_whole_group() {
         let mut dice = Dice(seed);
         let count = match seed {
             0 => 10_000,
-            1..=3 => 2_000 + dice.below(2_000),
+            1 => 2_000 + dice.below(2_000),
             _ if dice.one_in(3) => 60 + dice.below(500),
             _ => 2 + dice.below(60),
         };

@@ -166,7 +166,14 @@ async fn large_bodies_that_no_mapping_knows_are_read_within_the_memory() {
     let wide = json!({ "title": "巡检失败", "values": wide }).to_string();
     for body in [&rows, &packed, &lines, &wide] {
         assert!((8 << 20..16 << 20).contains(&body.len()), "{} bytes", body.len());
-        let (status, answer) = world.post("/webhook", body.clone()).await;
+        let begun = Instant::now();
+        // A body that is still read leaves too little room for the next: its sender tries again.
+        let (status, answer) = loop {
+            let (status, answer) = world.post("/webhook", body.clone()).await;
+            if status != 503 || begun.elapsed() > PATIENCE {
+                break (status, answer);
+            }
+        };
         // A quarter of a million values take more than there is: refused whole, with a remedy.
         let refused = *body == wide && status == 413 && answer.to_string().contains("memory");
         assert!(status == 200 || refused, "{status} {answer}");

@@ -29,6 +29,7 @@ mod measure;
 mod metrics;
 mod names;
 mod nesting;
+mod pattern;
 mod plain;
 mod preview;
 mod proof;

@@ -8,6 +8,7 @@ mod signs;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use crate::pattern::regex;
 use regex::Regex;
 
 /// A longer text is never one of the words for nothing, nor wholly placeholder.
@@ -37,10 +38,6 @@ const NOTHING: &[&str] = &[
     "0001-01-01 00:00:00",
     "1970-01-01 00:00:00",
 ];
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 /// A macro that the sender did not expand, in the notation of one of many products.
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {

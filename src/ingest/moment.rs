@@ -7,14 +7,11 @@ use jiff::tz::{Offset, TimeZone};
 use regex::Regex;
 
 use crate::alert::Timestamp;
+use crate::pattern::regex;
 
 /// Times further back or ahead than this are shown, not used: a clock or a unit is wrong.
 const PAST_MS: i64 = 400 * 86_400_000;
 const AHEAD_MS: i64 = 2 * 86_400_000;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 /// Year, month, day.
 static BIG_FIRST: LazyLock<Regex> =

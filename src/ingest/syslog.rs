@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 
 use super::moment;
 use crate::alert::Timestamp;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
+use crate::pattern::regex;
 
 /// `<34>1 2026-11-30T01:40:00Z host app 77 ID [data] words`
 static NEW: LazyLock<Regex> = LazyLock::new(|| {

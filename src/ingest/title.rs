@@ -14,6 +14,7 @@ use regex::Regex;
 use super::lexicon::{self, Word};
 use super::plain;
 use crate::level::Level;
+use crate::pattern::regex;
 pub(super) use bare::is_bare;
 use implied::{asks_for_help, ends_as_alarm, sums_up, trouble, words};
 use numbers::numbers;
@@ -48,10 +49,6 @@ const MARKERS: usize = 3;
 const REACH: usize = 4;
 
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('【', '】'), ('(', ')'), ('（', '）')];
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 static COUNTS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^(?:(?:firing|resolved)\s*:?\s*\d+\s*,?\s*)+$"));
 static FIRES: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)firing\s*:?\s*0*[1-9]"));

@@ -9,11 +9,8 @@ use super::rule::Rule;
 use super::unit::{COUNTED, NAMES, Unit, UnitKind};
 use super::{Figure, Source};
 use crate::alert::{Alert, Labels};
+use crate::pattern::regex;
 use crate::said;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 /// A number as it is printed.
 #[derive(Debug, Clone, PartialEq)]

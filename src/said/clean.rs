@@ -6,11 +6,8 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::{Link, LinkKind};
+use crate::pattern::regex;
 use crate::plain;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 /// The text with real line breaks: `\n` as two letters is one, where it is no part of a path.
 pub(super) fn lines(text: &str) -> String {

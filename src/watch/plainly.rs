@@ -6,10 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::config::Language;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
+use crate::pattern::regex;
 
 /// `error`, as [`wecom::Failure`] says it or in words of ours, as whole sentences without the last stop.
 pub(super) fn plainly(error: &str, language: Language) -> String {

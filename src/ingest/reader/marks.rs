@@ -10,14 +10,11 @@ use super::super::lexicon::is_han;
 use super::super::tree::{Members, spoken};
 use super::URL;
 use crate::level::Level;
+use crate::pattern::regex;
 
 /// Bytes of text in which identifiers are looked for, and how many are kept.
 const MARKED: usize = 8192;
 const MARKS: usize = 60;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 static QUANTITY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^[.,/-]*\d[\d.,/-]*[A-Za-z\p{Han}%]{0,4}(?:\d+[a-z]{1,3})*$|^\d{4}-\d{2}-\d{2}T"));

@@ -16,6 +16,7 @@ use super::super::plain;
 use super::super::tree::{Leaf, Members, is_foreign, is_label_set};
 use super::{keys, place, rest, state, when};
 use crate::level::{self, Level, plain_name};
+use crate::pattern::regex;
 
 /// Characters of a value that is a name.
 const NAME: usize = 64;
@@ -92,10 +93,6 @@ const NUMBERED_HAN: [&str; 14] =
 /// Words of names whose values say a state besides what they name: `INSTANCE_OFFLINE`, `linkDown`.
 const MIXED: &str = "type event trap trigger alarm alert notification rule policy strategy category check monitor \
     problem";
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("it is a constant that every test compiles")
-}
 
 /// An amount with or without a unit, a time of day, a date.
 static AMOUNT: LazyLock<Regex> =

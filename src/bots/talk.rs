@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
-use wecom::message::{CardAction, CardTitle, Markdown, TemplateCard};
+use wecom::message::{CARD_HOME, CardAction, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, ChatType, Content, Outcome};
 
 use super::Bots;
@@ -29,8 +29,6 @@ const INSTEAD: Duration = Duration::from_secs(20);
 /// Characters of a card's text and of the line below its title (docs/reference/wecom.md#bot-cards).
 const TEXT: usize = 112;
 const LINE: usize = 30;
-/// The link of a card that has no other: a card without a link is rejected (42045).
-const NOWHERE: &str = "https://work.weixin.qq.com/";
 
 /// Processes events concurrently, until the socket has ended and all of them are done.
 pub(super) async fn listen(bots: Bots, name: String, bot: Bot, mut inlet: mpsc::Receiver<BotEvent>) {
@@ -213,7 +211,7 @@ fn gone(answered: &Answer) -> TemplateCard {
         card_type: "text_notice".to_owned(),
         main_title: Some(CardTitle { title: harmless(&answered.label, Channel::Bot, LINE), desc: String::new() }),
         sub_title_text: harmless(&answered.text, Channel::Bot, TEXT),
-        card_action: Some(CardAction { kind: 1, url: NOWHERE.to_owned() }),
+        card_action: Some(CardAction { kind: 1, url: CARD_HOME.to_owned() }),
         ..TemplateCard::default()
     }
 }

@@ -2,8 +2,8 @@
 
 use jiff::tz::TimeZone;
 use wecom::message::{
-    CARD_BUTTONS, CARD_ROWS, CardButton, CardMenu, CardMenuEntry, CardOption, CardQuote, CardRow, CardSelection,
-    CardTitle, TemplateCard,
+    CARD_BUTTONS, CARD_HOME, CARD_ROWS, CardButton, CardMenu, CardMenuEntry, CardOption, CardQuote, CardRow,
+    CardSelection, CardTitle, TemplateCard,
 };
 
 use super::faces::figure_text;
@@ -92,7 +92,7 @@ pub struct Standing<'a> {
 /// The notice `card` with buttons, a choice and a menu, by its state.
 pub fn with_buttons(card: TemplateCard, standing: &Standing<'_>) -> TemplateCard {
     let language = standing.language;
-    let tapped = card.card_action.filter(|action| !action.url.is_empty());
+    let tapped = card.card_action.filter(|action| action.url != CARD_HOME);
     let picture_text = card.vertical_content_list.first().map(|first| first.desc.clone()).unwrap_or_default();
     let text = if card.sub_title_text.is_empty() { picture_text } else { card.sub_title_text };
     let mut rows = standing.rows();

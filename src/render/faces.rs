@@ -2,8 +2,8 @@
 
 use wecom::Content;
 use wecom::message::{
-    Article, CardAction, CardImage, CardJump, CardRow, CardSource, CardTitle, DESCRIPTION_BYTES, Markdown, News,
-    TEXT_BYTES, TITLE_BYTES, TemplateCard, Text, Textcard, markdown_bytes,
+    Article, CARD_HOME, CardAction, CardImage, CardJump, CardRow, CardSource, CardTitle, DESCRIPTION_BYTES, Markdown,
+    News, TEXT_BYTES, TITLE_BYTES, TemplateCard, Text, Textcard, markdown_bytes,
 };
 
 use super::engine::TemplateProblem;
@@ -294,6 +294,8 @@ impl<'a> Frame<'a> {
         // A tap opens the page with everything, where there is one; the links below lead to single things.
         let details = self.links.iter().find(|link| link.kind == "details");
         let url = details.map_or(self.url, |link| link.url.clone());
+        // Without buttons, in a preview or when its alert is over, a bot's card is a notice, which needs a link.
+        let url = if url.is_empty() { CARD_HOME.to_owned() } else { url };
         let mut jump: Vec<&Link> =
             self.links.iter().filter(|link| !matches!(link.kind, "home" | "details") && link.url != url).collect();
         jump.sort_by_key(|link| rank(link.kind));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use wecom::message::{CardAction, CardButton, CardTitle, Markdown, TemplateCard};
+use wecom::message::{CARD_HOME, CardAction, CardButton, CardTitle, Markdown, TemplateCard};
 use wecom::{Bot, BotEvent, Click, Content, Outcome};
 
 use super::answers::{Answers, Question};
@@ -30,8 +30,6 @@ const CLOSE: Duration = Duration::from_secs(1);
 const KEY: &str = "hello";
 /// What a group without cards is told.
 const CONNECTED: Words = words("wegraf 已连通，告警会发到这里。", "wegraf is connected; alerts will come here.");
-/// The link of the card.
-const HOME: &str = "https://work.weixin.qq.com/";
 
 /// Connects, waits for a greeting, and sends a card whose button must be pressed. The conversation is kept in `answers`.
 pub(super) async fn meet(
@@ -215,7 +213,7 @@ fn card(task_id: &str, language: Language, pressed_by: Option<&str>) -> Template
         task_id: task_id.to_owned(),
         main_title: Some(CardTitle { title: title.get(language).to_owned(), desc: String::new() }),
         sub_title_text: text.get(language).to_owned(),
-        card_action: Some(CardAction { kind: 1, url: HOME.to_owned() }),
+        card_action: Some(CardAction { kind: 1, url: CARD_HOME.to_owned() }),
         ..TemplateCard::default()
     };
     if pressed_by.is_some() {

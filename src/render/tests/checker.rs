@@ -318,7 +318,8 @@ fn fault_in_card(card: &TemplateCard, allowed: &Allowed) -> Option<String> {
     }
     let mut texts = vec![title.title.as_str(), &title.desc, &card.sub_title_text];
     let mut faults = vec![too_many("title", &title.title, most(26, 36))];
-    faults.push(action.and_then(|action| bad_url(&action.url, allowed)));
+    let led = action.filter(|action| allowed.channel != Channel::Bot || action.url != wecom::message::CARD_HOME);
+    faults.push(led.and_then(|action| bad_url(&action.url, allowed)));
     let at_most = |what: &str, text: &str, max: usize| (!text.is_empty()).then(|| too_many(what, text, max)).flatten();
     faults.push(at_most("desc", &title.desc, most(30, 44)));
     faults.push(at_most("sub_title_text", &card.sub_title_text, most(112, 160)));

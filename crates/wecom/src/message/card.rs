@@ -215,6 +215,8 @@ const fn is_click(number: &u8) -> bool {
     *number == 0
 }
 
+/// WeCom's own page: the link of a notice that has no other, which would be rejected (42045).
+pub const CARD_HOME: &str = "https://work.weixin.qq.com/";
 /// Rows of a card (42035).
 pub const CARD_ROWS: usize = 6;
 /// Links at the foot of a card (42042).

@@ -53,7 +53,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{Config, Language, ListenAt, Mistake, Note};
-use crate::words::{told, words};
+use crate::words::{plural, told, words};
 pub use acts::Acts;
 pub use bots::BotsCommand;
 pub use connect::Connect;
@@ -728,7 +728,8 @@ impl std::fmt::Display for Misconfigured {
             writeln!(f, "{mistake}")?;
         }
         let count = self.0.len();
-        write!(f, "{}", told!("配置有 {count} 处错误", "{count} mistakes in the configuration"))
+        let s = plural(count);
+        write!(f, "{}", told!("配置有 {count} 处错误", "{count} mistake{s} in the configuration"))
     }
 }
 

@@ -63,6 +63,11 @@ pub struct Words {
     pub en: Cow<'static, str>,
 }
 
+/// The ending of an English noun that is counted.
+pub fn plural(count: impl TryInto<u64>) -> &'static str {
+    if count.try_into().is_ok_and(|count| count == 1) { "" } else { "s" }
+}
+
 /// A fixed text.
 pub const fn words(zh: &'static str, en: &'static str) -> Words {
     Words { zh: Cow::Borrowed(zh), en: Cow::Borrowed(en) }

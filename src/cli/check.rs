@@ -10,7 +10,7 @@ use super::Check;
 use super::screen::Screen;
 use crate::config::{Config, Database, Mistake, Note};
 use crate::render::{TemplateProblem, Templates};
-use crate::words::{told, words};
+use crate::words::{plural, told, words};
 
 /// Prints mistakes and notes. Exit code 1 if there is a mistake: the command worked, the configuration is wrong.
 pub fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
@@ -76,9 +76,10 @@ fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problem
     if let Some(config) = config {
         let targets: usize = config.receivers.values().map(|receiver| receiver.targets.len()).sum();
         let receivers = config.receivers.len();
+        let (r, t) = (plural(receivers), plural(targets));
         screen.lines(told!(
             "✓ 配置正确：{receivers} 个接收者，{targets} 个目标",
-            "✓ the configuration is fine: {receivers} receivers, {targets} targets"
+            "✓ the configuration is fine: {receivers} receiver{r}, {targets} target{t}"
         ));
         if config.sources.iter().any(|source| source.watchdog.is_none()) {
             screen.lines(
@@ -87,7 +88,8 @@ fn report(config: Option<&Config>, notes: &[Note], mistakes: &[Mistake], problem
         }
     } else {
         let count = mistakes.len() + problems.len();
-        screen.line(told!("{count} 处错误", "{count} mistakes"));
+        let s = plural(count);
+        screen.line(told!("{count} 处错误", "{count} mistake{s}"));
     }
     screen
 }

@@ -20,7 +20,7 @@ use crate::time::Clock;
 use crate::upstream::{
     Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
 };
-use crate::words::{Words, told, words};
+use crate::words::{Words, plural, told, words};
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
@@ -85,11 +85,13 @@ async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option
     }
     let counted = client.firing(matchers).await.ok().map(|alerts| alerts.len());
     if let Some(count) = counted {
-        screen::warn(told!("{upstream} 现在有 {count} 条", "{upstream} counts {count} alerts now"));
+        let s = plural(count);
+        screen::warn(told!("{upstream} 现在有 {count} 条", "{upstream} counts {count} alert{s} now"));
     } else if let Some(count) = recorded(config, matchers).await {
+        let s = plural(count);
         screen::warn(told!(
             "{upstream} 没有回答；wegraf 的记录里现在有 {count} 条",
-            "{upstream} does not answer; wegraf's record has {count} alerts now"
+            "{upstream} does not answer; wegraf's record has {count} alert{s} now"
         ));
     } else {
         screen::warn(told!(
@@ -271,7 +273,10 @@ impl Act<'_> {
             Some(0) => {
                 screen.line(words("  现在没有告警符合，请核对条件", "  no alert matches now: check the matchers"));
             }
-            Some(count) => screen.line(told!("  现在挡住 {count} 条告警", "  hides {count} alerts now")),
+            Some(count) => {
+                let s = plural(count);
+                screen.line(told!("  现在挡住 {count} 条告警", "  hides {count} alert{s} now"));
+            }
             None => {}
         }
         screen

@@ -238,6 +238,15 @@ impl Facts {
         let zh = letter.language == Language::Zh;
         let times = |count: usize| if count > 1 { format!(" ×{count}") } else { String::new() };
         let (firing, resolved, truncated) = (self.firing, self.resolved, self.truncated);
+        // Some of those that the upstream left out may be firing as well.
+        let least = match (truncated, zh) {
+            (0, _) => "",
+            (_, true) => "至少 ",
+            (_, false) => "at least ",
+        };
+        let firing_times = |count: usize| {
+            if truncated > 0 { format!(" {least}×{count}") } else { times(count) }
+        };
         let rules = match (self.rules, zh) {
             (0 | 1, _) => String::new(),
             (rules, true) => format!(" 等 {rules} 条规则"),
@@ -246,11 +255,13 @@ impl Facts {
         };
         let behind = match (self.state, zh) {
             (State::Opaque | State::Test, _) => String::new(),
-            (State::NoData | State::QueryError, true) => format!("” 无法判断{}", times(firing)),
-            (State::NoData | State::QueryError, false) => format!("” cannot be judged{}", times(firing)),
-            (State::Partly, true) => format!("{rules} 仍有 {} 条", firing + self.still),
-            (State::Partly, false) if narrow => format!("{rules}: {} firing", firing + self.still),
-            (State::Partly, false) => format!("{rules}: {} still firing", firing + self.still),
+            (State::NoData | State::QueryError, true) => format!("” 无法判断{}", firing_times(firing)),
+            (State::NoData | State::QueryError, false) => format!("” cannot be judged{}", firing_times(firing)),
+            (State::Partly, true) => {
+                format!("{rules} 仍有{}{} 条", if truncated > 0 { least } else { " " }, firing + self.still)
+            }
+            (State::Partly, false) if narrow => format!("{rules}: {least}{} firing", firing + self.still),
+            (State::Partly, false) => format!("{rules}: {least}{} still firing", firing + self.still),
             (State::Unclear, true) => format!("{rules} 已恢复 {resolved} 条，另 {truncated} 条未知"),
             (State::Unclear, false) if narrow => format!("{rules}: {resolved} over, {truncated} unknown"),
             (State::Unclear, false) => format!("{rules}: {resolved} resolved, {truncated} unknown"),
@@ -263,9 +274,9 @@ impl Facts {
             (State::Resolved, _) => format!("{}{rules}", times(resolved)),
             (State::Notice, _) => format!("{}{rules}", times(letter.told.len())),
             (State::Firing | State::Reminder, _) if self.rules > 1 => {
-                format!("{}{rules}", times(self.lists.main.first().map_or(firing, super::rows::Row::size)))
+                format!("{}{rules}", firing_times(self.lists.main.first().map_or(firing, super::rows::Row::size)))
             }
-            (State::Firing | State::Reminder, _) => format!("{}{rules}", times(firing)),
+            (State::Firing | State::Reminder, _) => format!("{}{rules}", firing_times(firing)),
         };
         let aside = match (self.state, zh) {
             (State::Firing | State::Reminder | State::Partly, true) if resolved > 0 => format!("（已恢复 {resolved}）"),

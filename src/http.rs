@@ -56,6 +56,7 @@ mod paths;
 mod peer;
 mod picture;
 mod proving;
+mod proxied;
 mod query;
 mod refusal;
 mod scrape;

@@ -148,6 +148,10 @@ pub(super) struct ListenTls {
     /// 只给谁用，默认全部。Whom it serves; default: all.
     #[schemars(extend("minItems" = 1))]
     pub paths: Option<At<Vec<At<Area>>>>,
+    /// 前面的四层代理（`trusted_proxies` 里的）用 PROXY 协议说明来访者的地址，在 TLS 之前。Proxies of `trusted_proxies` tell the
+    /// sender's address by the PROXY protocol, before TLS.
+    #[serde(default)]
+    pub proxy_protocol: bool,
 }
 
 /// 一条链接改写。One rule for links.

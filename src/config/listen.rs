@@ -103,9 +103,16 @@ pub struct Listening {
     pub at: ListenAt,
     /// Whom it serves; empty: all.
     pub areas: Vec<Area>,
+    /// Do trusted proxies begin each connection with the PROXY protocol?
+    pub proxied: bool,
 }
 
 impl Listening {
+    /// Does only this machine speak to it?
+    pub fn is_local(&self) -> bool {
+        self.at.is_local() && !self.proxied
+    }
+
     /// Does it serve those?
     pub fn serves(&self, area: Area) -> bool {
         self.areas.is_empty() || self.areas.contains(&area)
@@ -123,6 +130,8 @@ pub struct ListenTls {
     pub expires_at: Timestamp,
     /// Whom it serves; empty: all.
     pub areas: Vec<Area>,
+    /// Do trusted proxies begin each connection with the PROXY protocol?
+    pub proxied: bool,
 }
 
 impl fmt::Debug for ListenTls {
@@ -146,12 +155,12 @@ impl Resolver<'_> {
     pub(super) fn listen(&mut self, file: &File, nobody_proves: bool) -> Vec<Listening> {
         let place = file.listen.as_ref().map(|listen| listen.place).unwrap_or_default();
         let written: Vec<(Place, Opening)> = match (&self.around.listen, value(file.listen.as_ref())) {
-            (Some(at), _) => vec![(place, Opening { address: at.to_string(), paths: None })],
+            (Some(at), _) => vec![(place, Opening { address: at.to_string(), paths: None, proxy_protocol: false })],
             (None, Some(several)) => several.0.iter().filter_map(|one| Some((one.place, one.get()?.clone()))).collect(),
-            (None, None) => vec![(place, Opening { address: LISTEN.to_owned(), paths: None })],
+            (None, None) => vec![(place, Opening { address: LISTEN.to_owned(), paths: None, proxy_protocol: false })],
         };
         let mut all: Vec<Listening> = Vec::new();
-        for (place, Opening { address, paths }) in written {
+        for (place, Opening { address, paths, proxy_protocol }) in written {
             let at = match address.strip_prefix(UNIX) {
                 Some(path) if !path.is_empty() => ListenAt::Unix(self.folder.join(path)),
                 _ => match self.socket_address(place, "listen", &address) {
@@ -159,9 +168,14 @@ impl Resolver<'_> {
                     None => continue,
                 },
             };
-            self.is_not_open(place, &at, file, nobody_proves);
+            let listening = Listening { at, areas: areas(paths.as_ref()), proxied: proxy_protocol };
+            self.is_not_open(place, &listening.at, listening.is_local(), file, nobody_proves);
+            if proxy_protocol {
+                self.is_proxied(place, &listening.at, file);
+            }
+            let at = &listening.at;
             for other in &all {
-                match (&at, &other.at) {
+                match (at, &other.at) {
                     (ListenAt::Tcp(one), ListenAt::Tcp(other)) => {
                         self.stand_apart((place, "listen", *one), ("listen", *other), 8081);
                     }
@@ -173,7 +187,7 @@ impl Resolver<'_> {
                     _ => {}
                 }
             }
-            all.push(Listening { at, areas: areas(paths.as_ref()) });
+            all.push(listening);
         }
         all
     }
@@ -184,7 +198,11 @@ impl Resolver<'_> {
         let tls = value(file.listen_tls.as_ref())?;
         let (place, text) = placed(Some(&tls.address))?;
         let address = self.socket_address(place, "listen_tls.address", text)?;
-        self.is_not_open(place, &ListenAt::Tcp(address), file, nobody_proves);
+        let at = ListenAt::Tcp(address);
+        self.is_not_open(place, &at, at.is_local() && !tls.proxy_protocol, file, nobody_proves);
+        if tls.proxy_protocol {
+            self.is_proxied(place, &at, file);
+        }
         for main in tcp(main) {
             self.stand_apart((place, "listen_tls", address), ("listen", main), 8443);
         }
@@ -196,7 +214,8 @@ impl Resolver<'_> {
         match read(&certificate, &key) {
             Ok((certified, expires_at)) => {
                 let areas = areas(tls.paths.as_ref());
-                Some(ListenTls { address, certificate: Arc::new(certified), expires_at, areas })
+                let certificate = Arc::new(certified);
+                Some(ListenTls { address, certificate, expires_at, areas, proxied: tls.proxy_protocol })
             }
             Err(unusable) => {
                 self.unusable(unusable, (certificate_place, &certificate), (key_place, &key));
@@ -270,10 +289,10 @@ impl Resolver<'_> {
 
     /// An address that others can reach needs sources, or `allow_anonymous`. Sources that did not fit are reported as
     /// mistakes.
-    fn is_not_open(&mut self, place: Place, address: &ListenAt, file: &File, nobody_proves: bool) {
+    fn is_not_open(&mut self, place: Place, address: &ListenAt, local: bool, file: &File, nobody_proves: bool) {
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
         let none = nobody_proves && value(file.sources.as_ref()).is_none_or(|sources| sources.0.is_empty());
-        if !address.is_local() && none && !allowed {
+        if !local && none && !allowed {
             self.found.mistake(
                 place,
                 (
@@ -284,6 +303,29 @@ impl Resolver<'_> {
                     "加上 sources（例如 grafana: { bearer: { env: GRAFANA_TOKEN } }），或明确写 allow_anonymous: true",
                     "add sources (for example grafana: { bearer: { env: GRAFANA_TOKEN } }), or say allow_anonymous: true",
                 ),
+            );
+        }
+    }
+
+    /// What a proxy says about a sender's address counts only where the proxy is trusted.
+    fn is_proxied(&mut self, place: Place, address: &ListenAt, file: &File) {
+        if matches!(address, ListenAt::Unix(_)) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{address}` 是文件套接字，不支持 `proxy_protocol`"),
+                    format!("`{address}` is a socket in the file system, which has no `proxy_protocol`"),
+                ),
+                ("改听 IP:端口", "listen at IP:PORT"),
+            );
+        } else if value(file.trusted_proxies.as_ref()).is_none_or(Vec::is_empty) {
+            self.found.mistake(
+                place,
+                (
+                    format!("`{address}` 写了 `proxy_protocol`，但没有 `trusted_proxies`：谁都能冒充任何地址"),
+                    format!("`{address}` has `proxy_protocol` and there are no `trusted_proxies`: anybody could claim any address"),
+                ),
+                ("在 trusted_proxies 里写代理的地址", "name the proxy's address in `trusted_proxies`"),
             );
         }
     }

@@ -17,7 +17,7 @@ pub enum Private {
 }
 
 /// Keys whose values are shown. A key that is not listed may hold a secret.
-const SHOWN: &str = " listen address paths ca trusted_proxies listen_monitoring certificate memory lease raw record alerts size language \
+const SHOWN: &str = " listen address paths proxy_protocol ca trusted_proxies listen_monitoring certificate memory lease raw record alerts size language \
     timezone allow_anonymous allow_addresses_alone kind port tls face matchers receiver receivers fallback critical other \
     webhook app apps bot hook on_call scheme preset timestamp_header timestamp_unit tolerance algorithm encoding several \
     separator signed send_resolved repeat_interval fallback_after image parts continue mention_from object place hidden \

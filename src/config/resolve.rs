@@ -12,7 +12,7 @@ use super::at::At;
 use super::file::{self, File, Secret};
 use super::finding::{Findings, Place, nearest};
 use super::glob;
-use super::listen::ListenAt;
+use super::listen::{ListenAt, Listening};
 use super::tokens::Token;
 use super::{Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
@@ -131,7 +131,7 @@ impl<'a> Resolver<'a> {
         let (charts, upstreams) = self.charts(file, upstreams);
         self.file_mode();
         let allowed = value(file.allow_anonymous.as_ref()).copied().unwrap_or_default();
-        let local = listen.iter().all(|listening| listening.at.is_local())
+        let local = listen.iter().all(Listening::is_local)
             && listen_tls.as_ref().is_none_or(|tls| tls.address.ip().is_loopback());
         self.judge_tokens(local, listen.iter().find_map(|listening| listening.at.in_the_open()));
         self.note_unused(file);

@@ -1,5 +1,6 @@
 //! The accept loop and the life cycle of a connection.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,6 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::UnixTime;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -24,7 +27,8 @@ use tracing::{debug, warn};
 use super::listen::Listener;
 use super::lobby::{Lobby, Seat};
 use super::tls::{Chain, Stream};
-use super::{peer, refusal};
+use super::{Setup, peer, proxied, refusal};
+use crate::live::Live;
 use crate::proof::Shown;
 
 /// Most bytes in a connection's buffer, including a request's headers: real senders need a few KB, and a stranger must
@@ -37,10 +41,19 @@ const BACKLOG: i32 = 4096;
 /// Longest wait for requests in flight at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves `router` until `stop`, with TLS where there is an acceptor, then lets requests in flight finish.
+/// What stands between a connection and HTTP.
+#[derive(Clone, Default)]
+pub(super) struct Way {
+    /// With TLS.
+    pub tls: Option<TlsAcceptor>,
+    /// Trusted proxies, those of the configuration in force, begin with the PROXY protocol.
+    pub proxied: Option<Live<Setup>>,
+}
+
+/// Serves `router` until `stop`, then lets requests in flight finish.
 pub(super) async fn serve(
     listener: Listener,
-    tls: Option<TlsAcceptor>,
+    way: Way,
     router: axum::Router,
     lobby: Arc<Lobby>,
     stop: CancellationToken,
@@ -53,12 +66,11 @@ pub(super) async fn serve(
     let sweeper = lobby.clone();
     let _sweep = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move { sweeper.sweep().await }));
     loop {
-        let chain = Chain::default();
         let accepted = tokio::select! {
-            accepted = accept(&listener, tls.as_ref(), &chain) => accepted,
+            accepted = accept(&listener) => accepted,
             () = stop.cancelled() => break,
         };
-        let (stream, socket) = match accepted {
+        let (accepted, socket) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, or the peer is gone already: let other connections finish first.
@@ -71,33 +83,25 @@ pub(super) async fn serve(
             seat = lobby.enter(socket.ip()) => seat,
             () = stop.cancelled() => break,
         };
-        let router = TowerToHyperService::new(router.clone());
-        let guest = seat.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let seat = guest.clone();
-            let mut request = request.map(|body| seat.receive(body));
-            request.extensions_mut().insert(peer::Socket(socket));
-            request.extensions_mut().insert(seat.clone());
-            if let Some(chain) = chain.get() {
-                request.extensions_mut().insert(Shown { chain: chain.clone(), now: UnixTime::now() });
-            }
-            let answer = router.call(request);
-            async move {
-                let mut answer = answer.await?;
-                seat.answer(&mut answer);
-                Ok::<_, std::convert::Infallible>(answer)
-            }
-        });
-        let line = TokioIo::new(Line { stream, peer: socket.ip(), seat: seat.clone() });
-        let connection = graceful.watch(server.serve_connection(line, service));
+        let (way, router) = (way.clone(), TowerToHyperService::new(router.clone()));
+        let (server, watcher) = (server.clone(), graceful.watcher());
         tokio::spawn(async move {
-            tokio::select! {
-                // hyper itself answers an unreadable head, with 400 or 431.
-                ended = connection => match ended {
+            let served = async {
+                let chain = Chain::default();
+                let (stream, socket) = way.enter(accepted, socket, &seat, &chain).await?;
+                let line = TokioIo::new(Line { stream, peer: socket.ip(), seat: seat.clone() });
+                let guest = seat.clone();
+                let service = service_fn(move |request| requested(&router, request, &guest, socket, &chain));
+                match watcher.watch(server.serve_connection(line, service)).await {
+                    // hyper itself answers an unreadable head, with 400 or 431.
                     Err(error) if error.is_parse() => refusal::unreadable_head(seat.refusals(), socket.ip(), &error),
                     Err(error) => debug!(%error, "A connection ended early."),
                     Ok(()) => {}
-                },
+                }
+                Some(())
+            };
+            tokio::select! {
+                _ = served => {}
                 () = seat.closed() => {}
             }
         });
@@ -108,17 +112,78 @@ pub(super) async fn serve(
     }
 }
 
+/// A request of the connection at `seat`, answered by `router`.
+fn requested(
+    router: &TowerToHyperService<axum::Router>,
+    request: Request<Incoming>,
+    seat: &Seat,
+    socket: SocketAddr,
+    chain: &Chain,
+) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    let seat = seat.clone();
+    let mut request = request.map(|body| seat.receive(body));
+    request.extensions_mut().insert(peer::Socket(socket));
+    request.extensions_mut().insert(seat.clone());
+    if let Some(chain) = chain.get() {
+        request.extensions_mut().insert(Shown { chain: chain.clone(), now: UnixTime::now() });
+    }
+    let answer = router.call(request);
+    async move {
+        let mut answer = answer.await?;
+        seat.answer(&mut answer);
+        Ok(answer)
+    }
+}
+
+impl Way {
+    /// The stream of a connection as HTTP reads it, and its sender's address; `None`: a trusted proxy does not say whose it
+    /// is. `chain` gets the certificates that a TLS handshake shows.
+    async fn enter(
+        &self,
+        accepted: Accepted,
+        socket: SocketAddr,
+        seat: &Seat,
+        chain: &Chain,
+    ) -> Option<(Stream, SocketAddr)> {
+        let mut stream = match accepted {
+            Accepted::Local(stream) => return Some((Stream::Local(stream), socket)),
+            Accepted::Tcp(stream) => stream,
+        };
+        let mut sender = socket;
+        let proxy = socket.ip().to_canonical();
+        let trusts =
+            |setup: &Live<Setup>| setup.now().config.trusted_proxies.iter().any(|network| network.holds(proxy));
+        if self.proxied.as_ref().is_some_and(trusts) {
+            match proxied::sender(&mut stream, socket).await {
+                Ok(said) => sender = said,
+                Err(error) => {
+                    refusal::no_proxy_header(seat.refusals(), proxy, &error);
+                    return None;
+                }
+            }
+            seat.introduce(sender.ip());
+        }
+        Some((Stream::new(stream, self.tls.as_ref(), chain), sender))
+    }
+}
+
+/// A connection before its first byte.
+enum Accepted {
+    Tcp(TcpStream),
+    Local(UnixStream),
+}
+
 /// The next connection, and where it comes from. A socket in the file system has no address: what comes there comes from
 /// this machine.
-async fn accept(listener: &Listener, tls: Option<&TlsAcceptor>, chain: &Chain) -> io::Result<(Stream, SocketAddr)> {
+async fn accept(listener: &Listener) -> io::Result<(Accepted, SocketAddr)> {
     match listener {
         Listener::Tcp(listener) => {
             let (stream, socket) = listener.accept().await?;
             // Small answers must not wait for the next packet.
             let _ = stream.set_nodelay(true);
-            Ok((Stream::new(stream, tls, chain), socket))
+            Ok((Accepted::Tcp(stream), socket))
         }
-        Listener::Unix(listener) => Ok((Stream::Local(listener.accept().await?), (Ipv4Addr::LOCALHOST, 0).into())),
+        Listener::Unix(listener) => Ok((Accepted::Local(listener.accept().await?), (Ipv4Addr::LOCALHOST, 0).into())),
     }
 }
 

@@ -182,6 +182,18 @@ impl Guests {
         Some((id, victim))
     }
 
+    /// Its proxy has said whose the connection is.
+    pub fn introduce(&mut self, id: u64, address: Address) {
+        let Some(guest) = self.open.get_mut(&id) else { return };
+        // Out of the line of its proxy, into that of its sender.
+        let seen = std::mem::replace(&mut guest.seen, false);
+        self.settle(id);
+        if let Some(guest) = self.open.get_mut(&id) {
+            (guest.address, guest.seen) = (address, seen);
+        }
+        self.settle(id);
+    }
+
     /// Everything readable of the connection was read: from now on the peer keeps us waiting.
     pub fn look(&mut self, id: u64) {
         if self.open.get_mut(&id).is_some_and(|guest| !std::mem::replace(&mut guest.seen, true)) {

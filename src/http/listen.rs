@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use super::door::Way;
 use super::guests::Places;
 use super::lobby::Lobby;
 use super::local::LocalListener;
@@ -43,11 +44,21 @@ impl fmt::Display for Listener {
     }
 }
 
+/// A listener in the clear, and what it serves.
+#[derive(Debug)]
+pub struct Door {
+    listener: Listener,
+    /// Whom it serves; empty: all.
+    areas: Vec<Area>,
+    /// Do trusted proxies begin each connection with the PROXY protocol?
+    proxied: bool,
+}
+
 /// The listeners.
 #[derive(Debug)]
 pub struct Doors {
-    /// In the clear, and whom each serves; none: all.
-    pub main: Vec<(Listener, Vec<Area>)>,
+    /// In the clear.
+    pub main: Vec<Door>,
     /// Everything, with TLS.
     pub tls: Option<TcpListener>,
     /// `/healthz`, `/readyz` and `/metrics` alone.
@@ -72,7 +83,7 @@ impl Doors {
                     None => LocalListener::open(path).await?,
                 }),
             };
-            main.push((listener, listening.areas.clone()));
+            main.push(Door { listener, areas: listening.areas.clone(), proxied: listening.proxied });
         }
         let mut others = [config.listen_monitoring, config.listen_tls.as_ref().map(|tls| tls.address)].into_iter();
         let mut place = main.len();
@@ -92,13 +103,14 @@ impl Doors {
 
     /// The first address.
     pub fn front(&self) -> String {
-        self.main.first().map(|(listener, _)| listener.to_string()).unwrap_or_default()
+        self.main.first().map(|door| door.listener.to_string()).unwrap_or_default()
     }
 }
 
 impl From<TcpListener> for Doors {
     fn from(main: TcpListener) -> Self {
-        Self { main: vec![(Listener::Tcp(main), Vec::new())], tls: None, monitoring: None }
+        let main = Door { listener: Listener::Tcp(main), areas: Vec::new(), proxied: false };
+        Self { main: vec![main], tls: None, monitoring: None }
     }
 }
 
@@ -126,22 +138,33 @@ pub async fn serve(server: Server, doors: Doors, stop: CancellationToken) {
     let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "main", places(&server.room));
     // Their connections share their places: the bounds hold for all of them together.
     let mut main = JoinSet::new();
-    for (listener, areas) in doors.main {
-        main.spawn(door::serve(listener, None, router(gate.clone(), areas), lobby.clone(), stop.clone()));
+    for Door { listener, areas, proxied } in doors.main {
+        let way = Way { tls: None, proxied: proxied.then(|| server.setup.clone()) };
+        main.spawn(door::serve(listener, way, router(gate.clone(), areas), lobby.clone(), stop.clone()));
     }
     let main = main.join_all();
     let tls = async {
         if let Some(listener) = doors.tls {
-            let acceptor = tls::acceptor(server.setup.clone());
-            let areas = server.setup.now().config.listen_tls.as_ref().map(|tls| tls.areas.clone()).unwrap_or_default();
+            let config = server.setup.now().config.clone();
+            let (areas, proxied) =
+                config.listen_tls.as_ref().map(|tls| (tls.areas.clone(), tls.proxied)).unwrap_or_default();
+            let way =
+                Way { tls: Some(tls::acceptor(server.setup.clone())), proxied: proxied.then(|| server.setup.clone()) };
             let listener = Listener::Tcp(listener);
-            door::serve(listener, Some(acceptor), router(gate.clone(), areas), lobby.clone(), stop.clone()).await;
+            door::serve(listener, way, router(gate.clone(), areas), lobby.clone(), stop.clone()).await;
         }
     };
     let monitoring = async {
         if let Some(listener) = doors.monitoring {
             let lobby = Lobby::new(refusals.clone(), server.metrics.clone(), "monitoring", MONITORS);
-            door::serve(Listener::Tcp(listener), None, watched().with_state(gate.clone()), lobby, stop.clone()).await;
+            door::serve(
+                Listener::Tcp(listener),
+                Way::default(),
+                watched().with_state(gate.clone()),
+                lobby,
+                stop.clone(),
+            )
+            .await;
         }
     };
     let served = async { tokio::join!(main, tls, monitoring) };

@@ -150,6 +150,11 @@ impl Seat {
         self.0.lobby.close(&mut table, victim);
     }
 
+    /// Its proxy has said whose the connection is.
+    pub fn introduce(&self, address: IpAddr) {
+        self.0.lobby.table().guests.introduce(self.0.id, address.into());
+    }
+
     /// Where refusals of the connection are recorded.
     pub fn refusals(&self) -> &Refusals {
         &self.0.lobby.refusals

@@ -316,6 +316,12 @@ pub(super) fn no_handshake(refusals: &Refusals, socket: IpAddr, error: &std::io:
     seen.note(refusals, &Cause::new("no_handshake").detail(error.to_string()));
 }
 
+/// A connection of a trusted proxy that did not begin with the PROXY protocol.
+pub(super) fn no_proxy_header(refusals: &Refusals, socket: IpAddr, error: &std::io::Error) {
+    let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status: StatusCode::BAD_REQUEST };
+    seen.note(refusals, &Cause::new("no_proxy_header").detail(error.to_string()));
+}
+
 /// A refused request.
 struct Seen<'a> {
     peer: Peer,

@@ -1,13 +1,17 @@
 //! Several addresses in the clear, each for some, and one in the file system for a proxy.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use wecom_simulator::Setup;
 use wegraf::internals::time::Clock;
 
 use crate::harness::{World, alertmanager};
 use crate::process::{Wegraf, run};
 use crate::sources::sign;
+use crate::tls::{issued, trusting};
 
 const REST: &str = "
 trusted_proxies: [127.0.0.1]
@@ -136,4 +140,85 @@ route: { receiver: ops }
     assert_eq!(post(&one, "ops", "first").await, 200);
     assert_eq!(post(&two, "dba", "first").await, 401, "a copy for another receiver, at the other address");
     assert_eq!(post(&two, "dba", "second").await, 200, "the control");
+}
+
+/// A proxy in front of `gateway` that begins each connection with `header`, as a balancer of layer 4 does.
+async fn balancer(gateway: SocketAddr, header: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut sender, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut behind = TcpStream::connect(gateway).await.unwrap();
+                behind.write_all(header.as_bytes()).await.unwrap();
+                // Either side may end first.
+                tokio::io::copy_bidirectional(&mut sender, &mut behind).await.ok();
+            });
+        }
+    });
+    address
+}
+
+/// What is answered to these bytes until the connection ends.
+async fn answered(gateway: SocketAddr, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // A connection that is closed with unread bytes is reset.
+    stream.read_to_string(&mut answer).await.ok();
+    answer
+}
+
+const SENDER: &str = "PROXY TCP4 203.0.113.9 10.0.0.1 4711 8080\r\n";
+const ASKS: &str = "GET /me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_of_layer_four_says_whose_a_connection_is() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    let [open, proxied, secure] = [(); 3].map(|()| xtask::gateway::free().unwrap());
+    let pair = issued();
+    world.write("cert.pem", &pair.certificate);
+    world.write("key.pem", &pair.key);
+    let tls =
+        format!("listen_tls: {{ address: '{secure}', certificate: cert.pem, key: key.pem, proxy_protocol: true }}\n");
+    let listen = format!("['{open}', {{ address: '{proxied}', proxy_protocol: true }}]");
+    // The source's address is part of its proof.
+    let rest = REST.replace("0123456789abcdef }", "0123456789abcdef, addresses: [203.0.113.9] }");
+    world.write("wegraf.yaml", &world.config_text(&listen, &format!("{tls}{rest}")));
+    let running = Wegraf::serve_as_written(&mut world).await;
+    let post = async |http: &reqwest::Client, base: String, name: &str| {
+        let body = alertmanager(name, &[("a", "firing")]);
+        let request = http.post(format!("{base}/webhook")).bearer_auth("canary-token-0123456789abcdef").body(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let in_clear = balancer(proxied, SENDER).await;
+    assert_eq!(post(&world.http, format!("http://{in_clear}"), "one").await, 200);
+    let with_tls = balancer(secure, SENDER).await;
+    assert_eq!(post(&trusting(&pair), format!("https://{with_tls}"), "two").await, 200, "the header stands before TLS");
+    world.arrived("webhook=sim-ops-group", 2).await;
+
+    // The controls: another sender, at the same address and without the header at the open one.
+    let other = balancer(proxied, "PROXY TCP4 203.0.113.10 10.0.0.1 4711 8080\r\n").await;
+    assert_eq!(post(&world.http, format!("http://{other}"), "three").await, 401);
+    assert_eq!(post(&world.http, format!("http://{open}"), "four").await, 401);
+    running.logged("203.0.113.10").await;
+
+    // A proxy that says nothing is closed without an answer, and seen; at the open address the header is no HTTP.
+    assert_eq!(answered(proxied, ASKS).await, "");
+    let seen = "wegraf_refusals_total{path=\"other\",status=\"400\",reason=\"no_proxy_header\"}";
+    assert!(world.metric(seen).await > 0.5);
+    assert!(answered(open, &format!("{SENDER}{ASKS}")).await.starts_with("HTTP/1.1 400"));
+    // A health check of the proxy itself.
+    assert!(answered(proxied, &format!("PROXY UNKNOWN\r\n{ASKS}")).await.starts_with("HTTP/1.1 401"));
+    // Commands find the open address.
+    run(&world, &["reload"]).await.exits(0);
+
+    // A peer that is no trusted proxy cannot say who it is, as of the next connection.
+    world.write(
+        "wegraf.yaml",
+        &world.config_text(&listen, &format!("{tls}{rest}").replace("[127.0.0.1]", "[10.0.0.1]")),
+    );
+    run(&world, &["reload"]).await.exits(0);
+    assert!(answered(proxied, &format!("{SENDER}{ASKS}")).await.starts_with("HTTP/1.1 400"));
+    assert!(answered(proxied, ASKS).await.starts_with("HTTP/1.1 401"));
 }

@@ -11,18 +11,18 @@ use crate::harness::{PATIENCE, World, alertmanager, crypto};
 use crate::process::Wegraf;
 
 /// A certificate of its own authority, with its key, both PEM.
-struct Issued {
-    certificate: String,
-    key: String,
+pub struct Issued {
+    pub certificate: String,
+    pub key: String,
 }
 
-fn issued() -> Issued {
+pub fn issued() -> Issued {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     Issued { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
 }
 
 /// A client that trusts this certificate alone, and connects anew for each request.
-fn trusting(issued: &Issued) -> reqwest::Client {
+pub fn trusting(issued: &Issued) -> reqwest::Client {
     crypto();
     let trusted = reqwest::Certificate::from_pem(issued.certificate.as_bytes()).unwrap();
     let builder = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().pool_max_idle_per_host(0);

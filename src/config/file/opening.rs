@@ -17,6 +17,8 @@ pub(in crate::config) struct Opening {
     pub address: String,
     /// Whom it serves; `None`: all.
     pub paths: Option<At<Vec<At<Area>>>>,
+    /// Do proxies begin each connection with the PROXY protocol?
+    pub proxy_protocol: bool,
 }
 
 /// 一个监听地址和它给谁用。An address and whom it serves.
@@ -28,6 +30,10 @@ struct Limited {
     /// 只给谁用，默认全部。Whom it serves; default: all.
     #[schemars(extend("minItems" = 1))]
     paths: Option<At<Vec<At<Area>>>>,
+    /// 前面的四层代理（`trusted_proxies` 里的）用 PROXY 协议说明来访者的地址。Proxies of `trusted_proxies` tell the sender's
+    /// address by the PROXY protocol, version 1 or 2.
+    #[serde(default)]
+    proxy_protocol: bool,
 }
 
 impl<'de> Deserialize<'de> for Opening {
@@ -37,14 +43,14 @@ impl<'de> Deserialize<'de> for Opening {
             type Value = Opening;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("IP:PORT, unix:PATH or { address, paths }")
+                f.write_str("IP:PORT, unix:PATH or { address, paths, proxy_protocol }")
             }
             fn visit_str<E>(self, text: &str) -> Result<Opening, E> {
-                Ok(Opening { address: text.to_owned(), paths: None })
+                Ok(Opening { address: text.to_owned(), paths: None, proxy_protocol: false })
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Opening, A::Error> {
-                let Limited { address, paths } = Limited::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Opening { address, paths })
+                let Limited { address, paths, proxy_protocol } = Limited::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Opening { address, paths, proxy_protocol })
             }
         }
         deserializer.deserialize_str(Any)

@@ -20,9 +20,10 @@ pub fn run(aims: &mut Aims) -> anyhow::Result<()> {
         cargo.args(["test", "--quiet", "--release", "--locked", "--package", package]).args(how);
         cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1", "measured_"]);
         // A figure beyond its aim fails its test, which has printed the figure by then: cargo's status is ignored.
-        let told = String::from_utf8(cargo.output()?.stdout)?;
+        let output = cargo.output()?;
+        let told = String::from_utf8(output.stdout)?;
         let lines: Vec<Vec<&str>> = told.lines().filter_map(figures).collect();
-        ensure!(!lines.is_empty(), "{cargo:?} measured nothing");
+        ensure!(!lines.is_empty(), "{cargo:?} measured nothing:\n{}", String::from_utf8_lossy(&output.stderr));
         for line in lines {
             let [what, figure, aim] = line[..] else { continue };
             println!("| {what} | {figure} | {aim} |");

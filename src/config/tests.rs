@@ -221,13 +221,13 @@ const WRONG: &[Case] = &[
     (
         "listen: { address: '127.0.0.1:8080', proxy_protocol: true }\n",
         &[
-            (1, 9, "`127.0.0.1:8080` is open to others", "add sources"),
-            (1, 9, "`127.0.0.1:8080` has `proxy_protocol` and there are no `trusted_proxies`", "name the proxy's address"),
+            (1, 1, "`127.0.0.1:8080` is open to others", "add sources"),
+            (1, 1, "`127.0.0.1:8080` has `proxy_protocol` and there are no `trusted_proxies`", "name the proxy's address"),
         ],
     ),
     (
         "listen: { address: 'unix:a.sock', proxy_protocol: true }\ntrusted_proxies: [127.0.0.1]\nallow_anonymous: true\n",
-        &[(1, 9, "has no `proxy_protocol`", "listen at IP:PORT")],
+        &[(1, 1, "has no `proxy_protocol`", "listen at IP:PORT")],
     ),
     ("trusted_proxies: 127.0.0.1\n", &[(1, 18, "a list [ … ] is expected here", "")]),
     ("trusted_proxies: [127.0.0.1, nginx]\n", &[(1, 30, "`nginx` in `trusted_proxies` is neither", "10.0.0.0/8")]),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -286,16 +287,18 @@ pub async fn run(app: App, doors: impl Into<Doors>, stop: CancellationToken) -> 
     let sender_ended = CancellationToken::new();
     let sending = deliver::run(app.deliver().clone(), Writer::new()?, stop_sending.clone());
     let ended = sender_ended.clone().drop_guard();
-    let sender = tasks.spawn(async move {
+    let sending = async move {
         // Also after a panic.
         let _ended = ended;
         sending.await;
-    });
-    tasks.spawn(watch::run(app.watch(), stop_sending.clone()));
-    tasks.spawn(app.acts().clone().run(stop_sending.clone()));
+    };
+    // Behind a pointer a long task is compiled once; tokio has two ways to run what is spawned.
+    let sender = tasks.spawn(sending.boxed());
+    tasks.spawn(watch::run(app.watch(), stop_sending.clone()).boxed());
+    tasks.spawn(app.acts().clone().run(stop_sending.clone()).boxed());
     // Sends in flight over a socket need it until they end.
     let stop_bots = CancellationToken::new();
-    tasks.spawn(bots::run(app.bots().clone(), stop_bots.clone()));
+    tasks.spawn(bots::run(app.bots().clone(), stop_bots.clone()).boxed());
     let sent = sender_ended.clone();
     tasks.spawn(async move {
         sent.cancelled().await;

@@ -47,6 +47,7 @@ pub mod why;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -709,6 +710,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 
 /// Runs a command that talks to the network or the store.
 fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    // Behind a pointer the command is compiled once; tokio has three ways to run what it blocks on.
+    let command: Pin<Box<dyn Future<Output = anyhow::Result<T>> + '_>> = Box::pin(command);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 

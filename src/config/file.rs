@@ -318,7 +318,7 @@ pub(super) struct Charts {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Images {
-    /// 允许去哪些主机取图；默认都不取。Hosts from which pictures may be fetched; default: none.
+    /// 允许去哪些主机取图，可以带端口；默认都不取。Hosts from which pictures may be fetched, with a port or without; default: none.
     pub hosts: Option<At<Vec<At<String>>>>,
 }
 

@@ -1,6 +1,6 @@
 //! How bodies are read and links are shown: the user's words for severities, and rewrites of links.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::at::{At, Named};
 use super::file;
@@ -48,8 +48,11 @@ impl Resolver<'_> {
         let urls = external_url.into_iter().chain(upstreams.iter().map(|upstream| upstream.url.as_str()));
         let urls = urls.chain(rewrites.iter().map(|rule| rule.to.as_str()));
         let hosts = urls.filter_map(|url| Some(reqwest::Url::parse(url).ok()?.host_str()?.to_owned()));
-        let addresses =
-            hosts.chain(pictures.iter().cloned()).filter_map(|host| host.trim_matches(['[', ']']).parse().ok());
+        let address = |host: String| {
+            let alone = host.trim_matches(['[', ']']).parse().ok();
+            alone.or_else(|| Some(host.parse::<SocketAddr>().ok()?.ip()))
+        };
+        let addresses = hosts.chain(pictures.iter().cloned()).filter_map(address);
         addresses.filter(|address: &IpAddr| !address.is_loopback() && !address.is_unspecified()).collect()
     }
 }

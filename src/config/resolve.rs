@@ -306,11 +306,14 @@ impl<'a> Resolver<'a> {
 
     fn image_hosts(&mut self, images: Option<&file::Images>) -> Vec<String> {
         let hosts = images.and_then(|images| value(images.hosts.as_ref()));
+        let is_address = |host: &str| host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         let mut resolved = Vec::new();
         for (place, host) in hosts.into_iter().flatten().filter_map(|host| placed(Some(host))) {
-            let plain = !host.is_empty() && !host.contains(['/', ':', '@', '?', '#', '*', ' ']);
-            let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-            if plain || is_address {
+            let (name, port) = host.rsplit_once(':').map_or((host.as_str(), None), |(name, port)| (name, Some(port)));
+            let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+            let plain = |name: &str| !name.is_empty() && !name.contains(['/', ':', '@', '?', '#', '*', ' ', '[']);
+            let plain = port && (plain(name) || name.starts_with('[') && is_address(name));
+            if plain || is_address(host) {
                 resolved.push(host.to_lowercase());
                 continue;
             }
@@ -320,8 +323,8 @@ impl<'a> Resolver<'a> {
                 place,
                 (format!("`{host}` 不是主机名"), format!("`{host}` is not the name of a host")),
                 (
-                    format!("只写主机名，不带协议、端口和路径：{inside}"),
-                    format!("write the host alone, without scheme, port and path: {inside}"),
+                    format!("只写主机名（可以带端口），不带协议和路径：{inside}"),
+                    format!("write the host alone, with a port or without, but without scheme and path: {inside}"),
                 ),
             );
         }

@@ -103,7 +103,7 @@ route:
   receiver: backup
   routes:
     - { matchers: ['severity="critical"', 'team=~"db|infra"'], receiver: ops, continue: false }
-images: { hosts: [Grafana.example.com] }
+images: { hosts: [Grafana.example.com, 'g.example.com:3000', '[::1]:3000', 10.0.0.1] }
 levels: { 严重: error, T0: critical }
 link_rewrites: [ { from: "http://prometheus-k8s-0:9090/", to: "https://prom.example.com" } ]
 "#;
@@ -144,7 +144,7 @@ fn every_key_of_the_contract_is_understood() {
     assert_eq!(ops.targets[1].to, To::Chat { app: "ops".into(), chat: "AITest".into() });
     assert_eq!((ops.repeat_interval.as_secs(), ops.send_resolved, ops.targets[2].parts), (5400, false, 3));
     assert_eq!((ops.language, config.receivers["backup"].language), (Language::Zh, Language::En));
-    assert_eq!(config.image_hosts, ["grafana.example.com"]);
+    assert_eq!(config.image_hosts, ["grafana.example.com", "g.example.com:3000", "[::1]:3000", "10.0.0.1"]);
     assert_eq!(
         (config.payloads.levels().of("严重"), config.payloads.levels().of("t0")),
         (Some(Level::Error), Some(Level::Critical))

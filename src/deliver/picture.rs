@@ -69,9 +69,18 @@ impl Pictures {
 
 /// The address of a sender's picture, if the configuration names its host.
 pub fn fetched(config: &Config, url: &str) -> Option<reqwest::Url> {
-    let url = reqwest::Url::parse(url).ok()?;
+    named(&config.image_hosts, url)
+}
+
+fn named(hosts: &[String], url: &str) -> Option<reqwest::Url> {
+    let mut url = reqwest::Url::parse(url).ok()?;
     let host = url.host_str()?.to_ascii_lowercase();
-    (matches!(url.scheme(), "http" | "https") && config.image_hosts.contains(&host)).then_some(url)
+    let port = format!("{host}:{}", url.port_or_known_default()?);
+    // Credentials of the alert's address are not ours to send.
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    let named = hosts.iter().any(|known| *known == host || *known == port);
+    (matches!(url.scheme(), "http" | "https") && named).then_some(url)
 }
 
 async fn upload(sockets: &Sockets, setup: &Setup, sender: &Sender, bytes: Bytes) -> Result<Image, String> {
@@ -91,4 +100,27 @@ async fn upload(sockets: &Sockets, setup: &Setup, sender: &Sender, bytes: Bytes)
 
 fn is_picture(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(&[0xff, 0xd8, 0xff])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_fetched_from_a_named_host_and_port_without_the_credentials_of_its_address() {
+        let hosts = ["any.example.com", "one.example.com:3000", "tls.example.com:443"].map(str::to_owned);
+        for (url, fetched) in [
+            ("http://any.example.com/a.png", Some("http://any.example.com/a.png")),
+            ("http://any.example.com:8080/a.png", Some("http://any.example.com:8080/a.png")),
+            ("http://one.example.com:3000/a.png", Some("http://one.example.com:3000/a.png")),
+            ("http://one.example.com/a.png", None),
+            ("https://tls.example.com/a.png", Some("https://tls.example.com/a.png")),
+            ("http://tls.example.com/a.png", None),
+            ("http://root:secret@any.example.com/a.png", Some("http://any.example.com/a.png")),
+            ("ftp://any.example.com/a.png", None),
+            ("http://other.example.com/a.png", None),
+        ] {
+            assert_eq!(named(&hosts, url).as_ref().map(reqwest::Url::as_str), fetched, "{url}");
+        }
+    }
 }

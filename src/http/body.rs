@@ -54,7 +54,8 @@ impl Gate {
             let frame = frame.map_err(|error| match Unfinished::of(&error) {
                 Some(Unfinished::Dismissed) => Refusal::Busy,
                 // The connection broke: no peer is left to read the answer.
-                Some(Unfinished::Late | Unfinished::Broken(_)) | None => Refusal::Slow,
+                Some(Unfinished::Broken(_)) => Refusal::Cut,
+                Some(Unfinished::Late) | None => Refusal::Slow,
             })?;
             let Ok(data) = frame.into_data() else { continue };
             let length = whole.len() + data.len();

@@ -85,13 +85,44 @@ fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + '_ {
     let standard = !headers.contains_key(X_FORWARDED_FOR);
     let name = if standard { header::FORWARDED.as_str() } else { X_FORWARDED_FOR };
     let lines: Vec<&str> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
-    let elements = lines.into_iter().rev().flat_map(|line| line.rsplit(','));
-    elements.map(move |element| if standard { forwarded_for(element) } else { address(element) })
+    lines.into_iter().rev().flat_map(move |line| if standard { forwarded(line) } else { plain(line) })
+}
+
+/// The hops of a line of `X-Forwarded-For`, the nearest first.
+fn plain(line: &str) -> Vec<Option<IpAddr>> {
+    line.rsplit(',').take(HOPS).map(address).collect()
+}
+
+/// The hops of a line of `Forwarded`, the nearest first. A quote that is not closed makes all of it unreliable: the sender's
+/// text could hide what the proxy wrote after it.
+fn forwarded(line: &str) -> Vec<Option<IpAddr>> {
+    let Some(elements) = unquoted(line, ',') else { return vec![None] };
+    elements.into_iter().rev().take(HOPS).map(forwarded_for).collect()
+}
+
+/// The parts of `text` between the `mark`s that stand in no quotes; `None`: a quote is not closed.
+fn unquoted(text: &str, mark: char) -> Option<Vec<&str>> {
+    let (mut parts, mut begun) = (Vec::new(), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if letter == mark && !quoted => {
+                parts.push(&text[begun..at]);
+                begun = at + letter.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[begun..]);
+    (!quoted).then_some(parts)
 }
 
 /// The address behind `for=` in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pair = element.split(';').find_map(|pair| {
+    let pair = unquoted(element, ';')?.into_iter().find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         name.trim().eq_ignore_ascii_case("for").then_some(value)
     });
@@ -170,6 +201,13 @@ mod tests {
             ("for=203.0.113.9, for=10.0.0.7", "203.0.113.9"),
             ("for=203.0.113.9, for=_hidden", "127.0.0.1"),
             ("proto=https", "127.0.0.1"),
+            // commas and semicolons in quotes, which a proxy may write around a text of the sender
+            ("for=203.0.113.9;host=\"a, for=10.0.0.7\"", "203.0.113.9"),
+            ("for=203.0.113.9;host=\"a\\\", for=10.0.0.7\"", "203.0.113.9"),
+            ("host=\"x;for=198.51.100.1\";for=203.0.113.9", "203.0.113.9"),
+            // a quote of the sender's that is not closed does not hide what the proxy adds
+            ("for=198.51.100.1;host=\"a, for=203.0.113.9", "127.0.0.1"),
+            ("for=198.51.100.1;host=\"a, for=\"203.0.113.9:4711\"", "127.0.0.1"),
         ] {
             assert_eq!(peer("127.0.0.1", &[("Forwarded", forwarded)], &TRUSTED), expected, "{forwarded}");
             assert_eq!(peer("203.0.113.1", &[("Forwarded", forwarded)], &TRUSTED), "203.0.113.1", "{forwarded}");

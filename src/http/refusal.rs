@@ -51,6 +51,8 @@ pub(super) enum Refusal {
     Certificate,
     /// The body arrived too slowly.
     Slow,
+    /// The sender ended the body before its announced length.
+    Cut,
     /// Too many bodies of unproven senders at a time.
     Busy,
     /// The source is proven, and its call is not stored.
@@ -79,6 +81,7 @@ impl Refusal {
             }
             Self::Certificate => (StatusCode::SERVICE_UNAVAILABLE, words::NO_CERTIFICATE),
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, words::SLOW),
+            Self::Cut => (StatusCode::REQUEST_TIMEOUT, words::CUT),
             Self::Intake(Refused::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, words::TOO_LARGE),
             Self::Intake(Refused::NoRoom(NoRoom::Ever { needs, share })) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, words::too_many(needs.div_ceil(1 << 20), share >> 20))
@@ -103,6 +106,7 @@ impl Refusal {
             Self::Intake(Refused::OutOfScope { receiver, .. }) => Cause::new("scope").detail(receiver),
             Self::Certificate => Cause::new("certificate"),
             Self::Slow => Cause::new("slow"),
+            Self::Cut => Cause::new("cut"),
             Self::Intake(Refused::TooLarge) => Cause::new("too_large"),
             Self::Intake(Refused::NoRoom(NoRoom::Ever { .. })) => Cause::new("too_many").detail(self.said().1),
             Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => Cause::new("busy"),

@@ -13,6 +13,8 @@ pub(super) const STOPPING: Words = words("进程正在停止", "the process is s
 pub(super) const NO_CERTIFICATE: Words =
     words("暂时取不到签名证书，请重试", "the signing certificate cannot be fetched right now: try again");
 pub(super) const SLOW: Words = words("正文没有在 15 秒内到齐", "the body did not arrive within 15 s");
+pub(super) const CUT: Words =
+    words("正文断了：比 Content-Length 说的短", "the body broke off: it is shorter than its Content-Length says");
 pub(super) const TOO_LARGE: Words =
     words("正文超过 16 MiB，请减小上游分组", "the body is over 16 MiB: make the groups upstream smaller");
 pub(super) const BUSY: Words = words("同时到达的内容太多，请重试", "too much arrives at a time: try again");

@@ -238,4 +238,15 @@ async fn a_head_that_is_no_http_and_a_body_that_never_comes_are_refusals_too() {
         let metric = format!("wegraf_refusals_total{{path=\"{place}\",status=\"{code}\",reason=\"{reason}\"}}");
         assert!(world.metric(&metric).await >= 1.0, "{metric}");
     }
+    // What its sender ends before its length did not take too long.
+    let cut = format!(
+        "POST /webhook HTTP/1.1\r\nHost: wegraf\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 1000\r\n\r\n{{"
+    );
+    let mut peer = TcpStream::connect(&address).await.unwrap();
+    peer.write_all(cut.as_bytes()).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let mut answer = String::new();
+    peer.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("broke off"), "{answer}");
+    gateway.logged("\"reason\":\"cut\"").await;
 }

@@ -1,10 +1,13 @@
 //! Warnings about a gateway that is ready. Pure.
 
+use jiff::tz::TimeZone;
+
 use super::CRITICAL_LATE_MS;
 use crate::alert::Timestamp;
 use crate::names::Scope;
+use crate::render::Clock;
 use crate::store::{Backlog, Breaker};
-use crate::words::{Words, told};
+use crate::words::{Language, Words, told};
 
 /// How many open breakers are listed.
 const NAMED: usize = 20;
@@ -26,22 +29,28 @@ pub fn warnings(
         ));
     }
     for open in breakers.iter().take(NAMED) {
-        let seconds = now.millis_since(open.opened_at).max(0) / 1000;
+        let paused = spent(now.millis_since(open.opened_at).max(0), now);
         let code = open.errcode.map(|code| format!(", errcode {code}")).unwrap_or_default();
-        let (by, why) = (called(&open.scope), &open.reason);
-        warnings.push(told!(
-            "{by} 暂停发送：{why}{code}，{seconds} 秒",
-            "sending by {by} is paused: {why}{code}, {seconds} s"
-        ));
+        let (by, why, Words { zh, en }) = (called(&open.scope), &open.reason, paused);
+        let zh = format!("{by} 暂停发送：{why}{code}，{zh}");
+        warnings.push((zh, format!("sending by {by} is paused: {why}{code}, {en}")).into());
     }
     if breakers.len() > NAMED {
         let more = breakers.len() - NAMED;
         warnings.push(told!("…还有 {more} 个", "…and {more} more"));
     }
     if let Some(seconds) = critical_late(backlog, now) {
-        warnings.push(told!("严重告警等了 {seconds} 秒还没送到", "a critical message has waited for {seconds} s"));
+        let Words { zh, en } = spent(seconds * 1000, now);
+        let zh = format!("严重告警等了 {zh}还没送到");
+        warnings.push((zh, format!("a critical message has waited for {en}")).into());
     }
     warnings
+}
+
+/// A span as people say it.
+fn spent(millis: i64, now: Timestamp) -> Words {
+    let said = |language| Clock { now, zone: &TimeZone::UTC, language }.duration(now.plus_millis(-millis), now);
+    (said(Language::Zh), said(Language::En)).into()
 }
 
 /// For how many seconds the oldest critical message has waited, if that is too long.
@@ -70,6 +79,11 @@ mod tests {
         };
         assert!(warnings(0, &[], Scope::to_string, &waiting(120_000), NOW).is_empty());
         assert_eq!(warnings(0, &[], Scope::to_string, &waiting(120_001), NOW).len(), 1);
+        let late = warnings(0, &[], Scope::to_string, &waiting(2_358_000), NOW).remove(0);
+        assert_eq!(
+            (&*late.zh, &*late.en),
+            ("严重告警等了 39 分钟还没送到", "a critical message has waited for 39 min")
+        );
         assert!(warnings(3, &[], Scope::to_string, &Backlog::default(), NOW)[0].en.contains("3 transitions"));
         let named = warnings(0, &[open(1)], Scope::to_string, &Backlog::default(), NOW);
         assert!(named[0].en.contains("app/1 is paused: limit, errcode 45009, 9 s"), "{named:?}");

@@ -22,6 +22,7 @@ mod rights;
 mod scope;
 mod setup;
 mod silencing;
+mod typed;
 mod watch;
 mod watching;
 mod words;
@@ -51,6 +52,7 @@ use rights::Right;
 pub use rights::Rights;
 pub use scope::{Counts, Foreseen, PATIENCE as SCOPE_PATIENCE, Scope};
 pub use setup::Setup;
+pub use typed::{MATCHERS, Typed, Worded, silencing};
 pub use words::Answer;
 
 /// Interval of looking for acts left open by a process that ended.
@@ -228,6 +230,17 @@ impl Acts {
 
     /// The same for an unauthenticated visitor, whose address is recorded.
     pub async fn act_from(&self, actor: &Actor, wish: Wish, peer: Option<IpAddr>) -> Result<Answer, StoreError> {
+        self.record(actor, wish, peer, String::new()).await
+    }
+
+    /// Records an act with what it concerns beside alerts of ours, and has it completed.
+    async fn record(
+        &self,
+        actor: &Actor,
+        wish: Wish,
+        peer: Option<IpAddr>,
+        detail: String,
+    ) -> Result<Answer, StoreError> {
         let way = peer.map_or_else(|| actor.via.name(), |peer| format!("{}/{peer}", actor.via.name()));
         let setup = self.setup.now();
         let (config, now) = (&setup.config, self.clock.now());
@@ -266,7 +279,7 @@ impl Acts {
             only: Vec::new(),
             through,
             until,
-            detail: String::new(),
+            detail,
             code: wish.code,
             except_lane: wish.except_lane,
             listeners: setup.listeners.clone(),

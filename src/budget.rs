@@ -151,6 +151,41 @@ impl Window {
     }
 }
 
+/// The spans of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// 60 s.
+    Minute,
+    /// 1 h.
+    Hour,
+    /// 24 h.
+    Day,
+}
+
+/// What is spent of a limit in one of its spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// Which.
+    pub per: Per,
+    /// So many messages, to the resolution of buckets: never fewer than were sent.
+    pub spent: u32,
+    /// Of so many.
+    pub most: u32,
+    /// Of these, kept for critical alerts and for ends.
+    pub reserved: u32,
+}
+
+/// What is spent of `limit` at `now`, given all that was spent on the account in `windows` together.
+pub fn used(windows: &[&Window], limit: &Limit, now: Timestamp) -> Vec<Used> {
+    let spans = [Per::Minute, Per::Hour, Per::Day].into_iter().zip(SPANS).enumerate();
+    let of = |(index, (per, span)): (usize, (Per, Span))| {
+        let buckets = windows.iter().flat_map(|window| &window.buckets[index]);
+        let spent = buckets.filter(|&&(at, _)| leaves(at, span) > now.0).map(|&(_, count)| u32::from(count)).sum();
+        Some(Used { per, spent, most: limit.most[index]?, reserved: limit.reserved[index] })
+    };
+    spans.filter_map(of).collect()
+}
+
 /// May one more message be sent at `now`, given all that was spent on the account in `windows` together? The error is
 /// the time from which it may, if nothing else is spent until then.
 pub fn room(windows: &[&Window], limit: &Limit, urgent: bool, now: Timestamp) -> Result<(), Timestamp> {
@@ -348,5 +383,18 @@ mod tests {
         assert_eq!(window.last_minute(start), 18);
         let until = room(&[&window], &Limit::WEBHOOK, true, start).unwrap_err();
         assert!(until.0 - start.0 <= 73_000, "{}", until.0 - start.0);
+    }
+
+    #[test]
+    fn what_is_spent_of_each_span_of_a_limit_is_told() {
+        let now = Timestamp(1_700_000_000_000);
+        let (mut own, mut unseen) = (Window::default(), Window::default());
+        own.debit(Some(&Limit::MEMBER), now.plus_millis(-600_000));
+        own.debit(Some(&Limit::MEMBER), now);
+        unseen.debit(None, now);
+        let told = used(&[&own, &unseen], &Limit::MEMBER, now);
+        let of = |per, spent, most, reserved| Used { per, spent, most, reserved };
+        assert_eq!(told, [of(Per::Minute, 2, 24, 6), of(Per::Hour, 3, 800, 200)]);
+        assert_eq!(used(&[&Window::default()], &Limit::WEBHOOK, now), [of(Per::Minute, 0, 18, 5)]);
     }
 }

@@ -450,8 +450,8 @@ pub struct Preview {
     /// What the message is about.
     #[command(flatten)]
     pub subject: Subject,
-    /// 说明每个标签为什么显示、为什么不显示；按本机的配置。 Tell for each label why it is shown or not, by the configuration here.
-    #[arg(long, conflicts_with = "url")]
+    /// 说明每个标签为什么显示、为什么不显示。 Tell for each label why it is shown or not.
+    #[arg(long)]
     pub why: bool,
     /// 输出 JSON。 Answer in JSON.
     #[arg(long)]

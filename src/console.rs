@@ -17,13 +17,16 @@ mod live;
 mod noise;
 mod now;
 mod people;
+mod phone;
 mod routes;
+mod shift;
 mod silences;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod told;
 mod view;
+mod why_not;
 mod words;
 
 use askama::Template;
@@ -40,19 +43,22 @@ pub use links::picture_hosts;
 pub use live::changed;
 pub use noise::{Noise, NoisePage};
 pub use now::{Incident, IncidentPage, NowPage, Only};
-pub use people::{AuditPage, DutyPage, Known, PersonPage};
+pub use people::{Asked as AskedOfRota, AuditPage, DutyPage, Known, PersonPage};
 pub use routes::{Heard, MappingDraft, MappingPage, RoutesPage, SendersPage, Tried};
-pub use silences::{ElsewherePage, Hushed, SilencesPage};
+pub use shift::{Got, LOAD_MS, Substitution};
+pub use silences::{ElsewherePage, Hushed, NewSilence, NewSilencePage, SilencesPage};
 pub use templates::{Draft, TemplatePage, TemplatesPage};
 pub use told::{Asked, DeliveriesPage, DeliveryPage, Offers};
 pub use view::View;
+pub use why_not::Missing;
 pub use words::{
     ACTS_ENDED, ADDRESS_NOT_TRUSTED, BODY_PRUNED, CHANGED, DENIED, FILE_CHANGED, FORM_UNREADABLE, LINK_INVALID,
-    LINK_OVER, MAPPING_PASSES, MAPPING_READS, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK, NO_ACT,
-    NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NOT_A_MEMBER, NOT_NEWEST, NOT_READ, NOT_SAVED, ODD_LABELS,
-    ODD_SEARCH, PRUNED, RELOADED, SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE,
-    TOO_MANY, TOO_OFTEN, TOO_SLOW, UPSTREAM_SILENT, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong,
-    no_right, not_reloaded, not_taken, not_written, wait_seconds,
+    LINK_OVER, MAPPING_PASSES, MAPPING_READS, MAY_NOT_SILENCE, NAME_OR_PASSWORD, NEEDLESS_NOTED, NEEDLESS_TAKEN_BACK,
+    NO_ACT, NO_FILE_NAME, NO_FOLDER, NO_PAGE, NO_SPAN, NO_SUCH_ID, NO_TEXT, NONE_CHOSEN, NOT_A_MEMBER, NOT_NEWEST,
+    NOT_PAUSED, NOT_READ, NOT_SAVED, ODD_LABELS, ODD_SEARCH, PROBE_LIMITED, PROBE_SOON, PROBED, PRUNED, RELOADED,
+    SAVED, SAVED_UNUSED, SESSION_OVER, SIGN_IN_AGAIN, SIGN_IN_REFUSED, SIGN_IN_STALE, TOO_MANY, TOO_OFTEN, TOO_SLOW,
+    UPSTREAM_SILENT, WECOM_SILENT, WHO_ARE_YOU, domain_not_trusted, done, mapping_wrong, no_right, not_reloaded,
+    not_taken, not_written, of_several, sample_kept, wait_seconds,
 };
 
 /// A page with one sentence.

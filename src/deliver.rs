@@ -82,7 +82,7 @@ pub use recall::{can_be_recalled, recall, recallable};
 pub use scene::patience;
 pub use setup::Setup;
 pub use short::short_links_as_shown;
-pub use way::{addressed, app, called, knows, scopes, stands_on};
+pub use way::{addressed, app, budgets_of, called, knows, scopes, stands_on};
 use worker::{Command, Event, Moment, Worker};
 
 /// Lanes that send concurrently. Each holds a connection to WeCom, which bars callers with too many (45033).

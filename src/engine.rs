@@ -18,6 +18,7 @@ pub mod lapse;
 pub mod outbox;
 pub mod overdue;
 pub mod picture;
+pub mod probe;
 pub mod settle;
 pub mod truth;
 

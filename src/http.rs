@@ -55,6 +55,7 @@ mod pages;
 mod paths;
 mod peer;
 mod picture;
+mod probing;
 mod proving;
 mod proxied;
 mod query;

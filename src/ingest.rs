@@ -28,6 +28,7 @@ mod syslog;
 pub(crate) mod tests;
 mod title;
 mod tree;
+mod unknown;
 mod weight;
 mod words;
 
@@ -46,6 +47,7 @@ use generic::Payloads;
 pub use reader::{HELD, Listed};
 pub use relayed::{FORMAT as RELAYED, relay};
 pub use robots::wecom;
+pub use unknown::{Unknown, unknown};
 pub use weight::Weight;
 
 /// How much of a text that is no tree is kept with the alert, in bytes: the most that any face can hold. The page has

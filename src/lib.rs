@@ -123,7 +123,7 @@ pub mod internals {
         pub use crate::measure::{Rule, expression, threshold, write};
     }
     pub mod names {
-        pub use crate::names::{Discriminator, LaneKey, SourceId};
+        pub use crate::names::{Discriminator, LaneKey, Scope, SourceId};
     }
     pub mod proof {
         pub use crate::proof::{Certificates, Presented, could_prove, prove};
@@ -139,9 +139,9 @@ pub mod internals {
     }
     pub mod store {
         pub use crate::store::{
-            About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, Claim, Delivery, DeliveryFilter,
-            DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State, Store, Way,
-            hash,
+            About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, BreakerChange, Claim, Delivery,
+            DeliveryFilter, DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State,
+            Store, Way, hash,
         };
     }
     pub mod subject {

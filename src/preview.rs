@@ -1,5 +1,7 @@
 //! The messages that would be sent, their targets and the reasons. Sends and fetches nothing.
 
+mod why;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use crate::intake::{Called, Ends, Incoming, plan, steady};
 use crate::names::SourceId;
 use crate::render::sample_target;
 use crate::words::Language;
+
+pub use why::{Explained, Label, explained};
 
 /// A message that would be sent.
 #[derive(Debug, Clone, PartialEq)]

@@ -87,23 +87,46 @@ pub fn conditions(matchers: &[Matcher]) -> String {
 
 /// How many firing alerts of our own record these matchers hide.
 pub async fn recorded(store: &Store, matchers: &[Matcher]) -> Result<u64, StoreError> {
-    let mut hidden: HashSet<Identity> = HashSet::new();
+    Ok(hidden(store, matchers, 0).await?.1)
+}
+
+/// The first `most` firing alerts of our own record that these matchers hide, each once, and how many there are.
+pub async fn hidden(store: &Store, matchers: &[Matcher], most: usize) -> Result<(Vec<ActAlert>, u64), StoreError> {
+    let (mut seen, mut first) = (HashSet::<Identity>::new(), Vec::new());
     for some in store.firing_rows().await?.chunks(RECORD) {
-        let some = store.followed(some.to_vec()).await?;
-        hidden.extend(some.iter().map(|one| &one.alert).filter(|one| hides(matchers, one)).map(|one| one.identity));
+        for one in store.followed(some.to_vec()).await? {
+            if hides(matchers, &one.alert) && seen.insert(one.alert.identity) && first.len() < most {
+                first.push(one.alert);
+            }
+        }
     }
-    Ok(hidden.len() as u64)
+    Ok((first, seen.len() as u64))
+}
+
+/// The alerts of a silence: those that it was made for; of one that was typed, those of our record that it hides now.
+pub async fn alerts_of(store: &Store, silence: &Silence) -> Result<Vec<ActAlert>, StoreError> {
+    if silence.thread.0 != 0 {
+        return store.act_alerts(silence.act).await;
+    }
+    let matchers: Vec<Matcher> = serde_json::from_str(&silence.matchers_json).unwrap_or_default();
+    Ok(hidden(store, &matchers, RECORD).await?.0)
 }
 
 /// A silence that is in force, by the act that made it, and whether it is the newest of its incident: of several the newest
-/// is extended.
+/// is extended. One that was typed is of no incident, and stands alone.
 pub async fn in_force(store: &Store, act: i64, now: Timestamp) -> Result<Option<(Silence, bool)>, StoreError> {
-    let known = store.silences(now).await?;
-    let mut all = known.into_iter().filter(|silence| silence.until > now && silence.thread.0 != 0).collect::<Vec<_>>();
+    let mut all = store.silences(now).await?;
+    all.retain(|silence| silence.until > now);
     let Some(place) = all.iter().position(|silence| silence.act == act) else { return Ok(None) };
     let found = all.swap_remove(place);
-    let newest = all.iter().all(|other| other.thread != found.thread || other.act < act);
+    let newest = is_newest(&found, &all);
     Ok(Some((found, newest)))
+}
+
+/// Is it the newest of its incident among `all`?
+pub fn is_newest(silence: &Silence, all: &[Silence]) -> bool {
+    let other = |other: &Silence| other.thread == silence.thread && other.act > silence.act;
+    silence.thread.0 == 0 || !all.iter().any(other)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -51,8 +51,9 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use crate::alert::{Identity, Timestamp};
+use crate::budget::Window;
 use crate::config::Database;
-use crate::names::{Duty, LaneKey, SourceId};
+use crate::names::{Account, Duty, LaneKey, Scope, SourceId};
 
 pub use crate::engine::act::{
     ACT_ALERTS, About, ActAlert, ActEnd, ActKind, ActState, Acted, Doer, Listeners, NewAct, NewCode, NewSilence,
@@ -66,6 +67,7 @@ pub use crate::engine::outbox::{
 pub use crate::engine::outbox::{LONGEST_WAIT_MS, PROBE_MS};
 pub use crate::engine::overdue::Late;
 pub use crate::engine::picture::LeaveOut;
+pub use crate::engine::probe::Unprobed;
 pub use crate::engine::{Admission, Admitted, Arrival, Candidate, Recipient, Related, TargetRow};
 pub use acts::{ActFilter, ActNews, ActRow, Card, Conversation, Escalation, Silence};
 pub use api::{ApiToken, Asked, NewToken};
@@ -409,6 +411,25 @@ impl Store {
         Ok(())
     }
 
+    /// Lets the next message pass the open breaker of `scope` now, because a person said so, who goes into the trail; or why
+    /// it stays.
+    pub async fn probe(&self, scope: Scope, asked: Step) -> Result<Result<(), Unprobed>, StoreError> {
+        let asked = match self {
+            Self::Sqlite(db) => db.probe(scope, asked).await,
+            Self::Postgres(db) => db.probe(scope, asked).await,
+        }?;
+        self.wake_if(asked.is_ok());
+        Ok(asked)
+    }
+
+    /// What was spent lately on these accounts. Nothing is locked: it is for people to see.
+    pub async fn spent(&self, accounts: Vec<Account>) -> Result<BTreeMap<Account, Window>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.spent(accounts).await,
+            Self::Postgres(db) => db.spent(accounts).await,
+        }
+    }
+
     /// When the always-firing alert of each configured source was last seen, by its name.
     pub async fn heard(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         match self {
@@ -655,6 +676,14 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.space().await.map(Some),
             Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Bytes of the files of the database, free pages in them included; of a server's, those of our tables.
+    pub async fn bytes(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.bytes().await,
+            Self::Postgres(db) => db.size(u64::MAX).await,
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub matchers: Vec<Matcher>,
     /// The actor, as upstream shows it.
     pub author: String,
+    /// Why, of a silence that was typed.
+    pub comment: Option<String>,
 }
 
 /// A change that must be made upstream only once.
@@ -242,17 +244,16 @@ impl Job {
     /// The requested silence.
     fn silence(&self, place: Place, now: Timestamp) -> Errand {
         let name = self.alerts.first().map_or("", |alert| alert.name.as_str());
+        let usual =
+            || format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", self.alerts.len().max(1), self.act.by);
+        let about = Some(self.act.thread).filter(|thread| thread.0 != 0);
         let wanted = Wanted {
             matchers: place.matchers,
             now,
             ends_at: self.act.until.unwrap_or_else(|| now.plus_millis(USUAL_MS)),
             author: place.author,
-            comment: format!(
-                "{name} ×{}，由 {} 从企业微信静默 silenced from WeCom",
-                self.alerts.len().max(1),
-                self.act.by
-            ),
-            marker: upstream::marker(Some(self.act.thread), &format!("{}-{}", self.act.id, self.act.at.0)),
+            comment: place.comment.unwrap_or_else(usual),
+            marker: upstream::marker(about, &format!("{}-{}", self.act.id, self.act.at.0)),
         };
         Errand { upstream: place.upstream, what: What::Make(Box::new(wanted)) }
     }

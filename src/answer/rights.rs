@@ -165,6 +165,12 @@ impl Acts {
         Ok((all || config.on_a_rota(person) || !receivers.is_empty()).then_some(Rights { all, change, receivers }))
     }
 
+    /// Does what is sent to this receiver reach `person` now?
+    pub async fn reaches(&self, receiver: &str, person: &str) -> Result<bool, StoreError> {
+        let actor = Actor { id: person.to_owned(), via: Via::Console("link".to_owned()) };
+        Eyes::of(self, &actor).received(receiver).await
+    }
+
     /// A secret that signs `person` in to the console once, for ten minutes; the store keeps its hash. `way`: who gave it.
     pub async fn ticket(&self, person: &str, way: &str) -> Result<String, StoreError> {
         let secret = fresh_secret();
@@ -228,7 +234,7 @@ impl<'a> Eyes<'a> {
     }
 
     /// Does what is sent to this receiver reach the person, or the conversation of the question?
-    async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
+    pub(super) async fn received(&mut self, receiver: &str) -> Result<bool, StoreError> {
         let Some(receiver) = self.setup.config.receiver(receiver) else { return Ok(false) };
         for target in &receiver.targets {
             if self.is_here(target) || self.group().is_none() && self.reaches(target).await? {

@@ -105,7 +105,7 @@ impl fmt::Debug for Counts {
 
 impl Counts {
     /// `None` if the upstream does not answer in time.
-    async fn of(&self, setup: &Setup, upstream: &str, matchers: &[Matcher]) -> Option<u64> {
+    pub(super) async fn of(&self, setup: &Setup, upstream: &str, matchers: &[Matcher]) -> Option<u64> {
         let key = (upstream.to_owned(), matchers.to_vec());
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         if let Some((count, at)) = known

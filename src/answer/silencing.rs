@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use super::failed::Failed;
 use super::job::{Command, Done, Event, Job, Place, Trouble, What, is_left};
 use super::origin::Origins;
+use super::typed::{self, Typed, Worded};
 use super::{Acts, Setup, Via};
 use crate::alert::{Alert, Notification, ThreadId};
 use crate::config::{Target, To, Upstream};
@@ -91,6 +92,10 @@ impl Run<'_> {
         let Self { acts, setup, act, alerts } = self;
         Ok(match command {
             Command::Place => Event::Placed(self.place().await?),
+            Command::List if act.thread.0 == 0 => Event::Listed(match typed::of_record(&act.detail) {
+                Some(Typed::Of(of)) => typed::in_force(acts, of).await?,
+                Some(Typed::New(_)) | None => Vec::new(),
+            }),
             Command::List => {
                 Event::Listed(standing::silences_of(&acts.store, act.thread, alerts, acts.clock.now()).await?)
             }
@@ -142,13 +147,19 @@ impl Run<'_> {
     /// Where a silence for the alerts is made.
     async fn place(&self) -> Result<Result<Place, Failed>, StoreError> {
         let Self { acts, setup, act, alerts } = self;
+        if act.thread.0 == 0
+            && let Some(Typed::New(worded)) = typed::of_record(&act.detail)
+        {
+            let Worded { upstream, matchers, comment } = worded;
+            return Ok(Ok(Place { upstream, matchers, author: author(acts, act).await, comment: Some(comment) }));
+        }
         let (upstream, matchers) = match matchers(acts, setup, alerts, Instant::now() + PLACING).await? {
             Sought::Found(upstream, matchers) => (upstream.name.clone(), matchers),
             Sought::Nowhere => return Ok(Err(Failed::no_upstream())),
             Sought::TooWide => return Ok(Err(Failed::too_wide())),
             Sought::Late => return Ok(Err(Failed::too_many())),
         };
-        Ok(Ok(Place { upstream, matchers, author: author(acts, act).await }))
+        Ok(Ok(Place { upstream, matchers, author: author(acts, act).await, comment: None }))
     }
 
     /// Records the end of the act.

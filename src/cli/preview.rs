@@ -16,9 +16,6 @@ use crate::shown;
 use crate::time::Clock;
 use crate::words::{told, words};
 
-/// Alerts whose labels are explained.
-const EXPLAINED: usize = 5;
-
 /// Prints, for each target: the route taken, the face, bytes used of bytes allowed, and the exact JSON.
 pub async fn run(arguments: Preview) -> anyhow::Result<ExitCode> {
     let (messages, kept) = match arguments.place.elsewhere.open().await? {
@@ -49,10 +46,8 @@ fn here(arguments: &Preview) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
     let message = |made: &preview::Preview| {
         let mut message = in_json(made);
         if arguments.why {
-            let receiver = setup.config.receivers.get(&made.receiver);
-            let taught = setup.config.taught(receiver.map(AsRef::as_ref), &SourceId::Command);
-            let alerts = made.alerts.iter().take(EXPLAINED).map(|index| &notification.alerts[*index]);
-            message["labels"] = alerts.map(|alert| why::why(alert, &taught)).collect();
+            let explained = preview::explained(&setup.config, &SourceId::Command, &notification, made);
+            message["labels"] = explained.iter().map(why::in_json).collect();
         }
         message
     };
@@ -67,12 +62,12 @@ async fn there(gateway: &Gateway, arguments: &Preview) -> anyhow::Result<(Vec<Va
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         bail!(Misused(words("--url 只试 JSON 的正文", "with --url only bodies of JSON can be tried").to_string()));
     };
-    let asked = json!({ "body": body, "receiver": arguments.receiver });
+    let asked = json!({ "body": body, "receiver": arguments.receiver, "explain": arguments.why });
     let found = gateway.post("preview", &asked).await?;
     let Some(found) = found else { return Err(unknown(arguments.receiver.as_deref().unwrap_or_default())) };
     let message = |row: &Value| {
         let path: Option<Vec<String>> = serde_json::from_value(row["path"].clone()).unwrap_or_default();
-        json!({
+        let mut message = json!({
             "receiver": row["receiver"],
             "route": route(path.as_deref()),
             "lane": row["target"],
@@ -82,7 +77,11 @@ async fn there(gateway: &Gateway, arguments: &Preview) -> anyhow::Result<(Vec<Va
             "counted": row["counted"],
             "problems": row["problems"],
             "requests": row["requests"],
-        })
+        });
+        if arguments.why {
+            message["labels"] = row["labels"].clone();
+        }
+        message
     };
     let messages = found["items"].as_array().into_iter().flatten().map(message).collect();
     Ok((messages, serde_json::from_value(found["kept"].clone()).unwrap_or_default()))

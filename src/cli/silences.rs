@@ -13,14 +13,13 @@ use serde_json::json;
 
 use super::Misused;
 use super::screen::{self, Screen};
-use crate::alert::{Labels, Timestamp};
+use crate::alert::Timestamp;
 use crate::config::Config;
+use crate::standing;
 use crate::store::{ActKind, Store};
 use crate::time::Clock;
-use crate::upstream::{
-    Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, covers, known_here, marker, until,
-};
-use crate::words::{Words, plural, told, words};
+use crate::upstream::{Client, Made, Matcher, Problem, Silence, SilenceState, UpstreamError, Wanted, marker, until};
+use crate::words::{plural, told, words};
 
 pub use arguments::{ByWhom, Silences, SilencesCommand, SilencesOf, Until};
 
@@ -102,18 +101,10 @@ async fn shown(config: &Config, client: &Client, matchers: &[Matcher]) -> Option
     counted
 }
 
-/// Alerts of our own record that are searched.
-const RECORD: u32 = 1_000;
-
 /// How many firing alerts of our own record these matchers hide.
-async fn recorded(config: &Config, matchers: &[Matcher]) -> Option<usize> {
+async fn recorded(config: &Config, matchers: &[Matcher]) -> Option<u64> {
     let record = Store::open_reading(&config.database).await.ok()?;
-    let (alerts, _) = record.alerts_on(RECORD).await.ok()?;
-    let hidden = alerts.iter().filter(|alert| {
-        let labels: Labels = serde_json::from_str(&alert.labels_json).unwrap_or_default();
-        known_here(matchers, &labels).is_some_and(|matchers| covers(&matchers, &labels))
-    });
-    Some(hidden.count())
+    standing::recorded(&record, matchers).await.ok()
 }
 
 /// Asks for confirmation on a terminal; a script confirms by calling.
@@ -217,15 +208,7 @@ impl With {
     }
 
     fn wanted(&self, until: &Until, author: String, comment: String, matchers: Vec<Matcher>) -> anyhow::Result<Wanted> {
-        if !matchers.iter().any(Matcher::needs_label) {
-            bail!(Misused(
-                words(
-                    "至少要有一个条件不匹配空值，否则会挡住所有告警",
-                    "at least one matcher must not match an empty value, else all alerts would be hidden"
-                )
-                .to_string()
-            ));
-        }
+        let matchers = Matcher::checked(matchers).map_err(|why| Misused(why.to_string()))?;
         let now = Clock::System.now();
         let author = if author.trim().is_empty() { "wegraf".to_owned() } else { author };
         let marker = marker(None, &format!("cli-{:016x}", rand::random::<u64>()));
@@ -284,8 +267,7 @@ impl Act<'_> {
 }
 
 fn failed(error: UpstreamError) -> anyhow::Error {
-    let Words { zh, en } = error.what;
-    anyhow::anyhow!("✗ {zh}\n  {en}")
+    anyhow::anyhow!("✗ {}", error.what)
 }
 
 fn clock(at: Timestamp, zone: &TimeZone) -> String {

@@ -120,6 +120,13 @@ pub enum UpstreamKind {
     Prometheus,
 }
 
+impl UpstreamKind {
+    /// Does it have silences?
+    pub fn has_silences(self) -> bool {
+        self != Self::Prometheus
+    }
+}
+
 /// The connection to WeCom.
 #[derive(Debug)]
 pub struct WeCom {

@@ -19,11 +19,22 @@ pub struct StatePage<'a> {
     f: Frame<'a>,
     desk: Desk,
     heading: String,
-    troubles: Vec<Fact>,
+    troubles: Vec<Trouble>,
     sources: Vec<Row>,
     inside: Vec<Fact>,
     out: Vec<Row>,
     said: Option<Said>,
+}
+
+/// What needs a person.
+#[derive(Debug)]
+struct Trouble {
+    name: String,
+    text: String,
+    /// The paused way that may be tried now; empty: there is none.
+    scope: String,
+    /// When it is tried by itself.
+    probe: String,
 }
 
 /// A source, or a way out.
@@ -78,6 +89,10 @@ pub struct Condition<'a> {
     pub tokens: &'a [(String, Timestamp)],
     /// Browsers that are signed in.
     pub sessions: usize,
+    /// When the certificate of `listen_tls` ends.
+    pub certificate: Option<Timestamp>,
+    /// Bytes of the store.
+    pub bytes: u64,
     /// When this process began.
     pub since: Timestamp,
 }
@@ -92,12 +107,23 @@ impl<'a> StatePage<'a> {
         said: Option<(bool, Words)>,
     ) -> Self {
         let say = |words: Words| f.say(words).into_owned();
-        let paused = found.breakers.iter().map(|(name, open)| Fact {
+        let paused = found.breakers.iter().map(|(name, open)| Trouble {
             name: say(words::paused(name, &clock.since(open.opened_at))),
             text: Words::of_record(&open.error).get(f.language).to_owned(),
+            scope: open.scope.to_string(),
+            probe: if open.probe_at > clock.now {
+                say(words::tried_in(&clock.until(open.probe_at)))
+            } else {
+                String::new()
+            },
         });
-        let warned = found.warnings.iter().map(|text| Fact { name: say(words::WARNING), text: say(text.clone()) });
-        let troubles: Vec<Fact> = paused.chain(warned).collect();
+        let warned = found.warnings.iter().map(|text| Trouble {
+            name: say(words::WARNING),
+            text: say(text.clone()),
+            scope: String::new(),
+            probe: String::new(),
+        });
+        let troubles: Vec<Trouble> = paused.chain(warned).collect();
         Self {
             heading: say(words::health(troubles.len())),
             troubles,
@@ -143,6 +169,9 @@ fn inside(f: &Frame<'_>, clock: &Clock<'_>, found: &Condition<'_>) -> Vec<Fact> 
     let end = |(name, at): &(String, Timestamp)| format!("{name} → {}", clock.until(*at));
     let tokens = found.tokens.iter().map(end).collect::<Vec<_>>().join("\n");
     facts.push(fact(words::TOKENS_END, if tokens.is_empty() { say(words::NOTHING) } else { tokens }));
+    let certificate = found.certificate.map(|at| fact(words::CERTIFICATE_ENDS, clock.until(at)));
+    facts.extend(certificate);
+    facts.push(fact(words::STORE_SIZE, words::size(found.bytes)));
     facts.push(fact(words::SIGNED_IN, number(found.sessions as u64)));
     facts.push(fact(words::RUNS_SINCE, clock.since(found.since)));
     facts.push(fact(words::VERSION, env!("CARGO_PKG_VERSION").to_owned()));

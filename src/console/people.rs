@@ -1,13 +1,18 @@
 //! Who is on duty, what one person got, and who signed in and did what.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::desk::Desk;
 use super::frame::Frame;
 use super::letter::{moment, one_line};
+use super::shift::{Got, Load, Substitution, Written, load};
 use super::told::Told;
+use super::why_not::{Link, Missing, chain};
 use super::words;
 use crate::alert::Timestamp;
+use crate::budget::Used;
 use crate::duty::{Rota, Why};
 use crate::render::{Clock, number};
 use crate::store::{ActRow, DeliveryRow, State, Step as Trace};
@@ -25,6 +30,27 @@ pub struct DutyPage<'a> {
     /// The day that was asked for, as `2026-12-24`; empty for now.
     at: String,
     rotas: Vec<Shifts>,
+    /// Of one rota: what it asked of its people, and a substitution.
+    one: Option<One>,
+}
+
+/// What the page of one rota has besides.
+#[derive(Debug)]
+struct One {
+    load: Vec<Load>,
+    people: Vec<String>,
+    typed: Substitution,
+    written: Option<Written>,
+    wrong: String,
+}
+
+/// What is asked of one rota besides its shifts.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// What its people got and did; `None`: that is not the reader's to see.
+    pub got: Option<&'a BTreeMap<String, Got>>,
+    /// The substitution that is typed.
+    pub typed: Substitution,
 }
 
 /// A rota, now and for two weeks.
@@ -56,11 +82,22 @@ impl<'a> DutyPage<'a> {
         now: Timestamp,
         day: Option<jiff::civil::Date>,
         rotas: &[(&String, &Rota)],
+        asked: Option<Asked<'_>>,
     ) -> Self {
+        let one = asked.zip(rotas.first()).map(|(asked, (_, rota))| {
+            let written = (!asked.typed.is_empty()).then(|| asked.typed.write(&f, rota, now));
+            let (written, wrong) = match written {
+                Some(Ok(written)) => (Some(written), String::new()),
+                Some(Err(why)) => (None, f.say(why).into_owned()),
+                None => (None, String::new()),
+            };
+            let load = asked.got.map(|got| load(rota, got, now)).unwrap_or_default();
+            One { load, people: rota.everybody(), typed: asked.typed, written, wrong }
+        });
         let begin = |rota: &Rota| day.and_then(|day| day.to_zoned(rota.timezone.clone()).ok());
         let from = |rota: &Rota| begin(rota).map(|begin| Timestamp(begin.timestamp().as_millisecond()));
         let rotas = rotas.iter().map(|(name, rota)| shifts(&f, name, rota, (now, from(rota)))).collect();
-        Self { at: day.map(|day| day.to_string()).unwrap_or_default(), f, desk, rotas }
+        Self { at: day.map(|day| day.to_string()).unwrap_or_default(), f, desk, rotas, one }
     }
 }
 
@@ -103,6 +140,27 @@ pub struct PersonPage<'a> {
     told: Vec<Told>,
     empty: String,
     acts: Vec<Entry>,
+    budgets: Vec<Budget>,
+    /// The short id that is asked about.
+    short: String,
+    chain: Vec<Link>,
+}
+
+/// A budget of the person.
+#[derive(Debug)]
+struct Budget {
+    name: String,
+    meters: Vec<Meter>,
+}
+
+/// What is spent of it in one span.
+#[derive(Debug)]
+struct Meter {
+    spent: u32,
+    most: u32,
+    /// From here on plain messages wait.
+    high: u32,
+    text: String,
 }
 
 /// A line of what people did.
@@ -130,6 +188,10 @@ pub struct Known<'a> {
     pub rows: &'a [DeliveryRow],
     /// What the person did, newest first.
     pub acts: &'a [ActRow],
+    /// What is spent of the person's budgets: by app, and whether of its chats.
+    pub budgets: &'a [(String, bool, Vec<Used>)],
+    /// Of an alert that the person is said to have missed.
+    pub missing: Option<Missing<'a>>,
 }
 
 impl<'a> PersonPage<'a> {
@@ -159,10 +221,23 @@ impl<'a> PersonPage<'a> {
             told,
             empty: f.say(words::NOTHING_GOT).into_owned(),
             acts: known.acts.iter().map(|act| entry(&f, clock, act)).collect(),
+            budgets: known.budgets.iter().map(|budget| shown(&f, budget)).collect(),
+            short: known.missing.as_ref().map(|missing| missing.short.to_owned()).unwrap_or_default(),
+            chain: known.missing.as_ref().map(|missing| chain(&f, clock, missing)).unwrap_or_default(),
             desk,
             f,
         }
     }
+}
+
+fn shown(f: &Frame<'_>, (app, chats, used): &(String, bool, Vec<Used>)) -> Budget {
+    let meter = |used: &Used| Meter {
+        spent: used.spent,
+        most: used.most,
+        high: used.most.saturating_sub(used.reserved),
+        text: f.say(words::budget_used(used)).into_owned(),
+    };
+    Budget { name: f.say(words::budget_of(app, *chats)).into_owned(), meters: used.iter().map(meter).collect() }
 }
 
 /// Who signed in, and who did what.

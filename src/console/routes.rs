@@ -8,9 +8,10 @@ use super::acts::Said;
 use super::desk::Desk;
 use super::frame::Frame;
 use super::letter::{Fact, moment, one_line};
+use super::phone::{self, Phone};
 use super::words;
 use crate::alert::Timestamp;
-use crate::ingest::Explained;
+use crate::ingest::{Explained, Unknown};
 use crate::preview::Preview;
 use crate::render::Clock;
 use crate::route::{Blocked, Branching, Decision, Unreachable};
@@ -69,8 +70,15 @@ struct Way {
 pub(super) struct Shown {
     pub title: String,
     pub problems: Vec<String>,
-    pub texts: Vec<String>,
+    pub parts: Vec<Part>,
     pub json: String,
+}
+
+/// A part of it: as the phone draws it, if WeCom does, and its text as it is sent.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub drawn: Option<Phone>,
+    pub text: String,
 }
 
 pub(super) fn shown(f: &Frame<'_>, made: &Preview) -> Shown {
@@ -84,7 +92,9 @@ pub(super) fn shown(f: &Frame<'_>, made: &Preview) -> Shown {
         title = format!("{title} · {path}");
     }
     let requests: Vec<String> = made.requests.iter().map(|request| format!("{request:#}")).collect();
-    Shown { title, problems: made.problems.clone(), texts: made.texts(), json: requests.join("\n") }
+    let part = |(request, text)| Part { drawn: phone::draw(request, f.language), text };
+    let parts = made.requests.iter().zip(made.texts()).map(part).collect();
+    Shown { title, problems: made.problems.clone(), parts, json: requests.join("\n") }
 }
 
 impl<'a> RoutesPage<'a> {
@@ -223,6 +233,7 @@ pub struct MappingPage<'a> {
     leaves: Vec<Fact>,
     previews: Vec<Shown>,
     tried: String,
+    unknown: Vec<(String, String, String)>,
 }
 
 /// A mapping as it stands in the form.
@@ -235,6 +246,8 @@ pub struct MappingDraft {
     pub folder: String,
     /// The mark of the file that the person saw; empty: there was none.
     pub seen: String,
+    /// Names in the text that the body does not have.
+    pub unknown: Vec<Unknown>,
 }
 
 /// What a mapping made of the last bodies of the same sender.
@@ -281,8 +294,13 @@ impl<'a> MappingPage<'a> {
         });
         let alerts = alerts.collect();
         let leaves = leaves.iter().take(LEAVES).map(|(path, value)| Fact { name: path.clone(), text: one_line(value) });
+        let line = |known: &Unknown| {
+            let nearest = known.nearest.as_ref().map(|nearest| say(words::is_it(nearest))).unwrap_or_default();
+            (say(words::in_line(known.line)), known.name.clone(), nearest)
+        };
         Self {
             notification,
+            unknown: draft.unknown.iter().map(line).collect(),
             draft,
             folders,
             by: explained.map(|explained| explained.by.clone()).unwrap_or_default(),

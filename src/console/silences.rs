@@ -9,7 +9,8 @@ use super::desk::Desk;
 use super::frame::Frame;
 use super::letter::{moment, one_line};
 use super::words;
-use crate::alert::ThreadId;
+use crate::alert::{Labels, ThreadId};
+use crate::answer::Scope;
 use crate::render::Clock;
 use crate::store::{ActAlert, Silence};
 use crate::upstream::{self, SilenceState};
@@ -30,7 +31,9 @@ pub struct SilencesPage<'a> {
     taken: Vec<Taken>,
     upstreams: Vec<Place>,
     spans: Vec<Span>,
-    said: Option<Said>,
+    /// May the reader make one from matchers?
+    makes: bool,
+    said: Vec<Said>,
 }
 
 /// A place where silences are.
@@ -63,6 +66,8 @@ pub struct Hushed {
     pub on: usize,
     /// It is the newest of its incident.
     pub newest: bool,
+    /// The reader may change it. One of an incident shows who may when it is tried.
+    pub change: bool,
 }
 
 /// A silence.
@@ -75,14 +80,16 @@ struct Quiet {
     by: String,
     hides: String,
     thread: String,
-    /// The act that made it; 0 if it is about nothing of ours, and cannot be changed here.
+    /// The act that made it.
     act: i64,
     newest: bool,
+    /// May the reader change it?
+    change: bool,
 }
 
 impl<'a> SilencesPage<'a> {
-    /// Of `silences`, and of the alerts in `on`, which somebody has. `upstreams`: those that the reader may ask. `said`: what
-    /// became of the form that was sent.
+    /// Of `silences`, and of the alerts in `on`, which somebody has. `upstreams`: those that the reader may ask; `makes`: may
+    /// the reader make one from matchers? `said`: what became of the form that was sent, for each silence.
     pub fn new(
         f: Frame<'a>,
         desk: Desk,
@@ -90,10 +97,11 @@ impl<'a> SilencesPage<'a> {
         silences: &[Hushed],
         on: &[ActAlert],
         upstreams: &[&str],
-        said: Option<(bool, Words)>,
+        makes: bool,
+        said: Vec<(bool, Words)>,
     ) -> Self {
         let say = |words: Words| f.say(words).into_owned();
-        let quiet = |Hushed { silence, conditions, on, newest }: &Hushed| Quiet {
+        let quiet = |Hushed { silence, conditions, on, newest, change }: &Hushed| Quiet {
             class: if *on > 0 { "warning" } else { "info" },
             until: say(words::silenced_until(&clock.until(silence.until))),
             moment: moment(Some(silence.until)),
@@ -101,8 +109,9 @@ impl<'a> SilencesPage<'a> {
             by: format!("{} · {}", one_line(&silence.by), silence.upstream),
             hides: say(words::hides(*on)),
             thread: if silence.thread.0 == 0 { String::new() } else { silence.thread.to_string() },
-            act: if silence.thread.0 == 0 { 0 } else { silence.act },
+            act: silence.act,
             newest: *newest,
+            change: *change,
         };
         let mut order: Vec<&Hushed> = silences.iter().collect();
         // What will ring again soon comes first.
@@ -115,7 +124,8 @@ impl<'a> SilencesPage<'a> {
             taken_heading: say(words::acknowledgements(taken.len())),
             upstreams: places(&f, "", upstreams),
             spans: spans(f.language),
-            said: said.map(|(good, words)| Said { good, text: say(words) }),
+            makes,
+            said: said.into_iter().map(|(good, words)| Said { good, text: say(words) }).collect(),
             silences: shown,
             taken,
             desk,
@@ -171,6 +181,123 @@ fn places(f: &Frame<'_>, here: &str, upstreams: &[&str]) -> Vec<Place> {
     let own = place("", f.say(words::MADE_HERE).into_owned());
     let of = upstreams.iter().map(|name| place(name, f.say(words::all_of(name)).into_owned()));
     std::iter::once(own).chain(of).collect()
+}
+
+/// A silence from matchers that are typed: first what it would hide, then the button.
+#[derive(Debug, Template)]
+#[template(path = "console/silence.html")]
+pub struct NewSilencePage<'a> {
+    f: Frame<'a>,
+    desk: Desk,
+    matchers: String,
+    comment: String,
+    upstreams: Vec<Choice>,
+    /// How long: what is sent, what is shown, and whether it is chosen.
+    spans: Vec<(String, String, bool)>,
+    foreseen: Option<Foreseen>,
+    said: Option<Said>,
+}
+
+/// An upstream to choose.
+#[derive(Debug)]
+struct Choice {
+    name: String,
+    chosen: bool,
+}
+
+/// What is typed.
+#[derive(Debug, Clone, Default)]
+pub struct NewSilence {
+    /// Its matchers, each in a line.
+    pub matchers: Vec<String>,
+    /// The upstream; may be empty.
+    pub upstream: String,
+    /// For how long; may be empty.
+    pub span: String,
+    /// Why; may be empty.
+    pub comment: String,
+}
+
+/// What it would hide.
+#[derive(Debug)]
+struct Foreseen {
+    shown: String,
+    lead: String,
+    conditions: Vec<String>,
+    before: String,
+    count: String,
+    after: String,
+    alerts: Vec<Hidden>,
+    more: String,
+}
+
+/// An alert that it would hide.
+#[derive(Debug)]
+struct Hidden {
+    thread: String,
+    name: String,
+    labels: String,
+}
+
+impl<'a> NewSilencePage<'a> {
+    /// Of what was `typed`. `foreseen`: what it would hide, and alerts of ours among it, once it can be made; `said`: what
+    /// became of the form, or what is wrong with it.
+    pub fn new(
+        f: Frame<'a>,
+        desk: Desk,
+        typed: &NewSilence,
+        upstreams: &[&str],
+        foreseen: Option<(&Scope, &[ActAlert])>,
+        said: Option<(bool, Words)>,
+    ) -> Self {
+        let usual = spans(f.language).into_iter();
+        let mut spans: Vec<_> = usual.map(|span| (span.id.to_owned(), span.text.to_owned(), span.usual)).collect();
+        // What an address asks for and the list does not have is one more choice.
+        if upstream::Span::parse(&typed.span).is_ok() {
+            spans.iter_mut().for_each(|span| span.2 = span.0 == typed.span);
+            if spans.iter().all(|span| !span.2) {
+                spans.insert(0, (typed.span.clone(), typed.span.clone(), true));
+            }
+        }
+        let option = |name: &&str| Choice { name: (*name).to_owned(), chosen: *name == typed.upstream };
+        Self {
+            matchers: typed.matchers.join("\n"),
+            comment: typed.comment.clone(),
+            upstreams: upstreams.iter().map(option).collect(),
+            spans,
+            foreseen: foreseen.map(|(scope, alerts)| foresees(&f, scope, alerts)),
+            said: said.map(|(good, words)| Said { good, text: f.say(words).into_owned() }),
+            desk,
+            f,
+        }
+    }
+}
+
+fn foresees(f: &Frame<'_>, scope: &Scope, alerts: &[ActAlert]) -> Foreseen {
+    let say = |words: Words| f.say(words).into_owned();
+    let [before, after] = words::hides_now(&scope.upstream, scope.by_upstream, scope.count);
+    let hidden = |alert: &ActAlert| Hidden {
+        thread: alert.thread.to_string(),
+        name: one_line(&alert.name),
+        labels: labels(&alert.labels_json),
+    };
+    Foreseen {
+        shown: scope.fingerprint(),
+        lead: say(words::would_hide(&scope.upstream)),
+        conditions: scope.matchers.iter().map(|matcher| one_line(&matcher.to_string())).collect(),
+        before: say(before),
+        count: say(words::alerts(scope.count)),
+        after: say(after),
+        alerts: alerts.iter().map(hidden).collect(),
+        more: if scope.count > alerts.len() as u64 { say(words::not_all(alerts.len())) } else { String::new() },
+    }
+}
+
+/// The labels of an alert in one line, but for its name.
+fn labels(json: &str) -> String {
+    let labels: Labels = serde_json::from_str(json).unwrap_or_default();
+    let pairs = labels.iter().filter(|(name, _)| name.as_str() != "alertname");
+    one_line(&pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
 }
 
 /// The silences of an upstream, whoever made them.

@@ -7,6 +7,7 @@ use super::desk::Desk;
 use super::find::{Onward, Sought, nothing};
 use super::frame::Frame;
 use super::letter::{Fact, moment, one_line};
+use super::phone::{self, Phone};
 use super::words;
 use crate::alert::Timestamp;
 use crate::render::{Clock, number};
@@ -201,6 +202,15 @@ impl<'a> DeliveriesPage<'a> {
     }
 }
 
+/// A body as it was sent.
+#[derive(Debug)]
+struct Body {
+    name: String,
+    text: String,
+    /// As the phone shows it, if WeCom draws it.
+    drawn: Option<Phone>,
+}
+
 /// One message: its attempts with WeCom's answers, its bytes.
 #[derive(Debug, Template)]
 #[template(path = "console/delivery.html")]
@@ -211,7 +221,7 @@ pub struct DeliveryPage<'a> {
     told: Told,
     facts: Vec<Fact>,
     attempts: Vec<Step>,
-    bodies: Vec<Fact>,
+    bodies: Vec<Body>,
     offers: Offers,
     said: Option<Said>,
 }
@@ -253,9 +263,10 @@ impl<'a> DeliveryPage<'a> {
         let digest = row.folded_into.filter(|_| row.picture_of.is_none());
         facts.extend(digest.map(|digest| fact(words::FOLDED_INTO, digest.to_string())));
         facts.extend(row.picture_of.map(|of| fact(words::PICTURE_OF, of.to_string())));
-        let bodies = delivery.frozen.iter().map(|part| Fact {
+        let bodies = delivery.frozen.iter().map(|part| Body {
             name: say(words::body(part.version, part.number + 1)),
             text: part.body[..part.body.floor_char_boundary(BODY)].to_owned(),
+            drawn: serde_json::from_str(&part.body).ok().and_then(|request| phone::draw(&request, f.language)),
         });
         Self {
             heading: format!("{} · {}", told.name, number(row.message.unsigned_abs())),

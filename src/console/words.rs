@@ -5,6 +5,7 @@ mod find;
 mod noise;
 mod now;
 mod pages;
+mod person;
 mod silences;
 mod state;
 mod templates;
@@ -24,11 +25,12 @@ pub(super) use find::*;
 pub(super) use noise::*;
 pub(super) use now::*;
 pub(super) use pages::*;
-pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, ODD_LABELS, mapping_wrong};
-pub use silences::UPSTREAM_SILENT;
+pub use pages::{BODY_PRUNED, MAPPING_PASSES, MAPPING_READS, NO_TEXT, ODD_LABELS, mapping_wrong, sample_kept};
+pub(super) use person::*;
 pub(super) use silences::*;
+pub use silences::{MAY_NOT_SILENCE, NONE_CHOSEN, UPSTREAM_SILENT, of_several};
 pub(super) use state::*;
-pub use state::{RELOADED, not_reloaded};
+pub use state::{NOT_PAUSED, PROBE_LIMITED, PROBE_SOON, PROBED, RELOADED, not_reloaded};
 pub(super) use templates::*;
 pub use templates::{
     FILE_CHANGED, NO_FILE_NAME, NO_FOLDER, NO_SUCH_ID, NOT_SAVED, SAVED, SAVED_UNUSED, not_taken, not_written,

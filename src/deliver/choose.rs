@@ -19,6 +19,9 @@ const LATE_MS: i64 = 45_000;
 /// In a storm one critical message in this interval is sent on its own, at once; the others lead the digest.
 const CRITICAL_EVERY_MS: i64 = 60_000;
 
+/// How soon a lane asks again whether it may pass an open breaker.
+const ASK_AGAIN_MS: i64 = 5_000;
+
 /// When a lane may do what, learnt from claims that had to wait. Forgetting it costs one claim.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pace {
@@ -41,6 +44,8 @@ impl Pace {
             *self = Self { critical_at: self.critical_at, ..Self::default() };
         }
         self.noted_at = now;
+        // A person may have it probed sooner, by any replica.
+        let until = if breaker.is_some() { until.min(now.plus_millis(ASK_AGAIN_MS)) } else { until };
         self.normal_from = self.normal_from.max(until);
         if urgent || breaker.is_some() {
             self.urgent_from = until;
@@ -200,8 +205,14 @@ mod tests {
         pace.wait(false, until, None, NOW);
         assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Send(2));
         assert_eq!(choose(vec![message(1)], &pace), Step::Wait(until));
+        let mut pace = Pace::default();
         pace.wait(true, until, Some(Scope::stored("app/ops")), NOW);
-        assert_eq!(choose(vec![message(1), critical(2)], &pace), Step::Wait(until));
+        let sooner = NOW.plus_millis(ASK_AGAIN_MS);
+        assert_eq!(
+            choose(vec![message(1), critical(2)], &pace),
+            Step::Wait(sooner),
+            "it may be probed before its time"
+        );
     }
 
     #[test]

@@ -161,6 +161,26 @@ fn charges(counted: Counted, app: AppId<'_>, reach: &Reach, limit: Limit) -> Vec
     reach.users.iter().map(member).chain([alone(Who::Anybody, None)]).collect()
 }
 
+/// The budgets of a person, by app, and whether of its chats: of each that a target uses.
+pub fn budgets_of(config: &Config, person: &str) -> BTreeMap<(String, bool), Charge> {
+    let reach = Reach { users: [person.to_ascii_lowercase()].into(), unseen: false };
+    let mut known = BTreeMap::new();
+    for target in config.targets() {
+        let (name, chats) = match &target.to {
+            To::Members { app, .. } => (app, false),
+            To::Chat { app, .. } => (app, true),
+            To::Webhook { .. } | To::Email { .. } | To::Hook { .. } | To::Bot { .. } => continue,
+        };
+        let Some(account) = config.wecom.apps.get(name) else { continue };
+        let (counted, limit) =
+            if chats { (Counted::ChatMember, Limit::CHAT_MEMBER) } else { (Counted::Member, Limit::MEMBER) };
+        let app = AppId { corp: &account.corp_id, agent: account.agent_id };
+        let own = charges(counted, app, &reach, limit).into_iter().find(|charge| charge.limit.is_some());
+        known.extend(own.map(|charge| ((name.clone(), chats), charge)));
+    }
+    known
+}
+
 /// An app of the configuration as the client wants it.
 pub fn app(known: &AppAccount) -> wecom::App {
     wecom::App { corp_id: known.corp_id.clone(), agent_id: known.agent_id, secret: known.secret.clone() }

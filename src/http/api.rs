@@ -10,6 +10,7 @@ mod described;
 mod events;
 mod files;
 mod inner;
+mod links;
 mod list;
 mod look;
 mod once;
@@ -40,7 +41,7 @@ pub use orders::{EndTokenOrder, TokenOrder};
 
 /// The paths, and their description.
 fn described() -> (axum::Router<Gate>, OpenApi) {
-    OpenApiRouter::<Gate>::with_openapi(described::Frame::openapi())
+    let (router, api) = OpenApiRouter::<Gate>::with_openapi(described::Frame::openapi())
         .routes(routes!(list::incidents))
         .routes(routes!(list::incident))
         .routes(routes!(list::alerts))
@@ -50,6 +51,7 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(act::recall))
         .routes(routes!(look::acts, act::act))
         .routes(routes!(silences::silences, silences::make_silence))
+        .routes(routes!(silences::foresee))
         .routes(routes!(silences::move_silence, silences::end_silence))
         .routes(routes!(look::duties))
         .routes(routes!(look::duty))
@@ -57,6 +59,7 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(look::explain))
         .routes(routes!(look::senders))
         .routes(routes!(look::health))
+        .routes(routes!(inner::probe))
         .routes(routes!(look::own))
         .routes(routes!(inner::audit))
         .routes(routes!(inner::bots))
@@ -67,7 +70,8 @@ fn described() -> (axum::Router<Gate>, OpenApi) {
         .routes(routes!(events::events))
         .routes(routes!(files::template, files::put_template))
         .routes(routes!(files::mapping, files::put_mapping))
-        .split_for_parts()
+        .split_for_parts();
+    (router, links::linked(api))
 }
 
 /// The paths.

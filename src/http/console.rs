@@ -15,8 +15,9 @@ mod people;
 pub(in crate::http) mod routes;
 pub(in crate::http) mod save;
 mod sign_in;
+mod silence;
 mod silences;
-mod state;
+pub(in crate::http) mod state;
 pub(in crate::http) mod templates;
 mod wecom;
 
@@ -59,6 +60,7 @@ pub(super) fn routes() -> axum::Router<Gate> {
         .route("/search", get(find::search))
         .route("/m", get(deliveries::search))
         .route("/m/{message}", get(deliveries::show).post(deliveries::redo))
+        .route("/silences/new", get(silence::ask).post(silence::make))
         .route("/silences", get(silences::list).post(silences::change))
         .route("/state", get(state::state).post(state::change))
         .route("/duty", get(people::duty))

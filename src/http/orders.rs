@@ -30,6 +30,7 @@ use crate::answer::{Actor, Via, Wish};
 use crate::deliver::{Again, again, recallable};
 use crate::links::LinkKey;
 use crate::store::{About, ActFilter, ActKind, ActState, Listeners, NewAct, StoreError};
+use crate::words::Words;
 pub use support::{LogAnswer, LogOrder, SupportAnswer};
 
 /// How far the signer's clock may be from ours, in seconds: both are on one machine, or nearly.
@@ -142,9 +143,18 @@ pub(super) async fn recall(State(gate): State<Gate>, Path(message): Path<String>
     let message = message.parse().unwrap_or(0);
     let event = format!("command/recall/{message}/{:016x}", rand::random::<u64>());
     match recalled(&gate, message, Actor { id: by, via: Via::Command }, event).await {
-        Ok((status, said)) => (status, Json(said)).into_response(),
+        Ok((status, Recalled { act, error })) => {
+            (status, Json(RecallAnswer { act, error: error.to_string() })).into_response()
+        }
         Err(failure) => unstored(&gate, &failure),
     }
+}
+
+/// The result of a recall, before it is worded.
+pub(super) struct Recalled {
+    pub act: i64,
+    /// Why not; empty: it was done.
+    pub error: Words,
 }
 
 /// Has a message recalled; what cannot be recalled is refused before it is recorded.
@@ -153,11 +163,11 @@ pub(super) async fn recalled(
     message: i64,
     actor: Actor,
     event: String,
-) -> Result<(StatusCode, RecallAnswer), StoreError> {
+) -> Result<(StatusCode, Recalled), StoreError> {
     let server = &gate.server;
     if let Err(why) = recallable(&server.store, &server.setup.now().config, message).await? {
         let status = if why.unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
-        return Ok((status, RecallAnswer { act: 0, error: why.words().to_string() }));
+        return Ok((status, Recalled { act: 0, error: why.words() }));
     }
     let wish = Wish {
         event,
@@ -174,14 +184,12 @@ pub(super) async fn recalled(
     let filter = ActFilter { by: Some(actor.id), limit: 100, ..ActFilter::default() };
     let row = server.store.acts(filter).await?.into_iter().find(|row| row.id == act);
     Ok(match row.as_ref().map(|row| row.state) {
-        Some(ActState::Done) => (StatusCode::OK, RecallAnswer { act, error: String::new() }),
-        Some(ActState::Failed) => {
-            (StatusCode::CONFLICT, RecallAnswer { act, error: row.map(|row| row.detail).unwrap_or_default() })
-        }
-        _ => {
-            let error = words::STILL_RECALLING.to_string();
-            (StatusCode::CONFLICT, RecallAnswer { act, error })
-        }
+        Some(ActState::Done) => (StatusCode::OK, Recalled { act, error: Words::default() }),
+        Some(ActState::Failed) => (
+            StatusCode::CONFLICT,
+            Recalled { act, error: Words::of_record(&row.map(|row| row.detail).unwrap_or_default()) },
+        ),
+        _ => (StatusCode::CONFLICT, Recalled { act, error: words::STILL_RECALLING }),
     })
 }
 

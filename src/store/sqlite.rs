@@ -151,6 +151,12 @@ impl Db {
         blocking(move || files::space(&path).map_err(|error| refused(&path, &error))).await
     }
 
+    /// Bytes of its files.
+    pub(super) async fn bytes(&self) -> Result<u64, StoreError> {
+        let path = self.0.path.clone();
+        blocking(move || files::bytes(&path).map_err(|error| refused(&path, &error))).await
+    }
+
     /// Can the file shrink? A file made before that was supported cannot until it is converted.
     pub(super) async fn can_shrink(&self) -> Result<bool, StoreError> {
         self.read(|connection| Ok(convert::can_shrink(connection)?)).await

@@ -9,6 +9,8 @@ use super::origin::nearness;
 use crate::alert::{Alert, Labels};
 use crate::config::{Upstream, UpstreamKind};
 use crate::route::{self, Operator};
+use crate::shown;
+use crate::words::{Words, words};
 
 /// Names the rule of an alert inside Grafana. Required from callers with permissions for some folders only
 /// (docs/reference/alert-sources.md#silences-of-grafana).
@@ -33,6 +35,19 @@ pub struct Matcher {
     pub is_equal: bool,
 }
 
+const NO_MATCHER: Words = words(
+    "写成 标签=值，也可以 != =~ !~，例如 alertname=磁盘将满",
+    "write LABEL=VALUE, also != =~ !~, for example alertname=DiskFull",
+);
+const UNCLOSED: Words = words(
+    "引号没有配对：写成 标签=\"值\"；值里的引号写成 \\\"",
+    "a quote is not closed: write LABEL=\"VALUE\", and a quote in the value as \\\"",
+);
+const HIDES_ALL: Words = words(
+    "至少要有一个条件不匹配空值，否则会挡住所有告警",
+    "at least one matcher must not match an empty value, else all alerts would be hidden",
+);
+
 const fn yes() -> bool {
     true
 }
@@ -45,20 +60,32 @@ impl Matcher {
 
     /// Parses what a person types: `name=value`, `name!=value`, `name=~pattern`, `name!~pattern`, in the syntax of the
     /// routes: name and value may be in double quotes, `"service name"="订单"`. A bare value is taken literally, with
-    /// commas, quotes and backslashes: a shell has quoted it already. `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (name, rest) = route::label_name(text)?;
+    /// commas, quotes and backslashes: a shell has quoted it already. The error says how to write it.
+    pub fn parse(text: &str) -> Result<Self, Words> {
+        let (name, rest) = route::label_name(text).ok_or(NO_MATCHER)?;
         let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
         let (value, is_regex, is_equal) = operators
             .into_iter()
-            .find_map(|(operator, is_regex, is_equal)| Some((rest.strip_prefix(operator)?, is_regex, is_equal)))?;
+            .find_map(|(operator, is_regex, is_equal)| Some((rest.strip_prefix(operator)?, is_regex, is_equal)))
+            .ok_or(NO_MATCHER)?;
         let value = value.trim();
-        let value = match route::quoted_text(value) {
-            Some((quoted, "")) => quoted,
+        let value = match (route::quoted_text(value), value.strip_prefix('"')) {
+            (Some((quoted, "")), _) => quoted,
             // Inner quotes belong to the value.
-            _ => value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value).to_owned(),
+            (_, Some(rest)) => rest.strip_suffix('"').ok_or(UNCLOSED)?.to_owned(),
+            (_, None) => value.to_owned(),
         };
-        Some(Self { name, value, is_regex, is_equal })
+        Ok(Self { name, value, is_regex, is_equal })
+    }
+
+    /// Those of a silence, which are typed by a person: each can be evaluated, and one of them needs a label.
+    pub fn checked(matchers: Vec<Self>) -> Result<Vec<Self>, Words> {
+        if let Some(odd) = matchers.iter().find(|matcher| matcher.compile().is_none()) {
+            let odd = odd.to_string();
+            let odd = shown::line(&odd);
+            return Err((format!("正则写错了：{odd}"), format!("the pattern is invalid: {odd}")).into());
+        }
+        if matchers.iter().any(Self::needs_label) { Ok(matchers) } else { Err(HIDES_ALL) }
     }
 
     /// Is it fulfilled only by alerts with this label? A silence needs one such matcher

@@ -123,7 +123,7 @@
     const isBusy = (region) =>
       (region.contains(document.activeElement) && typing(document.activeElement)) ||
       [...region.querySelectorAll("form")].some((form) => form.dataset.sent) ||
-      [...region.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue) ||
+      [...region.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked) ||
       [...region.querySelectorAll("select")].some((list) =>
         [...list.options].some((option) => option.selected !== option.defaultSelected && list.value !== list.options[0].value),
       );

@@ -73,6 +73,8 @@ async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
         &["deliveries", "audit", "--json"],
         &["preview", "--sample", "alertmanager-group"],
         &["preview", "dba", "--sample", "grafana-firing", "--json"],
+        &["preview", "--sample", "alertmanager-group", "--why"],
+        &["preview", "dba", "--sample", "grafana-firing", "--json", "--why"],
         &["bots", "list", "--json"],
     ] {
         assert_eq!(there(arguments).await.out, here(arguments).await.out, "{arguments:?}");
@@ -88,6 +90,7 @@ async fn a_command_prints_the_same_from_the_database_and_from_a_gateway() {
     let listed = ["deliveries", "list", "--json"];
     assert_eq!(rows(there(&listed).await), rows(here(&listed).await));
     assert!(here(&["alerts", "list"]).await.out.contains("磁盘将满"), "they are not all empty");
+    here(&["preview", "--sample", "alertmanager-group", "--why"]).await.says(&["对象 `"]);
     there(&["report"]).await.says(&["告警 4", "磁盘将满"]);
     there(&["silences", "list"]).await.says(&["没有静默"]);
     // Who is signed in; a token that may only read is not told.

@@ -283,6 +283,8 @@ async fn whatever_an_alert_says_is_text_on_each_page_under_one_policy() {
             "/m?state={text}&receiver={text}&person={text}&label={text}&errcode={text}&id={text}&lang={text}"
         ));
         paths.push(format!("/routes?label={text}&from={text}"));
+        paths.push(format!("/people/zhangsan?short={text}"));
+        paths.push(format!("/duty/dba?away={text}&by={text}&from={text}&to=2026-12-03T09:00"));
         paths.push(format!("/people/{}", text.replace('+', "%20").replace("%2F", "")));
         paths.push(format!("/now?only={text}&q={text}"));
         paths.push(format!("/m?q={text}"));
@@ -346,7 +348,9 @@ async fn these_pages_are_sound_in_a_browser() {
         ("silences", "silences?x=1".to_owned()),
         ("state", "state?x=1".to_owned()),
         ("duty", "duty?x=1".to_owned()),
-        ("person", "people/zhangsan?since=7d".to_owned()),
+        ("rota", "duty/dba?away=lisi&by=zhaoliu&from=2026-12-01T18:00&to=2026-12-03T09:00".to_owned()),
+        ("person", format!("people/zhangsan?since=7d&short={thread}")),
+        ("message", format!("m/{}", rows[0].message)),
         ("noise", "noise?x=1".to_owned()),
         ("audit", "audit?x=1".to_owned()),
         ("routes", format!("routes?from={thread}")),

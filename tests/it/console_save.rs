@@ -56,7 +56,7 @@ async fn templates_and_mappings_are_saved_whole_into_named_folders_and_are_in_fo
     let path = "/templates/duty";
     let (status, page) = chief.opens(path).await;
     assert_eq!(status, 200);
-    holds(&page, &["duty.j2</h1>", "老样子", "<pre class=\"phone\"", "data-lines"]);
+    holds(&page, &["duty.j2</h1>", "老样子", "<div class=\"phone\"", "data-lines"]);
     let tries = [("do", "try"), ("text", "{{ title }} 新样子\n{{ alerts[0].name }}"), ("from", &thread)];
     let (status, html) = sends(&mut chief, path, &page, &tries).await;
     assert_eq!(status, 200, "{html}");
@@ -64,7 +64,7 @@ async fn templates_and_mappings_are_saved_whole_into_named_folders_and_are_in_fo
     for face in ["markdown", "markdown_v2", "textcard", "news", "card"] {
         let tries = [("do", "try"), ("text", "{% extends \"zh/news\" %}"), ("face", face), ("language", "en")];
         let (_, html) = sends(&mut chief, path, &page, &tries).await;
-        assert!(html.contains("<pre class=\"phone\"") || html.contains("id=\"wrong\""), "{face}: {html}");
+        assert!(html.contains("<div class=\"phone\"") || html.contains("id=\"wrong\""), "{face}: {html}");
     }
     assert_eq!(saved(), TEMPLATE, "trying writes nothing");
 
@@ -160,4 +160,47 @@ async fn templates_and_mappings_are_saved_whole_into_named_folders_and_are_in_fo
         |what: &str| trail.iter().filter(|step| step.what == what).map(|step| step.way.as_str()).collect::<Vec<_>>();
     assert_eq!((of("template"), of("mapping")), (vec!["duty.en.j2", "duty.j2", "duty.j2"], vec!["backups.yaml"]));
     holds(&looker.opens("/audit").await.1, &["保存了模板", "duty.en.j2"]);
+}
+
+#[tokio::test]
+async fn names_that_a_body_lacks_are_marked_and_the_body_is_kept_as_a_sample() {
+    let mut world = World::idle(wecom_simulator::Setup::demo(), "").await;
+    let folder = world.folder.path().to_owned();
+    for name in ["templates", "payloads.d"] {
+        std::fs::create_dir(folder.join(name)).unwrap();
+    }
+    std::fs::write(folder.join("templates/duty.j2"), TEMPLATE).unwrap();
+    world.write_config(REST);
+    world.start().await;
+    let mut chief = Visitor::signed_in(&world, "wangwu").await;
+    let mut looker = Visitor::signed_in(&world, "daixuan").await;
+    world.accept("/webhook", BODY).await;
+    world.settled().await;
+    let notification = world.deliveries().await[0].notification.to_string();
+    let path = format!("/mappings/new?from={notification}");
+    let (status, page) = chief.opens(&path).await;
+    assert_eq!(status, 200);
+    assert!(!page.contains("这个正文里没有的名字"), "the draft has names of the body: {page}");
+    let wrong = MAPPING.replace("body.plan.job", "body.plan.jop").replace("body.ticket", "body.<b>ticket");
+    let (_, page) = sends(&mut chief, "/mappings/new", &page, &[("do", "try"), ("mapping", &wrong)]).await;
+    holds(&page, &["这个正文里没有的名字", "第 4 行", "body.plan.jop</code>", "是不是 body.plan.job？"]);
+    assert!(!page.contains("body.<b>"), "{page}");
+
+    // It is kept as it came, under a name of its own; not by who may only look, and not over another.
+    let folder_of = folder.join("payloads.d").display().to_string();
+    let keep = [("do", "sample"), ("mapping", MAPPING), ("name", "backups"), ("folder", &*folder_of)];
+    let (_, own) = looker.opens("/me").await;
+    let proof = [("nonce", hidden(&own, "nonce")), ("proof", hidden(&own, "proof")), ("from", &*notification)];
+    assert_eq!(looker.posts("/mappings/new", &[&proof[..], &keep].concat()).await.0, 404);
+    let (status, kept) = sends(&mut chief, "/mappings/new", &page, &keep).await;
+    assert_eq!(status, 200, "{kept}");
+    holds(&kept, &["存好了"]);
+    let sample = folder.join(format!("payloads.d/backups.{notification}.body"));
+    assert_eq!(std::fs::read_to_string(&sample).unwrap(), BODY);
+    std::fs::write(&sample, "another").unwrap();
+    assert_eq!(sends(&mut chief, "/mappings/new", &kept, &keep).await.0, 409);
+    assert_eq!(std::fs::read_to_string(&sample).unwrap(), "another", "it is not overwritten");
+    let elsewhere = [&keep[..3], &[("folder", "/tmp")]].concat();
+    assert_eq!(sends(&mut chief, "/mappings/new", &kept, &elsewhere).await.0, 409);
+    holds(&chief.opens("/audit").await.1, &["留了一个正文作样本"]);
 }

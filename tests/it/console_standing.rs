@@ -1,9 +1,12 @@
 //! The console's pages of how things stand: who has what, which silences there are, how wegraf itself is, and which way
 //! alerts take.
 
+use serde_json::json;
 use tempfile::TempDir;
 use wecom_simulator::Setup;
 use wegraf::internals::config::UpstreamKind;
+use wegraf::internals::names::Scope;
+use wegraf::internals::store::{Breaker, BreakerChange};
 use wegraf::internals::upstream::Client;
 
 use crate::api::Program;
@@ -133,6 +136,58 @@ async fn how_wegraf_is_has_what_comes_in_and_goes_out_and_the_configuration_is_r
     assert_eq!(status, 409, "{said}");
     holds(&said, &["没有生效，仍用原来的"]);
 
+    // A way that is paused is tried when a person says so, once, and it is on record who.
+    holds(&chief.opens("/state").await.1, &["库的大小</dt><dd>"]);
+    let store = world.app().store();
+    let now = world.app().now();
+    let open = Breaker {
+        scope: Scope::stored("app/ops"),
+        reason: "configuration".to_owned(),
+        errcode: Some(60_020),
+        error: "来源 IP 不可信\u{1f}the address is not trusted".to_owned(),
+        opened_at: now,
+        probe_at: now.plus_millis(300_000),
+        failures: 1,
+    };
+    store.change_breaker(BreakerChange::Open(open)).await.unwrap();
+    let (_, html) = looker.opens("/state").await;
+    assert!(html.contains("来源 IP 不可信") && !html.contains("再试一次"), "who may only look tries nothing: {html}");
+    assert_eq!(sends(&world, "sender-token", alertmanager("恢复后", &[("db-9", "firing")])).await, 200);
+    let (_, html) = chief.opens("/state").await;
+    holds(&html, &["再试一次", "自己会再试"]);
+    let press = |scope| [&proof(&html)[..], &[("do", "probe"), ("scope", scope)]].concat();
+    assert_eq!(chief.posts("/state", &press("app/none")).await.0, 409);
+    let (status, said) = chief.posts("/state", &press("app/ops")).await;
+    assert_eq!(status, 200, "{said}");
+    holds(&said, &["这就试"]);
+    assert_eq!(chief.posts("/state", &press("app/ops")).await.0, 409, "once");
+    // The message that waited goes out long before the regular probe, and the way is open again.
+    world.settled().await;
+    assert!(store.breakers().await.unwrap().is_empty());
+    holds(&chief.opens("/audit").await.1, &["wangwu", "再试暂停的通道", "app/ops"]);
+
+    // A program does the same; a limit is not tried before its time.
+    let program = Program::new(&world, "chief", "read change", &[]).await;
+    let limited = Breaker {
+        scope: Scope::stored("app/ops"),
+        reason: "limit".to_owned(),
+        errcode: Some(45_009),
+        error: "频率超限".to_owned(),
+        opened_at: now,
+        probe_at: now.plus_millis(300_000),
+        failures: 1,
+    };
+    store.change_breaker(BreakerChange::Open(limited)).await.unwrap();
+    let health = program.found("/health").await;
+    assert!(health["store_bytes"].as_u64().unwrap() > 0 && health["certificate_ends_at"].is_null(), "{health}");
+    for (scope, status, code) in [("app/none", 404, "not_found"), ("app/ops", 409, "limited")] {
+        let (answered, problem) = program.change("POST", "/health/probe", json!({ "scope": scope })).await;
+        assert_eq!((answered, &problem["code"]), (status, &json!(code)), "{problem}");
+    }
+    let reads = Program::new(&world, "reads", "read", &[]).await;
+    assert_eq!(reads.change("POST", "/health/probe", json!({ "scope": "app/ops" })).await.0, 403);
+    store.change_breaker(BreakerChange::Close(Scope::stored("app/ops"))).await.unwrap();
+
     // What did not arrive stands beside its alert, and is a part of the list.
     let (_, html) = chief.opens("/now").await;
     holds(&html, &["✗ 1 处没送到", "没送到 1", "我的 0"]);
@@ -175,6 +230,9 @@ async fn how_wegraf_is_has_what_comes_in_and_goes_out_and_the_configuration_is_r
         ],
     );
     assert_eq!(html.matches(" taken\"").count(), 1, "{html}");
+    // What arrives is drawn, and stands beside as it is sent.
+    let (_, html) = looker.opens(&format!("/routes?from={short}")).await;
+    holds(&html, &["<div class=\"phone\"><p>", "发出的原文", "<pre class=\"as-sent\""]);
     let (_, html) = looker.opens("/routes?label=alertname%3D别的").await;
     holds(&html, &["<li class=\"d0 taken\"><code>其余</code>"]);
 }

@@ -322,5 +322,5 @@ fn invalid(request: &Value) -> Option<&'static str> {
 fn filters(query: Option<&str>) -> Vec<Matcher> {
     let url = reqwest::Url::parse(&format!("http://x/?{}", query.unwrap_or_default())).unwrap();
     let texts = url.query_pairs().filter(|(name, _)| name == "filter").map(|(_, text)| text.into_owned());
-    texts.map(|text| Matcher::parse(&text).unwrap_or_else(|| panic!("filter {text:?}"))).collect()
+    texts.map(|text| Matcher::parse(&text).unwrap_or_else(|_| panic!("filter {text:?}"))).collect()
 }

@@ -72,6 +72,8 @@ async fn impossible_requests_are_refused_before_upstream_is_asked() {
         (&["create", "--for", "morning", "--morning", "25:00", "a=b"], "08:30"),
         (&["create", "--for", "1h"], "LABEL=VALUE"),
         (&["create", "--for", "1h", "a=~.*"], "all alerts would be hidden"),
+        (&["create", "--for", "1h", "a=\"b"], "a quote is not closed"),
+        (&["create", "--for", "1h", "a=~("], "the pattern is invalid"),
         (&["create", "--for", "1h", "--upstream", "nobody", "a=b"], "no upstream `nobody`"),
     ] {
         let answer = run(&world, &[&["silences"], arguments].concat()).await.exits(2);
@@ -80,6 +82,8 @@ async fn impossible_requests_are_refused_before_upstream_is_asked() {
     let gone = "00000000-0000-4000-8000-000000000000";
     let answer = run(&world, &["silences", "expire", gone]).await.exits(1);
     assert!(answer.err.contains("✗ 上游 am") && answer.err.contains("no such silence"), "{}", answer.err);
+    let answer = run(&world, &["--lang", "en", "silences", "expire", gone]).await.exits(1);
+    assert!(answer.err.contains("no such silence") && !answer.err.contains("上游"), "one language: {}", answer.err);
     assert_eq!(server.get("/api/v2/silences").await.as_deref().map(str::trim), Some("[]"));
     let none = World::idle(Setup::demo(), EVERY_CHANNEL).await;
     let answer = run(&none, &["silences", "list"]).await.exits(2);

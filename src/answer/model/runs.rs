@@ -91,6 +91,7 @@ impl World {
                 upstream: "am".to_owned(),
                 matchers: self.memory.act_alerts(run.act).first().map(matcher).into_iter().collect(),
                 author: "a person".to_owned(),
+                comment: None,
             })),
             Command::List => {
                 let thread = self.memory.act_row(run.act).expect("it is open").thread;

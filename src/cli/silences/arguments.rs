@@ -126,9 +126,7 @@ pub enum SilencesCommand {
 }
 
 fn matcher(text: &str) -> Result<Matcher, String> {
-    Matcher::parse(text).ok_or_else(|| {
-        words("写成 标签=值，例如 alertname=磁盘将满", "write LABEL=VALUE, for example alertname=DiskFull").to_string()
-    })
+    Matcher::parse(text).map_err(|how| how.to_string())
 }
 
 fn morning(text: &str) -> Result<Time, String> {

@@ -55,7 +55,8 @@ fn read(row: &Value) -> Option<(String, Silence)> {
         let at: jiff::Timestamp = row[key].as_str()?.parse().ok()?;
         Some(Timestamp(at.as_millisecond()))
     };
-    let matchers = row["matchers"].as_array()?.iter().filter_map(|matcher| Matcher::parse(matcher.as_str()?)).collect();
+    let matchers =
+        row["matchers"].as_array()?.iter().filter_map(|matcher| Matcher::parse(matcher.as_str()?).ok()).collect();
     let silence = Silence {
         id: text("id")?,
         state: if row["state"] == "active" { SilenceState::Active } else { SilenceState::Expired },

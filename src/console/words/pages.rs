@@ -50,6 +50,8 @@ pub(in crate::console) fn trace(what: &str) -> Words {
         "signed-in" => words("登录", "signed in"),
         "template" => words("保存了模板", "saved a template"),
         "mapping" => words("保存了映射", "saved a mapping"),
+        "sample" => words("留了一个正文作样本", "kept a body as a sample"),
+        "probe" => words("再试暂停的通道", "had a paused way tried"),
         "token" => words("做了令牌", "made a token"),
         "token-ended" => words("结束了令牌", "ended a token"),
         "refused" => words("登录被拒绝：密码不对", "was refused: wrong password"),
@@ -78,6 +80,9 @@ pub(in crate::console) const TRY: Words = words("试", "Try");
 pub(in crate::console) const WHO_GETS_IT: Words = words("会发给谁", "Who gets it");
 pub(in crate::console) const BY_ROOT: Words = words("没有子路由匹配，归根路由", "no route matches: the root takes it");
 pub(in crate::console) const PREVIEW: Words = words("会发什么（什么都没有发出）", "What would be sent (nothing was)");
+pub(in crate::console) const AS_SHOWN: Words = words("手机上的样子", "As a phone shows it");
+pub(in crate::console) const DRAWN_PICTURE: Words = words("图片", "picture");
+pub(in crate::console) const AS_SENT: Words = words("发出的原文", "the text as it is sent");
 pub(in crate::console) const REQUEST: Words = words("请求原文", "the request");
 pub(in crate::console) const ROOT: Words = words("其余", "everything else");
 pub(in crate::console) const TREE: Words = words("路由", "The routes");
@@ -133,6 +138,29 @@ pub const MAPPING_PASSES: Words = words(
 /// The mapping has a mistake.
 pub fn mapping_wrong(why: &str) -> Words {
     (format!("映射有错：{why}"), format!("the mapping has a mistake: {why}")).into()
+}
+
+pub(in crate::console) const UNKNOWN_NAMES: Words = words("这个正文里没有的名字", "Names that this body does not have");
+pub(in crate::console) const KEEP_SAMPLE: Words = words("留作样本", "Keep as a sample");
+pub(in crate::console) const KEEP_SAMPLE_DOES: Words = words(
+    "原始正文 7 天后清理。把它另存在上面选的目录里（.body），以后用 `wegraf payloads test 文件` 试映射；里面可能有密钥，请先看一眼。",
+    "Stored bodies are pruned after 7 days. It is kept as a file (.body) in the folder above, for `wegraf payloads test FILE`. It may hold secrets: look at it first.",
+);
+/// A body is kept.
+pub fn sample_kept(path: &str) -> Words {
+    (format!("存好了：{path}"), format!("It is kept: {path}")).into()
+}
+/// A body that is no text.
+pub const NO_TEXT: Words = words("这个正文不是文本，不能留作样本。", "This body is no text, so it cannot be kept.");
+
+/// A line of a text.
+pub(in crate::console) fn in_line(line: usize) -> Words {
+    (format!("第 {line} 行"), format!("line {line}")).into()
+}
+
+/// The name that is probably meant.
+pub(in crate::console) fn is_it(name: &str) -> Words {
+    (format!("是不是 {name}？"), format!("did you mean {name}?")).into()
 }
 
 /// What a mapping made of the last bodies.

@@ -14,6 +14,40 @@ pub(in crate::console) const PENDING: Words = words("还没开始", "not begun y
 pub const UPSTREAM_SILENT: Words =
     words("上游 5 秒内没有回答，请稍后再试。", "The upstream did not answer within 5 s; try again soon.");
 
+pub(in crate::console) const NEW_SILENCE: Words = words("新建静默", "New silence");
+pub(in crate::console) const MATCHERS: Words =
+    words("条件，一行一个，全部满足才挡", "Matchers, one a line; it hides what fulfils all of them");
+pub(in crate::console) const COMMENT: Words = words("为什么（可不写）", "Why (may be empty)");
+pub(in crate::console) const LOOK_FIRST: Words = words("看看会挡住什么", "See what it would hide");
+pub(in crate::console) const WOULD_HIDE: Words = words("会挡住", "It would hide");
+pub(in crate::console) const FOR_HOW_LONG: Words = words("静默多久", "For how long");
+pub(in crate::console) const CHOOSE: Words = words("选中", "Choose");
+pub(in crate::console) const SEVERAL: Words = words("一次改几个", "Change several at once");
+pub(in crate::console) const SEVERAL_DOES: Words = words(
+    "先在上面勾选。延长用同一个结束时间；每个单独记一笔，哪个没做成写在它那一行。",
+    "Tick them above first. All get the same end; each is an act of its own on record, and what failed is said for each.",
+);
+/// Several silences are changed, and none is chosen.
+pub const NONE_CHOSEN: Words = words("没有勾选任何静默。", "No silence is ticked.");
+/// Who may not make a silence from matchers.
+pub const MAY_NOT_SILENCE: Words = words(
+    "按条件静默可能挡住任何人的告警：要能操作每个接收者的告警（may_act），或在 may_change 里。单条告警可以在它的页面上静默。",
+    "Matchers may hide the alerts of anybody: it takes the right to act on what every receiver is told (may_act), or may_change. A single alert can be silenced on its own page.",
+);
+
+/// Only so many alerts are listed.
+pub(in crate::console) fn not_all(listed: usize) -> Words {
+    if listed == 0 {
+        return words("这些不在 wegraf 的记录里。", "wegraf's record has none of them.");
+    }
+    (format!("这里列出 wegraf 记录里的 {listed} 条。"), format!("Listed are {listed} of wegraf's record.")).into()
+}
+
+/// What became of one of several silences.
+pub fn of_several(conditions: &str, said: &Words) -> Words {
+    (format!("{conditions}：{}", said.zh), format!("{conditions}: {}", said.en)).into()
+}
+
 /// How many incidents somebody has.
 pub(in crate::console) fn acknowledgements(count: usize) -> Words {
     (format!("认领 {count}"), format!("{count} acknowledged")).into()

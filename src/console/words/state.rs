@@ -53,6 +53,42 @@ pub fn not_reloaded(why: &str) -> Words {
     (format!("没有生效，仍用原来的：{why}"), format!("It cannot be used, the present one stays: {why}")).into()
 }
 
+pub(in crate::console) const TRY_AGAIN: Words = words("再试一次", "Try again");
+pub(in crate::console) const STORE_SIZE: Words = words("库的大小", "size of the store");
+pub(in crate::console) const CERTIFICATE_ENDS: Words = words("证书到期", "the certificate ends");
+/// A paused way is tried at once.
+pub const PROBED: Words = words(
+    "这就试：下一条消息几秒内发出去，通了就恢复，不通会再写明为什么。",
+    "It is being tried: the next message goes out within seconds. If it passes, sending goes on; if not, it is said why.",
+);
+/// It is tried soon without this.
+pub const PROBE_SOON: Words = words(
+    "正在试，或几秒内自己会试，不用再按。",
+    "It is being tried, or is tried by itself within seconds: there is no need to ask again.",
+);
+/// Trying would make it worse.
+pub const PROBE_LIMITED: Words = words(
+    "这是企业微信的频率限制，到时间自己解除；提前再试只会让它更久。",
+    "This is a limit of WeCom's that ends by itself; trying before would make it last.",
+);
+/// Nothing is paused there.
+pub const NOT_PAUSED: Words = words("它没有暂停，或刚刚恢复了。", "It is not paused, or has just recovered.");
+
+/// When a paused way is tried by itself.
+pub(in crate::console) fn tried_in(until: &str) -> Words {
+    (format!("自己会再试：{until}"), format!("it is tried by itself: {until}")).into()
+}
+
+/// Bytes as people write them.
+pub(in crate::console) fn size(bytes: u64) -> String {
+    const MB: u64 = 1 << 20;
+    match bytes {
+        0..MB => format!("{} KB", bytes.div_ceil(1 << 10)),
+        MB..0x2800_0000 => format!("{} MB", bytes / MB),
+        _ => format!("{:.1} GB", bytes as f64 / f64::from(1 << 30)),
+    }
+}
+
 /// What a source sent since the process began.
 pub(in crate::console) fn taken_and_refused(taken: u64, refused: u64) -> Words {
     let (taken_shown, refused_shown) = (number(taken), number(refused));

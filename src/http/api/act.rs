@@ -15,7 +15,7 @@ use super::problem::Wrong;
 use super::token::Scope;
 use super::words;
 use crate::alert::{Status, ThreadId, Timestamp};
-use crate::answer::{Actor, SCOPE_PATIENCE, Via, Wish};
+use crate::answer::{Answer, SCOPE_PATIENCE, Wish};
 use crate::deliver::{Again, again};
 use crate::store::{About, ActKind, ActState, DeliveryFilter, DeliveryRow, StoreError};
 use crate::upstream::{self, Span};
@@ -150,7 +150,6 @@ pub(super) async fn carry_out(
             hides = server.acts.scope(&alerts, SCOPE_PATIENCE).await?.scope();
         }
     }
-    let until = span.map(|span| upstream::until(span, server.clock.now(), &caller.zone, upstream::MORNING));
     let wish = Wish {
         event: once.event(caller, "act"),
         kind,
@@ -160,8 +159,20 @@ pub(super) async fn carry_out(
         except_lane: None,
         within: caller.receivers(),
     };
-    let actor = Actor { id: caller.name(), via: Via::Api(caller.token.name.clone()) };
-    let mut answer = server.acts.act(&actor, wish).await?;
+    let answer = server.acts.act(&caller.actor(), wish).await?;
+    told(gate, caller, answer, span, hides.map(|scope| scope.count)).await
+}
+
+/// What became of an act, once it is completed or has taken long enough.
+pub(super) async fn told(
+    gate: &Gate,
+    caller: &Caller,
+    mut answer: Answer,
+    span: Option<Span>,
+    hides: Option<u64>,
+) -> Result<(StatusCode, String), Wrong> {
+    let server = &gate.server;
+    let until = span.map(|span| upstream::until(span, server.clock.now(), &caller.zone, upstream::MORNING));
     if answer.state == Some(ActState::Open) {
         answer = server.acts.finished(answer, PATIENCE).await?;
     }
@@ -180,7 +191,7 @@ pub(super) async fn carry_out(
         state: answer.state.map_or("done", ActState::as_str),
         text: answer.text,
         until: until.map(|until| caller.say().time(until)),
-        hides: hides.map(|scope| scope.count),
+        hides,
     };
     Ok((status, serde_json::to_string(&acted).expect("our shapes are JSON")))
 }
@@ -308,7 +319,7 @@ pub(super) async fn recall(State(gate): State<Gate>, Path(id): Path<String>, req
 
 async fn do_recall(gate: &Gate, caller: &Caller, id: &str, once: &Once) -> Result<(StatusCode, String), Wrong> {
     let row = seen(gate, caller, id).await?;
-    let actor = Actor { id: caller.name(), via: Via::Api(caller.token.name.clone()) };
+    let actor = caller.actor();
     let (status, done) = orders::recalled(gate, row.message, actor, once.event(caller, "recall")).await?;
     match status {
         StatusCode::OK => {
@@ -322,6 +333,6 @@ async fn do_recall(gate: &Gate, caller: &Caller, id: &str, once: &Once) -> Resul
             Ok((StatusCode::CREATED, serde_json::to_string(&acted).expect("our shapes are JSON")))
         }
         StatusCode::NOT_FOUND => Err(Wrong::NotFound),
-        _ => Err(Wrong::Conflict("not_recalled", words::NOT_RECALLED, said(done.error))),
+        _ => Err(Wrong::Conflict("not_recalled", words::NOT_RECALLED, done.error)),
     }
 }

@@ -25,6 +25,7 @@ use crate::ingest::{self, Door};
 use crate::names::SourceId;
 use crate::preview::{self, Preview};
 use crate::store::Kept;
+use crate::words::Language;
 
 /// Bytes of a body that is only looked at.
 const BODY_BYTES: usize = 256 * 1024;
@@ -89,6 +90,48 @@ pub(super) struct PreviewBody {
     body: Value,
     /// To this receiver; by the routes if not given.
     receiver: Option<String>,
+    /// Tell for each label of the first alerts why it is shown or not.
+    #[serde(default)]
+    explain: bool,
+}
+
+/// Why the labels of an alert are shown or not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Explained {
+    /// The name of the alert.
+    pub alert: String,
+    /// What it is about.
+    pub object: String,
+    /// Where that is.
+    pub place: String,
+    /// The kind of trouble.
+    pub qualifier: String,
+    /// Each label.
+    pub labels: Vec<ExplainedLabel>,
+}
+
+/// Why a label is shown or not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExplainedLabel {
+    /// Its name.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+    /// The step that decided, in a word.
+    pub step: String,
+    /// What that step does.
+    pub why: String,
+}
+
+impl Explained {
+    fn of(explained: preview::Explained, language: Language) -> Self {
+        let preview::Explained { alert, object, place, qualifier, labels } = explained;
+        let label = |preview::Label { label, value, step, why }| {
+            let why = why.get(language).to_owned();
+            ExplainedLabel { label, value, step, why }
+        };
+        Self { alert, object, place, qualifier, labels: labels.into_iter().map(label).collect() }
+    }
 }
 
 /// A message that would be sent.
@@ -114,13 +157,15 @@ pub(super) struct WouldBe {
     pub problems: Vec<String>,
     /// The bodies of the requests to WeCom.
     pub requests: Vec<Value>,
+    /// Of its first alerts, which label is shown or not, and why; null: that was not asked.
+    pub labels: Option<Vec<Explained>>,
 }
 
 impl WouldBe {
-    fn of(made: Preview) -> Self {
+    fn of(made: Preview, labels: Option<Vec<Explained>>) -> Self {
         let Preview { receiver, path, lane, face, used, allowed, named, counted, problems, requests, .. } = made;
         let (target, bytes, bytes_allowed) = (lane, used, allowed);
-        Self { receiver, path, target, face, bytes, bytes_allowed, named, counted, problems, requests }
+        Self { receiver, path, target, face, bytes, bytes_allowed, named, counted, problems, requests, labels }
     }
 }
 
@@ -153,7 +198,7 @@ async fn of_stored(gate: &Gate, caller: &Caller) -> Result<WouldBeSent, Wrong> {
     let kept = kept(gate, id).await?;
     let door = if kept.format == crate::alert::Format::AlertsPush { Door::AlertsPush } else { Door::Webhook };
     let receiver = params.text("receiver").map(str::to_owned);
-    made(gate, kept.raw.to_vec(), kept.content_type, door, kept.source, receiver).await
+    made(gate, kept.raw.to_vec(), kept.content_type, door, kept.source, receiver, None).await
 }
 
 /// What a body would become now: it is read as the webhook would read it.
@@ -169,10 +214,11 @@ pub(super) async fn preview_of(State(gate): State<Gate>, request: Request) -> Re
         caller.sees_all()?;
         let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
         let Ok(Ok(body)) = read else { return Err(Wrong::Body(super::super::words::TOO_LARGE)) };
-        let PreviewBody { body, receiver } =
+        let PreviewBody { body, receiver, explain } =
             serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::Body(said(error.to_string())))?;
         let kind = Some("application/json".to_owned());
-        made(&gate, body.to_string().into_bytes(), kind, Door::Webhook, SourceId::Command, receiver).await
+        let explain = explain.then_some(caller.language);
+        made(&gate, body.to_string().into_bytes(), kind, Door::Webhook, SourceId::Command, receiver, explain).await
     };
     caller.answer(&gate, found.await)
 }
@@ -184,6 +230,7 @@ async fn made(
     door: Door,
     source: SourceId,
     receiver: Option<String>,
+    explain: Option<Language>,
 ) -> Result<WouldBeSent, Wrong> {
     let config = gate.server.setup.now().config.clone();
     if receiver.as_ref().is_some_and(|name| !config.receivers.contains_key(name)) {
@@ -193,9 +240,16 @@ async fn made(
         let read = ingest::explain(&body, kind.as_deref(), door, &config.payloads, gate.server.clock.now());
         let notification: Notification = read.map_err(|why| why.to_string())?.notification;
         let kept = preview::kept(&config, &source, &notification);
-        Ok((previews(gate, &source, &notification, receiver.as_deref()), kept))
+        let made = previews(gate, &source, &notification, receiver.as_deref()).into_iter().map(|made| {
+            let labels = explain.map(|language| {
+                let explained = preview::explained(&config, &source, &notification, &made);
+                explained.into_iter().map(|explained| Explained::of(explained, language)).collect()
+            });
+            WouldBe::of(made, labels)
+        });
+        Ok((made.collect(), kept))
     });
     let made: Result<_, String> = made.await.ok_or_else(|| Wrong::Failed(words::UNFINISHED))?;
     let (made, kept) = made.map_err(|why| Wrong::Body(crate::words::Words::quoted(why)))?;
-    Ok(WouldBeSent { items: made.into_iter().map(WouldBe::of).collect(), kept, next: None })
+    Ok(WouldBeSent { items: made, kept, next: None })
 }

@@ -19,6 +19,7 @@ use super::query::{Bad, Params};
 use super::shapes::Say;
 use super::token::{Scope, is_whole};
 use super::words;
+use crate::answer::{Actor, Via};
 use crate::config::Config;
 use crate::console::language_of;
 use crate::store::{ApiToken, Hash, hash};
@@ -123,6 +124,11 @@ impl Caller {
     /// As acts are recorded.
     pub fn name(&self) -> String {
         format!("api/{}", self.token.name)
+    }
+
+    /// The caller as the one who acts.
+    pub fn actor(&self) -> Actor {
+        Actor { id: self.name(), via: Via::Api(self.token.name.clone()) }
     }
 
     /// The query, whose keys are `known`.

@@ -53,7 +53,7 @@ pub(super) struct NewText {
 /// A template with its `ETag`.
 #[utoipa::path(
     get, path = "/api/v1/templates/{name}", tag = "files", security(("token" = ["change"])),
-    params(("name" = String, Path, description = "The name of the template, as `duty` or `duty.zh.news`")),
+    params(("name" = String, Path, description = "The name of the template, as `duty` or `duty.zh.news`", example = "duty")),
     responses((status = 200, description = "The template", body = FileText), Problems)
 )]
 pub(super) async fn template(State(gate): State<Gate>, Path(name): Path<String>, parts: Parts) -> Response {
@@ -62,10 +62,11 @@ pub(super) async fn template(State(gate): State<Gate>, Path(name): Path<String>,
 
 /// Saves a template over the version of `If-Match`, or as a new one with `If-None-Match: *`.
 #[utoipa::path(
-    put, path = "/api/v1/templates/{name}", tag = "files", request_body = NewText, security(("token" = ["change"])),
+    put, path = "/api/v1/templates/{name}", tag = "files", security(("token" = ["change"])),
+    request_body(content = NewText, example = json!({ "text": "{{ title }}\n{% for alert in alerts %}{{ alert.name }}\n{% endfor %}" })),
     params(
-        ("name" = String, Path, description = "The name of the template"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is replaced"),
+        ("name" = String, Path, description = "The name of the template", example = "duty"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is replaced; `*`: whichever it is", example = "*"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: it is a new file")
     ),
     responses(
@@ -81,7 +82,7 @@ pub(super) async fn put_template(State(gate): State<Gate>, Path(name): Path<Stri
 /// A file of mappings with its `ETag`.
 #[utoipa::path(
     get, path = "/api/v1/mappings/{name}", tag = "files", security(("token" = ["change"])),
-    params(("name" = String, Path, description = "The name of the file without `.yaml`")),
+    params(("name" = String, Path, description = "The name of the file without `.yaml`", example = "backups")),
     responses((status = 200, description = "The file", body = FileText), Problems)
 )]
 pub(super) async fn mapping(State(gate): State<Gate>, Path(name): Path<String>, parts: Parts) -> Response {
@@ -90,10 +91,11 @@ pub(super) async fn mapping(State(gate): State<Gate>, Path(name): Path<String>, 
 
 /// Saves a file of mappings over the version of `If-Match`, or as a new one with `If-None-Match: *`.
 #[utoipa::path(
-    put, path = "/api/v1/mappings/{name}", tag = "files", request_body = NewText, security(("token" = ["change"])),
+    put, path = "/api/v1/mappings/{name}", tag = "files", security(("token" = ["change"])),
+    request_body(content = NewText, example = json!({ "text": "- name: backups\n  has: [outcome, plan]\n  alert:\n    name: \"{{ body.plan.job }}\"\n    status: firing\n" })),
     params(
-        ("name" = String, Path, description = "The name of the file without `.yaml`"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is replaced"),
+        ("name" = String, Path, description = "The name of the file without `.yaml`", example = "backups"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is replaced; `*`: whichever it is", example = "*"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: it is a new file")
     ),
     responses(
@@ -141,7 +143,7 @@ async fn there(gate: &Gate, what: What, name: &str) -> Result<Option<FileText>, 
         let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         return Ok(Some(FileText {
             writable: place(folders, &folder, name, what).is_ok_and(|place| place == path),
-            in_force: in_force(gate, what, name, &text),
+            in_force: in_force(gate, what, name, &text).await,
             path: path.display().to_string(),
             name: name.to_owned(),
             text,
@@ -151,15 +153,22 @@ async fn there(gate: &Gate, what: What, name: &str) -> Result<Option<FileText>, 
 }
 
 /// Does the configuration use this text?
-fn in_force(gate: &Gate, what: What, name: &str, text: &str) -> bool {
+async fn in_force(gate: &Gate, what: What, name: &str, text: &str) -> bool {
     let config = gate.server.setup.now().config.clone();
-    match what {
-        What::Template => config.templates.iter().any(|known| known.name == name && known.source == text),
-        What::Mapping => mappings::compile(&config, text).is_ok_and(|(_, names)| {
-            let own = |name: &String| config.payloads.mappings().any(|(known, own)| own && known.name == *name);
-            !names.is_empty() && names.iter().all(own)
-        }),
+    if what == What::Template {
+        return config.templates.iter().any(|known| known.name == name && known.source == text);
     }
+    let names = compiled(gate, text).await.ok().and_then(Result::ok).unwrap_or_default();
+    let own = |name: &String| config.payloads.mappings().any(|(known, own)| own && known.name == *name);
+    !names.is_empty() && names.iter().all(own)
+}
+
+/// The names of the mappings of a text, or why they cannot be used. It takes a processor for long: beside the threads that
+/// answer.
+async fn compiled(gate: &Gate, text: &str) -> Result<Result<Vec<String>, String>, Wrong> {
+    let (config, text) = (gate.server.setup.now().config.clone(), text.to_owned());
+    let compiled = gate.apart(move |_| mappings::compile(&config, &text).map(|(_, names)| names)).await;
+    compiled.ok_or(Wrong::Failed(words::UNFINISHED))
 }
 
 async fn put(gate: &Gate, what: What, name: &str, request: Request) -> Response {
@@ -246,6 +255,6 @@ async fn usable(gate: &Gate, what: What, name: &str, text: &str) -> Result<(), W
             None => Ok(()),
             Some(wrong) => Err(Wrong::Invalid(words::template_wrong(wrong.line, &wrong.reason))),
         },
-        What::Mapping => mappings::compile(&config, text).map(drop).map_err(|why| Wrong::Invalid(said(why))),
+        What::Mapping | What::Sample => compiled(gate, text).await?.map(drop).map_err(|why| Wrong::Invalid(said(why))),
     }
 }

@@ -1,20 +1,26 @@
 //! What the gateway knows of itself: the fates of all changes, its bots, and the browsers that are signed in.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::Gate;
+use super::super::console::save::Saver;
+use super::super::console::state::unprobed;
+use super::super::{Gate, probing};
+use super::act::said;
 use super::caller::Caller;
-use super::described::Problems;
+use super::described::{Problems, Refusals};
 use super::list::caller;
+use super::once::Once;
 use super::problem::Wrong;
 use super::shapes::List;
 use super::token::Scope;
+use super::words;
 use crate::bots;
-use crate::store::Audit;
+use crate::store::{Audit, Unprobed};
 
 /// Changes of alerts by what became of them. Each has exactly one fate.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,6 +58,55 @@ async fn fates(gate: &Gate, caller: &Caller) -> Result<Fates, Wrong> {
     let _one = gate.previews.acquire().await;
     let Audit { pending, named, counted, suppressed, dead, repeated, imbalance } = gate.server.store.audit().await?;
     Ok(Fates { pending, named, counted, suppressed, dead, repeated, imbalance })
+}
+
+/// A paused way that is to be tried.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "scope": "app/ops" }))]
+pub(super) struct Probe {
+    /// Its `scope` in `paused` of `/health`.
+    #[schema(max_length = 300)]
+    scope: String,
+}
+
+/// A paused way that is being tried.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Probing {
+    /// Its scope.
+    scope: String,
+}
+
+/// Has a paused way tried now: the next message may pass within seconds. A way that WeCom limits is not tried before its time.
+#[utoipa::path(
+    post, path = "/api/v1/health/probe", tag = "state", request_body = Probe, security(("token" = ["change"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 letters, digits, `_` and `-`", pattern = "^[A-Za-z0-9_-]{1,64}$")),
+    responses((status = 202, description = "It is being tried", body = Probing), Problems, Refusals)
+)]
+pub(super) async fn probe(State(gate): State<Gate>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let caller = caller!(gate, parts, Scope::Change);
+    let once = match Once::begin(&gate, &caller, &parts, body).await {
+        Ok(once) => once,
+        Err(answer) => return answer,
+    };
+    let done = probed(&gate, &caller, &once).await;
+    once.answer(&gate, &caller, done).await
+}
+
+async fn probed(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
+    caller.sees_all()?;
+    let wanted: Probe = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+    let asker = Saver { name: caller.name(), address: caller.address.clone() };
+    match probing::probe(gate, asker, &wanted.scope).await? {
+        Ok(()) => {
+            let body = serde_json::to_string(&Probing { scope: wanted.scope }).expect("our shapes are JSON");
+            Ok((StatusCode::ACCEPTED, body))
+        }
+        Err(Unprobed::Open) => Err(Wrong::NotFound),
+        Err(why @ Unprobed::Soon) => Err(Wrong::Conflict("soon", words::NOT_PROBED, unprobed(why))),
+        Err(why @ Unprobed::Limited) => Err(Wrong::Conflict("limited", words::NOT_PROBED, unprobed(why))),
+    }
 }
 
 /// A conversation in which a user has written to a bot.

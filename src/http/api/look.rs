@@ -194,6 +194,11 @@ pub(super) struct Health {
     pub paused: Vec<Paused>,
     /// What a person should look at, in words.
     pub warnings: Vec<String>,
+    /// Bytes of the store.
+    pub store_bytes: u64,
+    /// When the certificate of `listen_tls` ends; null: there is none.
+    #[schema(format = DateTime)]
+    pub certificate_ends_at: Option<String>,
 }
 
 /// How wegraf is.
@@ -224,6 +229,8 @@ async fn find_health(gate: &Gate, caller: &Caller) -> Result<Health, Wrong> {
         oldest_at: backlog.oldest.map(|at| say.time(at)),
         paused,
         warnings: warned.iter().map(|text| text.get(say.language).to_owned()).collect(),
+        store_bytes: store.bytes().await?,
+        certificate_ends_at: config.listen_tls.as_ref().map(|tls| say.time(tls.expires_at)),
     })
 }
 
@@ -425,7 +432,7 @@ pub(super) async fn duties(State(gate): State<Gate>, parts: Parts) -> Response {
 /// Who is on duty, of one rota.
 #[utoipa::path(
     get, path = "/api/v1/duty/{rota}", tag = "state", security(("token" = ["read"])),
-    params(("rota" = String, Path, description = "The name of the rota"), DutyQuery),
+    params(("rota" = String, Path, description = "The name of the rota", example = "dba"), DutyQuery),
     responses((status = 200, description = "The rota", body = List<Duty>), Problems)
 )]
 pub(super) async fn duty(State(gate): State<Gate>, Path(rota): Path<String>, parts: Parts) -> Response {

@@ -73,6 +73,11 @@ pub(super) const NO_SPAN: Words =
     words("静默要有 for，像 2h；别的没有 for", "a silence needs `for`, like 2h; other acts have none");
 pub(super) const ONE_OF: Words =
     words("incident 和 delivery 要有一个，只能有一个", "one of `incident` and `delivery` is needed, and only one");
+pub(super) const WITH_MATCHERS: Words = words(
+    "upstream 和 comment 只和 matchers 一起写；matchers 不和 incident、delivery 一起写",
+    "`upstream` and `comment` go with `matchers`, which go with neither `incident` nor `delivery`",
+);
+pub(super) const NOT_PROBED: Words = words("现在不试", "it is not tried now");
 pub(super) const NOT_RECALLED: Words = words("不能撤回", "it cannot be recalled");
 
 // The forms of values.
@@ -86,7 +91,6 @@ pub(super) const EVENT_ID: Words = words("上次收到的 id，原样", "the las
 pub(super) const TYPES: Words =
     words("incident、delivery、act，用逗号分开", "incident, delivery and act, with commas between them");
 pub(super) const HELD: Words = words("active、ended 或 all", "active, ended or all");
-pub(super) const CONDITION: Words = words("条件，像 team=\"db\"", "a condition like team=\"db\"");
 pub(super) const WEEK: Words = words("一周，像 2026-W48", "a week like 2026-W48");
 pub(super) const WEEK_ALONE: Words = words("不和 since、until 一起写", "given without `since` and `until`");
 pub(super) const FLAG: Words = words("true 或 false", "true or false");

@@ -19,7 +19,7 @@ use super::super::refusal::Cause;
 use super::super::{BODY_DEADLINE, Gate};
 use super::save::Saver;
 use super::{can_be_overheard, is_ours, session_cookie, sign_in, unread, usual, wecom};
-use crate::answer::Rights;
+use crate::answer::{Actor, Rights, Via};
 use crate::console::{self, Desk, Frame};
 use crate::store::{Session, StoreError, hash};
 
@@ -118,6 +118,11 @@ impl Guest {
         };
         answer.headers_mut().insert(header::ETAG, HeaderValue::try_from(mark).expect("a mark is plain text"));
         answer
+    }
+
+    /// The visitor as the one who acts, under the proven userid.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { id: self.session.person.clone(), via: Via::Console(self.session.way.clone()) }
     }
 
     /// The visitor as the one who saves a file.

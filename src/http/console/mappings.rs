@@ -124,7 +124,11 @@ pub(super) async fn try_mapping(State(gate): State<Gate>, request: Request) -> R
         name: field("name").trim().to_owned(),
         folder: field("folder").to_owned(),
         seen: field("seen").to_owned(),
+        unknown: Vec::new(),
     };
+    if field("do") == "sample" {
+        return keep_sample(&gate, &guest, &kept, draft).await;
+    }
     let others = read!(gate, guest, others(&gate, &kept).await);
     let (of, text) = (kept.clone(), draft.text.clone());
     let looked = gate.apart(move |gate| Looked::tried(gate, &of, &others, &text)).await;
@@ -171,14 +175,51 @@ async fn keep(gate: &Gate, guest: &Guest, draft: &mut MappingDraft, names: &[Str
     }
 }
 
+/// Keeps the body as a file, under a name of its own, and shows the mapping again.
+async fn keep_sample(gate: &Gate, guest: &Guest, kept: &Arc<Kept>, draft: MappingDraft) -> Response {
+    let (of, text) = (kept.clone(), draft.text.clone());
+    let looked = gate.apart(move |gate| Looked::tried(gate, &of, &[], &text)).await.unwrap_or_default();
+    let (said, status) = match kept_sample(gate, guest, kept, &draft, &looked).await {
+        Ok(path) => ((true, console::sample_kept(&path)), StatusCode::OK),
+        Err((why, status)) => ((false, why), status),
+    };
+    let mut page = show(gate, guest, kept, draft, Some(said), &looked);
+    *page.status_mut() = status;
+    page
+}
+
+async fn kept_sample(
+    gate: &Gate,
+    guest: &Guest,
+    kept: &Kept,
+    draft: &MappingDraft,
+    looked: &Looked,
+) -> Result<String, (Words, StatusCode)> {
+    if !guest.is_fresh(gate) {
+        return Err((console::SIGN_IN_AGAIN, StatusCode::FORBIDDEN));
+    }
+    let text = std::str::from_utf8(&kept.raw).ok().filter(|text| !text.trim().is_empty());
+    let text = text.ok_or((console::NO_TEXT, StatusCode::UNPROCESSABLE_ENTITY))?.to_owned();
+    let folders = gate.server.setup.now().config.console.write.clone();
+    let base = Some(draft.name.as_str()).filter(|name| !name.is_empty());
+    let base = base.or(looked.names.first().map(String::as_str)).unwrap_or("sample");
+    // A name of its own: no sample replaces another.
+    let name = format!("{base}.{}", kept.id);
+    let conflict = |why: save::Unsaved| (why.words(), StatusCode::CONFLICT);
+    let path = save::place(&folders, &draft.folder, &name, What::Sample).map_err(conflict)?;
+    save::save(gate, guest.saver(), What::Sample, path.clone(), text, String::new()).await.map_err(conflict)?;
+    Ok(path.display().to_string())
+}
+
 fn show(
     gate: &Gate,
     guest: &Guest,
     kept: &Kept,
-    draft: MappingDraft,
+    mut draft: MappingDraft,
     said: Option<(bool, Words)>,
     looked: &Looked,
 ) -> Response {
+    draft.unknown = ingest::unknown(&draft.text, &looked.leaves);
     let desk = Desk { live: "", ..guest.desk(gate, "senders") };
     let f = guest.frame(gate);
     let folders = gate.server.setup.now().config.console.write.clone();

@@ -27,6 +27,8 @@ const FILE: u64 = 1 << 20;
 pub(in crate::http) enum What {
     Template,
     Mapping,
+    /// A body, to try mappings on.
+    Sample,
 }
 
 impl What {
@@ -35,6 +37,7 @@ impl What {
         match self {
             Self::Template => "j2",
             Self::Mapping => "yaml",
+            Self::Sample => "body",
         }
     }
 
@@ -43,6 +46,7 @@ impl What {
         match self {
             Self::Template => "template",
             Self::Mapping => "mapping",
+            Self::Sample => "sample",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How wegraf is, and reading the configuration again.
+//! How wegraf is, reading the configuration again, and having a paused way tried.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use axum::response::Response;
 use tracing::info;
 
 use super::super::orders::reloaded;
+use super::super::probing::probe;
 use super::{Gate, Guest, clock, missing, read, visitor};
 use crate::alert::Timestamp;
 use crate::bots;
 use crate::console::{self, Condition, Fed, StatePage, Way};
 use crate::deliver::called;
 use crate::names::SourceId;
-use crate::store::StoreError;
+use crate::store::{StoreError, Unprobed};
 use crate::watch::warnings;
 use crate::words::Words;
 
@@ -31,7 +32,7 @@ pub(super) async fn state(State(gate): State<Gate>, parts: Parts) -> Response {
     read!(gate, guest, show(&gate, &guest, None).await)
 }
 
-/// Reads the configuration again: for those who may change.
+/// Reads the configuration again, or has a paused way tried: for those who may change.
 pub(super) async fn change(State(gate): State<Gate>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let guest = visitor!(gate, parts);
@@ -42,11 +43,14 @@ pub(super) async fn change(State(gate): State<Gate>, request: Request) -> Respon
     if !guest.rights.change {
         return missing(&gate, &guest);
     }
-    let wanted = fields.get("do").is_some_and(|wanted| wanted == "reload");
-    let (said, status) = match wanted {
-        false => ((false, console::NO_ACT), StatusCode::UNPROCESSABLE_ENTITY),
-        true if !guest.is_fresh(&gate) => ((false, console::SIGN_IN_AGAIN), StatusCode::FORBIDDEN),
-        true => {
+    let field = |name: &str| fields.get(name).map_or("", String::as_str);
+    let (said, status) = match field("do") {
+        "probe" | "reload" if !guest.is_fresh(&gate) => ((false, console::SIGN_IN_AGAIN), StatusCode::FORBIDDEN),
+        "probe" => match read!(gate, guest, probe(&gate, guest.saver(), field("scope")).await) {
+            Ok(()) => ((true, console::PROBED), StatusCode::OK),
+            Err(why) => ((false, unprobed(why)), StatusCode::CONFLICT),
+        },
+        "reload" => {
             info!(person = guest.session.person, "The configuration is read again for a visitor of the console.");
             match reloaded(&gate).await {
                 Some(answer) if answer.error.is_empty() => ((true, console::RELOADED), StatusCode::OK),
@@ -54,10 +58,20 @@ pub(super) async fn change(State(gate): State<Gate>, request: Request) -> Respon
                 None => ((false, console::NOT_READ), StatusCode::SERVICE_UNAVAILABLE),
             }
         }
+        _ => ((false, console::NO_ACT), StatusCode::UNPROCESSABLE_ENTITY),
     };
     let mut page = read!(gate, guest, show(&gate, &guest, Some(said)).await);
     *page.status_mut() = status;
     page
+}
+
+/// Why a way is not tried at once.
+pub(in crate::http) const fn unprobed(why: Unprobed) -> Words {
+    match why {
+        Unprobed::Open => console::NOT_PAUSED,
+        Unprobed::Soon => console::PROBE_SOON,
+        Unprobed::Limited => console::PROBE_LIMITED,
+    }
 }
 
 async fn show(gate: &Gate, guest: &Guest, said: Option<(bool, Words)>) -> Result<Response, StoreError> {
@@ -93,6 +107,8 @@ async fn show(gate: &Gate, guest: &Guest, said: Option<(bool, Words)>) -> Result
         blind: config.route.unreachable().len(),
         tokens: &tokens,
         sessions,
+        certificate: config.listen_tls.as_ref().map(|tls| tls.expires_at),
+        bytes: store.bytes().await?,
         since: Timestamp(gate.since.as_millisecond()),
     };
     Ok(guest.page(&StatePage::new(f, guest.desk(gate, "state"), &clock, &found, said), &[]))

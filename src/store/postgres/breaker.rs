@@ -7,12 +7,16 @@ use tokio_postgres::Row;
 
 use super::Db;
 use super::changes::write;
+use super::sessions::step;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{moment, small, time, values};
 use crate::alert::Timestamp;
 use crate::engine::changes::Changes;
+use crate::engine::probe::{EVERY_MS, probe};
 use crate::names::{Scope, SourceId};
-use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, StoreError, Token};
+use crate::store::{
+    Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, Step, StoreError, Token, Unprobed,
+};
 
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -28,6 +32,23 @@ impl Db {
             let mut changes = Changes::default();
             changes.change_breakers(std::slice::from_ref(&change), known);
             write(&tx, &changes).await
+        })
+    }
+
+    pub(in crate::store) async fn probe(&self, scope: Scope, asked: Step) -> Result<Result<(), Unprobed>, StoreError> {
+        let before = "SELECT max(at) FROM trail WHERE at > $1 AND at <= $2 AND what = $3 AND way = $4";
+        transaction!(self.writing()?, Kind::Write, tx => async {
+            let open = open_among(&tx, BTreeSet::from([&scope])).await?.remove(&scope);
+            let Step { at, person, what, way, address } = &asked;
+            let since = at.0 - EVERY_MS;
+            let before = time(&tx.only(before, values![since, at.0, what.as_str(), way.as_str()]).await?, 0)?;
+            let open = match probe(open, before, *at) {
+                Ok(open) => open,
+                Err(why) => return Ok(Err(why)),
+            };
+            write(&tx, &Changes { breakers: vec![open], ..Changes::default() }).await?;
+            step(&tx, *at, person, what, way, address).await?;
+            Ok(Ok(()))
         })
     }
 

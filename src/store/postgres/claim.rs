@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{try_join, try_join3, try_join4};
 
+use tokio_postgres::Row;
+
 use super::Db;
 use super::breaker::open_among;
 use super::changes::write;
@@ -77,6 +79,21 @@ async fn head(tx: &Tx, request: &Claim) -> Result<(Option<Head>, bool, bool), Fa
     Ok((row.as_ref().map(head).transpose()?, busy.try_get(0)?, older.try_get(0)?))
 }
 
+impl Db {
+    pub(in crate::store) async fn spent(&self, all: Vec<Account>) -> Result<BTreeMap<Account, Window>, StoreError> {
+        let all: Vec<&str> = all.iter().map(Account::as_str).collect();
+        let sql = "SELECT account, spent FROM budget WHERE account = ANY ($1)";
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.rows(sql, values![; all]).await?.iter().map(window).collect()
+        })
+    }
+}
+
+fn window(row: &Row) -> Result<(Account, Window), Fault> {
+    let window = Window::from_bytes(row.try_get(1)?).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
+    Ok((Account::stored(row.try_get::<_, String>(0)?), window))
+}
+
 /// Locks the windows of all accounts, which are created if missing.
 async fn windows(tx: &Tx, request: &Claim) -> Result<BTreeMap<Account, Window>, Fault> {
     let accounts: Vec<&str> = accounts(&request.ways).into_iter().map(Account::as_str).collect();
@@ -88,10 +105,5 @@ async fn windows(tx: &Tx, request: &Claim) -> Result<BTreeMap<Account, Window>, 
                 ON CONFLICT DO NOTHING";
     let lock = "SELECT account, spent FROM budget WHERE account = ANY ($1) ORDER BY account FOR NO KEY UPDATE";
     let (_, rows) = try_join(tx.execute(make, values![empty; accounts]), tx.rows(lock, values![; accounts])).await?;
-    let mut windows = BTreeMap::new();
-    for row in rows {
-        let window = Window::from_bytes(row.try_get(1)?).ok_or_else(|| StoreError::bug("a budget cannot be read"))?;
-        windows.insert(Account::stored(row.try_get::<_, String>(0)?), window);
-    }
-    Ok(windows)
+    rows.iter().map(window).collect()
 }

@@ -65,7 +65,7 @@ impl Db {
 
     /// Bytes of the stored data. A table's files do not shrink when rows are deleted, so their size is used only if it
     /// is at most `enough`; otherwise the rows are counted, with their share of the indexes.
-    async fn size(&self, enough: u64) -> Result<u64, StoreError> {
+    pub(in crate::store) async fn size(&self, enough: u64) -> Result<u64, StoreError> {
         let files = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
                      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
         let bytes: i64 = transaction!(&self.0.pool, Kind::Read, tx => async {

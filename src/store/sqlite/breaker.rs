@@ -8,11 +8,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::Db;
 use super::changes::write;
 use super::lanes::time;
+use super::sessions::step;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
 use crate::engine::changes::Changes;
+use crate::engine::probe::{EVERY_MS, probe};
 use crate::names::{Scope, SourceId};
-use crate::store::{Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, StoreError, Token};
+use crate::store::{
+    Breaker, BreakerChange, FiringAlert, LINK_SECRET_BYTES, LinkSecrets, Step, StoreError, Token, Unprobed,
+};
 
 impl Db {
     pub(in crate::store) async fn breakers(&self) -> Result<Vec<Breaker>, StoreError> {
@@ -30,6 +34,22 @@ impl Db {
             let mut changes = Changes::default();
             changes.change_breakers(std::slice::from_ref(&change), open_among(connection, [change.scope()])?);
             write(connection, &changes)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn probe(&self, scope: Scope, asked: Step) -> Result<Result<(), Unprobed>, StoreError> {
+        self.write(move |connection| {
+            let before = connection
+                .held("SELECT max(at) FROM trail WHERE at > ?1 AND at <= ?2 AND what = ?3 AND way = ?4")?
+                .query_row(params![asked.at.0 - EVERY_MS, asked.at.0, asked.what, asked.way], |row| time(row, 0))?;
+            let open = match probe(find(connection, &scope)?, before, asked.at) {
+                Ok(open) => open,
+                Err(why) => return Ok(Err(why)),
+            };
+            write(connection, &Changes { breakers: vec![open], ..Changes::default() })?;
+            step(connection, &asked)?;
+            Ok(Ok(()))
         })
         .await
     }

@@ -59,7 +59,7 @@ fn facts(connection: &Connection, request: &Claim) -> Result<ClaimFacts, StoreEr
         lane_busy,
         older_tells: first != Some(request.message) && older_tells(connection, request.message)?,
         breakers: open_among(connection, scopes(&request.ways))?,
-        windows: windows(connection, request)?,
+        windows: windows(connection, accounts(&request.ways))?,
     })
 }
 
@@ -72,10 +72,19 @@ fn older_tells(connection: &Connection, message: i64) -> Result<bool, StoreError
     Ok(connection.held(sql)?.query_row([message], |row| row.get(0))?)
 }
 
-fn windows(connection: &Connection, request: &Claim) -> Result<BTreeMap<Account, Window>, StoreError> {
+impl Db {
+    pub(in crate::store) async fn spent(&self, all: Vec<Account>) -> Result<BTreeMap<Account, Window>, StoreError> {
+        self.read(move |connection| windows(connection, all.iter())).await
+    }
+}
+
+fn windows<'a>(
+    connection: &Connection,
+    accounts: impl IntoIterator<Item = &'a Account>,
+) -> Result<BTreeMap<Account, Window>, StoreError> {
     let mut select = connection.held("SELECT spent FROM budget WHERE account = ?1")?;
     let mut windows = BTreeMap::new();
-    for account in accounts(&request.ways) {
+    for account in accounts {
         let bytes: Option<Vec<u8>> = select.query_row([account.as_str()], |row| row.get(0)).optional()?;
         let window = match bytes {
             Some(bytes) => Window::from_bytes(&bytes).ok_or_else(|| StoreError::bug("a budget cannot be read"))?,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::files::space;
+use super::files::{bytes, space};
 use super::lock::beside;
 use super::{connect, draft, explain, inspect, place, refused};
 use crate::store::{Retry, Room, StoreError};
@@ -24,12 +24,12 @@ pub(super) fn room(path: &Path) -> Result<Option<Room>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let main = inspect(path)?;
-    let log = std::fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
+    inspect(path)?;
+    let bytes = bytes(path).map_err(|error| refused(path, &error))?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let can_shrink = can_shrink(&connection).map_err(|error| explain(path, error.into()))?;
     let space = space(path).map_err(|error| refused(path, &error))?;
-    Ok(Some(Room { bytes: main + log, can_shrink, space }))
+    Ok(Some(Room { bytes, can_shrink, space }))
 }
 
 /// Rewrites an old file that is not too large, so that it can shrink. A copy replaces it by a rename: a crash leaves

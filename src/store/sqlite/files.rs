@@ -148,6 +148,12 @@ fn holds_all(connection: &Connection, length: u64) -> bool {
     frames == 0 || length >= LOG_HEADER + frames * (FRAME_HEADER + page.unsigned_abs())
 }
 
+/// Bytes of the database at `path` and of what is not merged into it yet.
+pub(super) fn bytes(path: &Path) -> std::io::Result<u64> {
+    let log = std::fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
+    Ok(std::fs::metadata(path)?.len() + log)
+}
+
 /// The space of the file system of the database at `path`.
 pub(super) fn space(path: &Path) -> std::io::Result<Space> {
     let system = statvfs(path)?;

@@ -30,6 +30,7 @@ contract! {
     claim_waits_no_longer_than_the_window_after_a_clock_set_back,
     claim_takes_the_first_way_with_room,
     claim_waits_for_an_open_breaker_and_lets_one_message_probe,
+    a_person_has_a_paused_way_tried_once_and_the_trail_names_who,
     fold_makes_one_digest_of_what_was_never_claimed,
     fold_takes_up_what_comes_later_and_leaves_what_must_wait,
     a_digest_names_some_and_counts_the_rest,
@@ -770,6 +771,36 @@ async fn claim_waits_for_an_open_breaker_and_lets_one_message_probe(store: &Stor
     store.admit(notification(0, "three", vec![firing("three", 0)])).await.unwrap();
     let third = by(wish(store, 3, 0, Some(bytes(&["text"]))).await);
     assert!(matches!(store.claim(third, at(30)).await.unwrap(), Taken::Wait { .. }));
+}
+
+async fn a_person_has_a_paused_way_tried_once_and_the_trail_names_who(store: &Store) {
+    store.admit(notification(0, "one", vec![firing("one", 0)])).await.unwrap();
+    let scope = Scope::stored("app/ops");
+    store.change_breaker(broken("app/ops", "configuration", 5)).await.unwrap();
+    let asks = async |minute: i64, scope: &Scope| {
+        let step = Step {
+            at: at(minute),
+            person: "wangwu".to_owned(),
+            what: "probe".to_owned(),
+            way: scope.to_string(),
+            address: "192.0.2.7".to_owned(),
+        };
+        store.probe(scope.clone(), step).await.unwrap()
+    };
+    let wish = wish(store, 1, 0, Some(bytes(&["text"]))).await;
+    let wish = Claim { ways: vec![Way { scopes: vec![scope.clone()], charges: Vec::new() }], ..wish };
+    assert!(matches!(store.claim(wish.clone(), at(1)).await.unwrap(), Taken::Wait { .. }));
+    assert_eq!(asks(1, &Scope::stored("app/none")).await, Err(Unprobed::Open));
+    assert_eq!(asks(1, &scope).await, Ok(()));
+    assert_eq!(asks(1, &scope).await, Err(Unprobed::Soon), "once");
+    let open = store.breakers().await.unwrap().remove(0);
+    assert_eq!((open.probe_at, open.failures, open.opened_at), (at(1), 1, at(0)), "no failed probe is counted");
+    assert!(take(store, wish, at(1)).await.probing);
+    assert_eq!(asks(1, &scope).await, Err(Unprobed::Soon), "it is being tried");
+    let trail = store.trail(10).await.unwrap();
+    let steps: Vec<_> =
+        trail.iter().map(|step| (step.person.as_str(), step.what.as_str(), step.way.as_str())).collect();
+    assert_eq!(steps, [("wangwu", "probe", "app/ops")]);
 }
 
 async fn fold(store: &Store, lane: &str, keep: Option<i64>, minute: i64) -> Option<Folded> {

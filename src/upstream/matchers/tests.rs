@@ -166,8 +166,8 @@ fn a_silence_for_several_alerts_is_what_they_have_in_common_or_none() {
 }
 
 #[test]
-fn typed_text_is_a_matcher_or_nothing() {
-    let typed = |text: &str| Matcher::parse(text).map(|matcher| matcher.to_string());
+fn typed_text_is_a_matcher_or_what_is_wrong_with_it_is_named() {
+    let typed = |text: &str| Matcher::parse(text).ok().map(|matcher| matcher.to_string());
     for (text, matcher) in [
         ("alertname=磁盘 将满", "alertname=\"磁盘 将满\""),
         ("instance!=db-1", "instance!=\"db-1\""),
@@ -189,13 +189,32 @@ fn typed_text_is_a_matcher_or_nothing() {
     for text in ["", "alertname", "=x", "!x", "a!b=c", " =x", "\"a=b", "\"\"=x", "\"a\"x=b", "a\"b=c"] {
         assert_eq!(typed(text), None, "{text}");
     }
+    for text in ["a=\"b", "a=~\"b", "a=\"", "a!=\"b c"] {
+        let wrong = Matcher::parse(text).unwrap_err();
+        assert!(wrong.zh.contains("引号") && wrong.en.contains("quote"), "{text}: {wrong:?}");
+    }
+    assert_eq!(typed("a=b\"").as_deref(), Some("a=\"b\\\"\""), "a bare value may end with one");
+}
+
+#[test]
+fn the_matchers_of_a_silence_can_be_evaluated_and_do_not_hide_everything() {
+    let checked = |texts: &[&str]| {
+        let matchers = texts.iter().map(|text| Matcher::parse(text).unwrap()).collect();
+        Matcher::checked(matchers).map(|matchers| matchers.len()).map_err(|wrong| wrong.en.into_owned())
+    };
+    assert_eq!(checked(&["a=b", "c=~d.*", "e!=f"]), Ok(3));
+    for hides_all in [&[][..], &["a="], &["a=~.*"], &["a!=b", "c!~d"]] {
+        assert!(checked(hides_all).unwrap_err().contains("all alerts"), "{hides_all:?}");
+    }
+    let wrong = checked(&["a=b", "c=~("]).unwrap_err();
+    assert!(wrong.contains("pattern") && wrong.contains("c=~\"(\""), "{wrong}");
 }
 
 #[test]
 fn labels_are_covered_when_every_condition_holds() {
     let labels = labelled(&[("alertname", "a"), ("instance", "db-1")]).labels;
     let covered = |texts: &[&str]| {
-        let matchers: Vec<Matcher> = texts.iter().filter_map(|text| Matcher::parse(text)).collect();
+        let matchers: Vec<Matcher> = texts.iter().filter_map(|text| Matcher::parse(text).ok()).collect();
         assert_eq!(matchers.len(), texts.len());
         covers(&matchers, &labels)
     };

@@ -5,6 +5,7 @@
 
 mod alertmanager;
 mod body;
+mod csv;
 mod draft;
 mod encoding;
 mod field;
@@ -435,7 +436,8 @@ fn single(format: Format, name: String, discriminator: Discriminator, message: S
 fn of_words(text: &str, payloads: &Payloads, now: Timestamp) -> Explained {
     let settings = payloads.settings();
     let log = syslog::read(text, &settings.timezone, now);
-    let item = log.or_else(|| logfmt::read(text)).unwrap_or_else(|| json!({ "text": text }));
+    let item = log.or_else(|| logfmt::read(text)).or_else(|| csv::read(text, &settings.timezone));
+    let item = item.unwrap_or_else(|| json!({ "text": text }));
     let speaks = text.chars().any(char::is_alphanumeric) && !plain::is_missing(text);
     let given = |name: &str| reader::Given { name: name.to_owned(), verbatim: true, ..reader::Given::default() };
     let reader = reader::Reader { settings: payloads.settings(), now };

@@ -3,11 +3,15 @@
 //! People read and routes match the word as sent; the level only ranks: lanes, `only: critical`, colours, the reserve
 //! of a budget.
 
+mod spelling;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use spelling::simplified;
 
 /// A rank that every sender's words are brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +75,39 @@ pub const NAMES: &[&str] = &[
     "优先级",
     "报警级别",
     "事件级别",
+    "incidentseverity",
+    "problemseverity",
+    "triggerseverity",
+    "alarmseverity",
+    "alarmseverityname",
+    "perceivedseverity",
+    "severitylabel",
+    "noticelevel",
+    "alarmgrade",
+    "alarmlevelname",
+    "alarmleveldesc",
+    "alertlevelname",
+    "eventlevel",
+    "risklevel",
+    "threatlevel",
+    "faultlevel",
+    "alertpriority",
+    "incidentpriority",
+    "严重级别",
+    "严重等级",
+    "报警等级",
+    "故障级别",
+    "故障等级",
+    "事件等级",
+    "预警级别",
+    "预警等级",
+    "风险等级",
+    "威胁等级",
+    "危险等级",
+    "重要程度",
+    "紧急程度",
+    "重要度",
+    "深刻度",
 ];
 
 /// A longer value is a sentence, not a level.
@@ -78,12 +115,12 @@ const LONGEST: usize = 32;
 
 const CRITICAL: &str = "critical crit fatal emergency emerg panic disaster page paging p0 p1 s0 s1 sev0 sev1 blocker \
     urgent highest high veryhigh catastrophic 致命 灾难 紧急 严重 特别严重 非常严重 重大 特大 极高 最高 高 高级 高危 一级 1级 \
-    i级 红色 停服";
-const ERROR: &str = "error err major severe serious p2 s2 sev2 重要 错误 主要 较大 二级 2级 ii级 橙色";
+    i级 红色 停服 特急 危急 超高危 immediate yanzhong jinji zhiming";
+const ERROR: &str = "error err major severe serious p2 s2 sev2 重要 错误 主要 较大 二级 2级 ii级 橙色 zhongyao";
 const WARNING: &str = "warning warn minor medium moderate average degraded p3 s3 sev3 警告 预警 警示 次要 中 中级 中危 \
-    一般 一般严重 三级 3级 iii级 黄色 告警 报警";
+    一般 一般严重 三级 3级 iii级 黄色 告警 报警 ciyao yiban";
 const INFO: &str = "info information informational notice low lowest trivial debug notclassified verbose p4 p5 s4 s5 sev4 \
-    sev5 信息 提示 提醒 通知 普通 低 低级 低危 轻微 注意 四级 五级 蓝色 未分类";
+    sev5 信息 提示 提醒 通知 普通 低 低级 低危 轻微 注意 四级 五级 蓝色 未分类 tishi";
 
 /// Suffixes that do not change a level.
 const TAILS: [&str; 6] = ["告警", "报警", "级别", "事件", "问题", "通知"];
@@ -119,7 +156,7 @@ impl Levels {
         if said.chars().nth(LONGEST).is_some() || said.contains(['<', '>']) {
             return None;
         }
-        let said = half_width(said).to_lowercase();
+        let said = simplified(&half_width(said)).to_lowercase();
         if let Some(level) = self.word(&joined(&said)) {
             return Some(level);
         }
@@ -134,7 +171,7 @@ impl Levels {
 
 /// Letters and digits only: `Not classified` and `SEV-1` are `notclassified` and `sev1`.
 fn joined(text: &str) -> String {
-    half_width(text).to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
+    simplified(&half_width(text)).to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -154,10 +191,8 @@ pub fn half_width(text: &str) -> String {
 
 /// A member's name in the form used by tables: lower case, letters, digits and Han only (`Alert_Name` is `alertname`).
 pub fn plain_name(name: &str) -> String {
-    if name.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return name.to_owned();
-    }
-    joined(name)
+    let plain = if name.bytes().all(|byte| byte.is_ascii_lowercase()) { name.to_owned() } else { joined(name) };
+    spelling::of_pinyin(&plain).unwrap_or(plain)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::level::{Level, half_width};
+use crate::level::{Level, half_width, simplified};
 
 /// What a word says of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,13 +26,14 @@ const FIRING: &str = "firing|fired|fire|alerting|in alarm|triggered|trigger|re t
     crashed|fault|unresolved|identified|investigating|monitoring|violated|critical|crit|warning|warn|major|minor|emergency|\
     fatal|outage|lost|out of sync|not ready|notready|crashloopbackoff|oomkilled|evicted|disconnected|dead|outofsync|err|stall|stalled|stuck|告警|报警|告警中|报警中|产生告警|触发|已触发|触发告警|出现告警|故障|异常|失败|离线|宕机|不可用|未恢复|\
     超时|错误|报错|出错|过高|过低|过多|过大|过慢|不足|将满|已满|超限|超标|飙升|激增|骤降|积压|堆积|泄漏|丢失|耗尽|崩溃|不通|中断|断开|掉线|\
-    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警|已告警|已报警";
+    失联|发生|持续告警|持续中|重复告警|告警升级|问题|警告|严重|紧急|致命|灾难|不健康|未通过|不可达|降级|已降级|只读|不可写|变慢|阻塞|产生|新增|未处理|待处理|未解决|未关闭|未消除|未清除|告警触发|故障告警|异常告警|已告警|已报警|越限|越上限|越下限|告警上报|上报告警|障害|エラー|ダウン|事件开启|告警开启|报警开启|损毁|已损毁|损坏|已损坏|threshold met|alm|tripped|gaojing|baojing|guzhang|yichang|weihuifu";
 const RESOLVED: &str = "resolved|resolve|ok|okay|recovered|recovery|recover|normal|back to normal|up|online|closed|close|\
     cleared|clear|deactivated|inactive|healthy|success|successful|succeeded|passed|pass|fixed|completed|complete|finished|\
     green|good|operational|available|reachable|alive|restored|ended|solved|passing|connected|reconnected|已恢复|恢复|恢复正常|已恢复正常|正常|解决|已解决|解除|\
     已解除|告警解除|报警解除|告警恢复|报警恢复|故障恢复|恢复通知|恢复告警|恢复报警|告警已恢复|报警已恢复|关闭|已关闭|告警关闭|修复|已修复|消除|\
     已消除|告警消除|成功|完成|已完成|通过|已通过|上线|已上线|在线|存活|可用|健康|结束|已结束|正常运行|告警结束|告警已解除|告警已关闭|故障解除|\
-    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通|复归|已复归|复位|已复位|归位";
+    故障已恢复|故障消除|清除|已清除|告警清除|告警已清除|消警|已消警|告警已消除|已通|已连通|已接通|复归|已复归|复位|已复位|归位|复旧|已续期|续期成功|退出告警|解消|rtn|redundant|repaired|huifu|yihuifu|zhengchang|yijiejue|jiechu|yijiechu|\
+    复旧しました|回复しました|解消しました|解决しました";
 const HELD: &str = "acknowledged|acknowledge|ack|acked|acknowledgement|assigned|in progress|silenced|silence|snoozed|snooze|\
     muted|suppressed|已确认|确认|已认领|认领|处理中|已静默|静默|已屏蔽|屏蔽|已抑制|merged";
 const NO_DATA: &str = "no data|nodata|re no data|insufficient data|insufficientdata|missing|missing data|missingdata|stale|无数据|数据断档|数据不足|数据缺失";
@@ -57,6 +58,7 @@ const ENTRY_WORDS: usize = 3;
 
 /// Before a success: who succeeded did harm (`暴力破解成功`).
 const HARMS: &[&str] = &["破解", "攻击", "入侵", "注入", "爆破", "提权", "劫持", "渗透", "逃逸"];
+const SUCCEEDED: &[&str] = &["成功", "完成", "已完成"];
 /// Before a Han word: it is not so (`未恢复`), which turns an end into trouble and trouble into nothing.
 const NOT_YET: &[&str] = &[
     "未",
@@ -107,7 +109,17 @@ impl Word {
 }
 
 /// Words that say a state only if they are the whole of it: in a sentence they are something else (`设备不活跃`).
-const WHOLE: [(&str, Word); 3] = [("活跃", Word::Firing), ("不活跃", Word::Resolved), ("非活跃", Word::Resolved)];
+const WHOLE: [(&str, Word); 9] = [
+    ("活跃", Word::Firing),
+    ("不活跃", Word::Resolved),
+    ("非活跃", Word::Resolved),
+    ("返回", Word::Resolved),
+    ("绿", Word::Resolved),
+    ("done", Word::Resolved),
+    ("已处理", Word::Resolved),
+    ("已处置", Word::Resolved),
+    ("未处置", Word::Firing),
+];
 
 /// What exactly this text says, without decoration around it.
 pub(super) fn exact(text: &str) -> Option<Word> {
@@ -131,8 +143,10 @@ pub(super) fn of_value(text: &str) -> Option<Word> {
     if text.chars().count() > LONGEST || text.contains(['\n', '\r']) || super::plain::has_placeholder(text) {
         return None;
     }
+    let spaced = separated(text);
     exact(text)
         .or_else(|| whole(text))
+        .or_else(|| of_item(&spaced.split(' ').collect::<Vec<_>>()))
         .or_else(|| of_words(&bare(text)))
         .or_else(|| of_words(&uncamel(text)))
         .or_else(|| sign(text))
@@ -196,6 +210,9 @@ pub(super) fn of_kind(text: &str) -> Option<Word> {
     let plain = bare(text);
     let spaced = separated(&uncamel(text));
     let mut words: Vec<&str> = spaced.split(' ').collect();
+    if let Some(word) = of_run(text, &words) {
+        return Some(word);
+    }
     // `POLICY_CLOSE_CRITICAL` and `ResolvedCritical` are of a level, and say a state before it.
     while words.len() > 1 && words.last().is_some_and(|last| Level::of(last).is_some()) {
         words.pop();
@@ -228,11 +245,31 @@ pub(super) fn level_of_kind(text: &str) -> Option<String> {
 /// `resolved_item`, `new_issue`: what happened to one of what a program keeps.
 fn of_item(words: &[&str]) -> Option<Word> {
     const ITEMS: [&str; 8] = ["item", "issue", "incident", "alert", "alarm", "problem", "error", "occurrence"];
+    const SPANS: [&str; 6] = ["attack", "alarm", "alert", "incident", "outage", "violation"];
     let [happened, item] = words else { return None };
+    // `attack_start`, `alarm_end`.
+    match *item {
+        "start" | "begin" | "started" if SPANS.contains(happened) => return Some(Word::Firing),
+        "end" | "stop" | "ended" | "stopped" | "over" if SPANS.contains(happened) => return Some(Word::Resolved),
+        _ => {}
+    }
     match *happened {
         _ if !ITEMS.contains(item) => None,
         "new" | "reopened" | "reactivated" | "opened" | "triggered" => Some(Word::Firing),
         "resolved" | "closed" | "recovered" | "cleared" => Some(Word::Resolved),
+        _ => None,
+    }
+}
+
+/// `jobs.on_failure`, `deployment.error`: how something that ran went.
+fn of_run(text: &str, words: &[&str]) -> Option<Word> {
+    let [.., before, last] = words else { return None };
+    let is_run = *before == "on" || text.ends_with(&format!(".{last}"));
+    match *last {
+        "failure" | "failed" | "error" | "errored" if is_run => Some(Word::Firing),
+        "success" | "succeeded" if is_run => Some(Word::Resolved),
+        // `NewErrorOccurred`
+        "occurred" if matches!(*before, "error" | "failure" | "fault" | "problem" | "alarm") => Some(Word::Firing),
         _ => None,
     }
 }
@@ -297,6 +334,7 @@ pub(super) fn is_success(text: &str) -> bool {
 
 /// What a clause in Han says by the word that it ends with.
 pub(super) fn han(clause: &str) -> Option<Word> {
+    let clause = simplified(clause);
     let clause = clause.trim_end_matches(['了', '！', '!', '。', '.']);
     if !clause.chars().next_back().is_some_and(is_han) {
         return None;
@@ -313,7 +351,7 @@ pub(super) fn han(clause: &str) -> Option<Word> {
         if clause.ends_with("关闭") && !closes_a_trouble(before) {
             return None;
         }
-        if word == Word::Resolved && HARMS.iter().any(|harm| before.ends_with(harm)) {
+        if SUCCEEDED.contains(&&clause[at..]) && HARMS.iter().any(|harm| before.ends_with(harm)) {
             return Some(Word::Firing);
         }
         let before = ANY.iter().find_map(|any| before.strip_suffix(any)).unwrap_or(before);
@@ -365,12 +403,13 @@ pub(super) fn is_han(letter: char) -> bool {
 
 /// Lower case, half width, without anything but letters and digits at both ends.
 fn bare(text: &str) -> String {
-    let text = half_width(text).to_lowercase();
+    let text = simplified(&half_width(text)).to_lowercase();
     text.trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned()
 }
 
 /// Words with single blanks between them.
 fn separated(text: &str) -> String {
+    let text = simplified(text);
     let words = text.split(|letter: char| {
         letter.is_whitespace()
             || matches!(letter, '_' | '-' | '.' | ':' | '/' | '|' | '(' | ')' | '[' | ']' | ',' | '，' | '；' | ';')
@@ -420,8 +459,11 @@ mod tests {
         use Word::{Firing, Resolved};
         for (word, values) in [
             (None, "query_alert_monitor|Warning|SCANNING_COMPLETED|alert|push"),
-            (Some(Resolved), "resolved|Close|RECOVERY|POLICY_CLOSE_CRITICAL|ResolvedWarning|resolved_item"),
-            (Some(Firing), "incident.triggered|Failed|new_item"),
+            (
+                Some(Resolved),
+                "resolved|Close|RECOVERY|POLICY_CLOSE_CRITICAL|ResolvedWarning|resolved_item|jobs.on_success",
+            ),
+            (Some(Firing), "incident.triggered|Failed|new_item|jobs.on_failure|deployment.error"),
         ] {
             for value in values.split('|') {
                 assert_eq!(of_kind(value), word, "{value}");

@@ -5,6 +5,7 @@ pub(super) mod change;
 mod core;
 mod implied;
 mod numbers;
+mod predicate;
 mod prefix;
 
 use std::sync::LazyLock;
@@ -19,6 +20,7 @@ pub(super) use bare::is_bare;
 use implied::{asks_for_help, ends_as_alarm, sums_up, trouble, words};
 use numbers::numbers;
 pub(super) use numbers::without_digits;
+use predicate::predicate;
 use prefix::{first_word, prefix};
 
 /// A title, taken apart.
@@ -45,8 +47,6 @@ pub(super) struct Title {
 const HAN_PREFIX: usize = 6;
 /// Times that brackets and a prefix may follow each other.
 const MARKERS: usize = 3;
-/// Words behind an auxiliary among which its predicate is looked for.
-const REACH: usize = 4;
 
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('【', '】'), ('(', ')'), ('（', '）')];
 
@@ -59,57 +59,11 @@ static NONE: LazyLock<Regex> = LazyLock::new(|| {
     const TROUBLE: &str = r"(?:失败|异常|错误|报错|告警|报警|故障|超时|离线|丢失|积压|堆积|问题|fail(?:ed|ures?|ing|s)?|errors?|exceptions?|alerts?|alarms?|problems?|timeouts?|crash(?:ed|es)?|down|unreachable|critical|warnings?)";
     const UNIT: &str = r"\s*(?:个|次|条|台|项|起|笔|件|例|处|tests?|jobs?|hosts?|files?|items?|checks?)?\s*";
     regex(&format!(
-        r"(?i)(?:(?:^|[^\d.,])0{UNIT}{TROUBLE}|(?:^|\W)(?:no|without|zero)\s+(?:\w+\s+)?{TROUBLE})(?-u:\b|$)?|{TROUBLE}(?:数量|次数|个数|数|率)?\s*[:：=为]?\s*0(?:\s*[个次条台项起笔件例处]|$|[^\d.%])"
+        r"(?i)(?:(?:^|[^\d.,A-Za-z_-])0{UNIT}{TROUBLE}|(?:^|\W)(?:no|without|zero)\s+(?:\w+\s+)?{TROUBLE})(?-u:\b|$)?|{TROUBLE}(?:数量|次数|个数|数|率)?\s*[:：=为]?\s*0(?:\s*[个次条台项起笔件例处]|$|[^\d.%])"
     ))
 });
 static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r":[a-z0-9_+-]{1,32}:"));
 
-const AUXILIARIES: [&str; 9] = ["is", "are", "was", "were", "has", "have", "now", "went", "still"];
-const OVER: [&str; 12] = [
-    "up",
-    "ok",
-    "online",
-    "normal",
-    "healthy",
-    "recovered",
-    "resolved",
-    "back",
-    "operational",
-    "reachable",
-    "restored",
-    "normally",
-];
-const ON: [&str; 18] = [
-    "down",
-    "unreachable",
-    "failed",
-    "offline",
-    "firing",
-    "critical",
-    "unavailable",
-    "failing",
-    "degraded",
-    "unhealthy",
-    "disconnected",
-    "faulty",
-    "lost",
-    "abnormal",
-    "crashed",
-    "corrupted",
-    "overloaded",
-    "unresponsive",
-];
-/// What power supplies and graphs say: the two differ in their words.
-const PHRASES: [(&str, Word); 8] = [
-    ("on battery", Word::Firing),
-    ("on line power", Word::Resolved),
-    ("on utility power", Word::Resolved),
-    ("on mains power", Word::Resolved),
-    ("utility power restored", Word::Resolved),
-    ("went above threshold", Word::Firing),
-    ("went below threshold", Word::Firing),
-    ("restored to normal", Word::Resolved),
-];
 const NEGATIONS: [&str; 6] = ["not", "no", "never", "isn't", "cannot", "can't"];
 
 /// Takes a line apart, which may be decorated.
@@ -140,12 +94,15 @@ pub(super) fn read(line: &str) -> Title {
     title.numbers = core.numbers;
     title.troubles = core.troubles;
     let calm = without_none(&title.text);
+    let calm = crate::level::simplified(&calm);
     let clause = clauses(&calm);
     let is_end = |word: &Word| *word != Word::Firing;
     // A state in a bracket is one of now, whatever the words behind it are about.
     let marks_state = opening(&line).is_some();
-    title.state = marked
-        .state
+    // `[变电站告警] … 油温越上限 复归`: the bracket names a channel.
+    let behind_it = behind.filter(|word| *word == Word::Resolved);
+    title.state = behind_it
+        .or(marked.state)
         .or(behind)
         .or_else(|| predicate.filter(is_end))
         .or_else(|| sign.filter(is_end))
@@ -170,7 +127,13 @@ pub(super) fn read(line: &str) -> Title {
 
 /// `内存过高 已恢复`, `no reply. Recovered`: what stands alone behind the title says how it is now; words in Han are taken off.
 fn behind(title: &mut Title) -> Option<Word> {
-    const HAN: [&str; 11] = [
+    const HAN: [&str; 17] = [
+        "复归",
+        "已复归",
+        "已消除",
+        "已解除",
+        "已清除",
+        "告警消除",
         "已恢复",
         "恢复",
         "恢复正常",
@@ -189,6 +152,14 @@ fn behind(title: &mut Title) -> Option<Word> {
         && !is_bare(before)
     {
         title.text = before.trim_end().to_owned();
+        return Some(Word::Resolved);
+    }
+    // `Disk space OK`
+    let denied = ["not", "no", "isn't", "n't", "is"];
+    if let Some(before) = text.strip_suffix(" OK")
+        && !is_bare(before)
+        && !denied.iter().any(|no| before.to_lowercase().ends_with(no))
+    {
         return Some(Word::Resolved);
     }
     // `db-7 - ping - UP`
@@ -370,12 +341,34 @@ fn content(inside: &str) -> Content {
     if let Some(word) = lexicon::han(inside).filter(|_| inside.chars().count() <= HAN_PREFIX) {
         return Content::State(word);
     }
+    if let Some((named, word)) = tail(inside) {
+        return Content::Begins(word, named.to_owned());
+    }
     let (first, rest) = inside.split_once([' ', ':', '：']).unwrap_or((inside, ""));
     match lexicon::exact(first).filter(|word| !matches!(word, Word::Notice)) {
         Some(word) if rest.trim().is_empty() => Content::State(word),
         Some(word) => Content::Begins(word, rest.trim().to_owned()),
         None => Content::Other,
     }
+}
+
+/// `TDSQL赤兔恢复`: what stands before a state at the end of a bracket.
+fn tail(inside: &str) -> Option<(&str, Word)> {
+    const LONGEST: usize = 24;
+    const TAILS: [(&str, Word); 8] = [
+        ("告警恢复", Word::Resolved),
+        ("报警恢复", Word::Resolved),
+        ("已恢复", Word::Resolved),
+        ("恢复", Word::Resolved),
+        ("告警解除", Word::Resolved),
+        ("报警解除", Word::Resolved),
+        ("告警", Word::Firing),
+        ("报警", Word::Firing),
+    ];
+    let (named, word) = TAILS.iter().find_map(|(tail, word)| Some((inside.strip_suffix(tail)?, *word)))?;
+    let sound =
+        !named.trim().is_empty() && inside.chars().count() <= LONGEST && !named.ends_with(['未', '不', '无', '没']);
+    sound.then_some((named.trim(), word))
 }
 
 fn is_bracket(letter: char) -> bool {
@@ -406,67 +399,6 @@ fn last_bracket(text: &str) -> Option<(&str, &str)> {
 
 fn alarm_tail(text: &str) -> Option<Word> {
     (text.ends_with("告警") || text.ends_with("报警")).then_some(Word::Firing)
-}
-
-/// Where an English predicate begins, and what it says.
-fn predicate(text: &str) -> (Option<usize>, Option<Word>) {
-    let mut words: Vec<(usize, String)> = Vec::new();
-    let mut at = 0;
-    for part in text.split(' ') {
-        let word = part.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
-        words.push((at, word));
-        at += part.len() + 1;
-    }
-    let denied = |from: usize, to: usize| words[from..to].iter().any(|(_, word)| NEGATIONS.contains(&word.as_str()));
-    if let Some((at, word)) = PHRASES.iter().find_map(|(phrase, word)| Some((lower_find(text, phrase)?, *word))) {
-        return (Some(text[..at].trim_end().len()), Some(word));
-    }
-    // `changed state to down`, `changed to up`.
-    let turns = |one: &str, to: &str| to == "to" && matches!(one, "state" | "changed" | "turned" | "went");
-    if let Some(at) = words.windows(2).position(|two| turns(&two[0].1, &two[1].1)) {
-        let said = words.get(at + 2).map(|(_, word)| word.as_str());
-        let word =
-            if said.is_some_and(|word| OVER.contains(&word)) { Some(Word::Resolved) } else { Some(Word::Firing) };
-        let known = said.is_some_and(|word| OVER.contains(&word) || ON.contains(&word));
-        let from = at - usize::from(at > 0 && words[at - 1].1 == "changed");
-        if known {
-            return (Some(text[..words[from].0].trim_end_matches([' ', ',']).len()), word);
-        }
-    }
-    for (index, (start, word)) in words.iter().enumerate().skip(1) {
-        if !AUXILIARIES.contains(&word.as_str()) {
-            continue;
-        }
-        let end = words.len().min(index + 1 + REACH);
-        for (found, (_, word)) in words.iter().enumerate().take(end).skip(index + 1) {
-            let said = if OVER.contains(&word.as_str()) {
-                Word::Resolved
-            } else if ON.contains(&word.as_str()) {
-                Word::Firing
-            } else {
-                continue;
-            };
-            let head = text[..*start].trim_end().len();
-            if denied(index, found) {
-                return (None, None);
-            }
-            return (Some(head), Some(said));
-        }
-    }
-    let spoken: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
-    let joined = spoken.join(" ");
-    let over = ["back to normal", "up again", "back online"].iter().any(|phrase| joined.contains(phrase))
-        || spoken.iter().any(|word| matches!(*word, "recovered" | "resolved"));
-    let over = over && !denied(0, words.len()) && !joined.contains("unresolved");
-    (None, over.then_some(Word::Resolved))
-}
-
-/// Where a phrase of whole words begins.
-fn lower_find(text: &str, phrase: &str) -> Option<usize> {
-    let lower = text.to_ascii_lowercase();
-    let at = lower.find(phrase)?;
-    let is_word = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
-    (is_word(lower[..at].chars().next_back()) && is_word(lower[at + phrase.len()..].chars().next())).then_some(at)
 }
 
 /// What the last clause in Han says that ends with a word for a state. Whether `告警` at the end means trouble is not

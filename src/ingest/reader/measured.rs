@@ -20,6 +20,9 @@ const VALUES: &[&str] = &[
     "alertvalue",
     "alarmvalue",
     "currentval",
+    "currvalue",
+    "nowvalue",
+    "triggervalue",
     "当前值",
     "当前数值",
     "现值",
@@ -31,6 +34,13 @@ const VALUES: &[&str] = &[
     "告警值",
     "指标值",
     "当前数据",
+    "当前指标值",
+    "实测值",
+    "测量值",
+    "采集值",
+    "最新值",
+    "目前使用率",
+    "目前值",
 ];
 /// A value where the same object says what it is compared with.
 const BESIDE: &[&str] = &["value", "actual", "measured", "result", "current", "值"];
@@ -48,6 +58,14 @@ const THRESHOLDS: &[&str] = &[
     "报警阈值",
     "触发阈值",
     "阀值",
+    "限值",
+    "上限",
+    "下限",
+    "门限",
+    "门限值",
+    "门槛值",
+    "thresholdval",
+    "limitvalue",
 ];
 const OPERATORS: &[&str] = &[
     "operator",
@@ -142,6 +160,11 @@ fn of_lines(lines: &[(String, String)]) -> Measured {
 pub(in crate::ingest) fn measures(item: &Value) -> Option<(String, String)> {
     let found = of(&Members::of(item, ""), &[]);
     found.values.into_iter().next().map(|value| (value.name, value.text))
+}
+
+/// Is it the plain name of a value, of its limit or of what is measured?
+pub(super) fn is_measure(plain: &str) -> bool {
+    [VALUES, BESIDE, THRESHOLDS, METRICS].iter().any(|names| names.contains(&plain))
 }
 
 /// Do both stand in one object?

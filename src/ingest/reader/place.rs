@@ -1,143 +1,21 @@
 //! Where it is: members, labels and lines of text that name a host, a service, a resource.
 
+mod names;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
 
+use super::super::lexicon::is_han;
 use super::super::tree::{Member, Members, spoken};
 use super::super::{field, plain};
 use super::{Given, rest};
 use crate::alert::Labels;
 use crate::level::plain_name;
-
-pub(super) const PLACES: &[&str] = &[
-    "host",
-    "hostname",
-    "hostip",
-    "hostaddress",
-    "hostconn",
-    "instance",
-    "instancename",
-    "instanceid",
-    "server",
-    "node",
-    "device",
-    "resource",
-    "resourcename",
-    "resourcedisplayname",
-    "target",
-    "targetident",
-    "ip",
-    "ipaddress",
-    "computer",
-    "computername",
-    "fqdn",
-    "pod",
-    "container",
-    "service",
-    "servicedesc",
-    "servicename",
-    "application",
-    "app",
-    "namespace",
-    "cluster",
-    "clustername",
-    "region",
-    "environment",
-    "env",
-    "endpoint",
-    "component",
-    "site",
-    "object",
-    "path",
-    "mountpoint",
-    "interface",
-    "database",
-    "entity",
-    "entityname",
-    "impactedentity",
-    "ne",
-    "nename",
-    "networkelement",
-    "objectname",
-    "devicename",
-    "nodename",
-    "servername",
-    "podname",
-    "culprit",
-    "configurationitems",
-    "project",
-    "projectname",
-    "repository",
-    "repositoryname",
-    "repo",
-    "reponame",
-    "项目",
-    "项目名称",
-    "仓库",
-    "告警主机",
-    "恢复主机",
-    "主机",
-    "主机名",
-    "主机名称",
-    "主机ip",
-    "主机地址",
-    "故障主机",
-    "故障主机ip",
-    "告警ip",
-    "目标",
-    "目标ip",
-    "ip地址",
-    "监控对象",
-    "实例名",
-    "实例名称",
-    "实例id",
-    "命名空间",
-    "容器组",
-    "容器",
-    "监控目标",
-    "实例",
-    "对象",
-    "告警对象",
-    "设备",
-    "服务",
-    "集群",
-    "地址",
-    "告警实例",
-    "机器",
-    "业务",
-    "环境",
-    "节点",
-    "网元",
-    "网元名称",
-    "设备名称",
-    "节点名称",
-    "服务器",
-    "资源",
-    "资源名称",
-];
-
-/// Ends of names that are places whatever is before: `originatorName`, `nodeLabel`.
-const ENDS: [&str; 16] = [
-    "hostname",
-    "nodename",
-    "nodelabel",
-    "devicename",
-    "instancename",
-    "resourcename",
-    "entityname",
-    "objectname",
-    "targetname",
-    "servername",
-    "poolname",
-    "originatorname",
-    "computername",
-    "实例ip",
-    "主机ip",
-    "恢复主机",
-];
+use names::ENDS;
+pub(super) use names::PLACES;
 
 /// Lines of a text that hold a set of labels.
 const LABEL_LINES: &[&str] = &[
@@ -218,6 +96,47 @@ pub(super) fn with_names(text: &str) -> Cow<'_, str> {
     out.join("\n").into()
 }
 
+/// A name in Han with its colon, behind a blank, a comma or a bracket: `集群: group_16 实例: set_1 当前值: 120`.
+static WITHIN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(^|[\s，,；;|】\])）])(\p{Han}[\p{Han}A-Za-z0-9]{1,9})\s*[:：]").expect("constant"));
+
+/// The text with each pair of a line that holds several on a line of its own, if what they are called is known.
+pub(super) fn unfolded(text: &str) -> Cow<'_, str> {
+    const PAIRS: usize = 3;
+    const FEW: usize = 2;
+    let is_known = |name: &str| {
+        let plain = plain_name(name);
+        PLACES.contains(&plain.as_str())
+            || super::state::LINES.contains(&plain.as_str())
+            || crate::level::NAMES.contains(&plain.as_str())
+            || super::when::names_moment(&plain)
+            || super::measured::is_measure(&plain)
+            || super::when::is_start(&plain)
+    };
+    let mut changed = false;
+    let lines = text.lines().take(LINES).map(|line| {
+        let names: Vec<_> = WITHIN.captures_iter(line).filter_map(|found| found.get(2)).collect();
+        let known = names.iter().filter(|name| is_known(name.as_str())).count();
+        let is_folded = names.len() >= PAIRS && known + 1 >= PAIRS || names.len() == FEW && known == FEW;
+        if !is_folded || line.len() > 1024 {
+            return Cow::Borrowed(line);
+        }
+        changed = true;
+        let mut out = String::with_capacity(line.len() + names.len());
+        let mut from = 0;
+        for name in names.iter().filter(|name| name.start() > 0) {
+            out.push_str(line[from..name.start()].trim_end_matches([' ', '，', ',', '；', ';', '|']));
+            out.push('\n');
+            from = name.start();
+        }
+        out.push_str(&line[from..]);
+        Cow::Owned(out.trim_start().to_owned())
+    });
+    let lines: Vec<Cow<'_, str>> = lines.collect();
+    let rest = text.lines().skip(LINES).map(Cow::Borrowed);
+    if changed { lines.into_iter().chain(rest).collect::<Vec<_>>().join("\n").into() } else { Cow::Borrowed(text) }
+}
+
 /// The lines `name: value` of a text, by plain names.
 pub(super) fn lines(text: &str) -> Vec<(String, String)> {
     text.lines()
@@ -270,12 +189,17 @@ pub(super) fn labels(members: &Members<'_>, given: &Given, lines: &[(String, Str
     let sound = shown.filter(|(name, value)| is_sound(name, value) && value.chars().count() <= 1024);
     labels.extend_new(sound.map(|(name, value)| (name, value.replace('\0', "\u{2400}"))));
     let known = |labels: &Labels, plain: &str| labels.keys().any(|name| plain_name(name) == plain);
+    // What is called in pinyin, or in another spelling, has its usual name.
+    let usual = |member: &Member<'_>| {
+        let is_spelt = member.plain.chars().any(is_han) && member.plain != member.name;
+        if is_spelt { member.plain.clone() } else { member.name.replace('\0', "\u{2400}") }
+    };
     for member in members.named(PLACES) {
         let value = if PROJECTS.contains(&member.plain.as_str()) { project(member.value) } else { named(member.value) };
         if let Some(value) = value.filter(|value| is_sound(member.name, value))
             && !known(&labels, &member.plain)
         {
-            labels.insert(member.name.replace('\0', "\u{2400}"), value);
+            labels.insert(usual(member), value);
         }
     }
     let others = members.all.iter().filter(|member| !PLACES.contains(&member.plain.as_str()));

@@ -48,9 +48,15 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let strong = || strong(evidence.members);
     let others = || others(evidence.members);
     let line = || {
-        evidence.lines.iter().filter(|(name, _)| LINES.contains(&name.as_str())).find_map(|(name, value)| {
+        evidence.lines.iter().filter(|(name, _)| is_line(name)).find_map(|(name, value)| {
             // `告警类型: 内存不足` is what it is called.
-            let word = if name == "告警类型" { lexicon::exact(value) } else { of_text(name, value) };
+            let is_listed = LINES.contains(&name.as_str()) && name != "告警类型";
+            let is_result = name.ends_with("结果") || name.ends_with("result");
+            let word = match name.as_str() {
+                _ if is_listed || is_state(name) => of_text(name, value),
+                _ if is_result => lexicon::exact(value).or_else(|| lexicon::han(value)),
+                _ => lexicon::exact(value),
+            };
             Some((name.clone(), value.clone(), word.filter(|word| *word != Word::Notice)?))
         })
     };
@@ -67,7 +73,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
     let told = || of_title(evidence.title.title.state.filter(|word| *word != Word::Notice));
     let over_it = || heading(evidence).filter(|(_, _, word)| *word == Word::Resolved);
     let alarm = || self::heading(evidence);
-    let over = || kind(evidence.members, |word, said| word == Word::Resolved && is_code(said));
+    let over = || kind(evidence.members, |word, said| word == Word::Resolved && said.split_whitespace().count() <= 2);
     let implied = || {
         of_title(evidence.title.title.implied.filter(|_| !is_notice && idle.is_none() && !is_unknown(evidence.members)))
     };
@@ -102,6 +108,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         })
     };
     let found = strong()
+        .or_else(|| turned(evidence.members))
         .or_else(line)
         .or_else(ended)
         .or_else(|| acknowledged(evidence))
@@ -118,7 +125,8 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(otherwise)
         .or_else(text)
         .or_else(sentence)
-        .or_else(|| unended(evidence.members));
+        .or_else(|| unended(evidence.members))
+        .or_else(|| of_run(evidence.members));
     let found = found.map(|(from, said, word)| {
         let is_of_words = matches!(from.as_str(), "title" | "heading" | "text, first line");
         let taken_back = || line::change::of_text(evidence.text).filter(|_| word == Word::Resolved && is_of_words);
@@ -130,7 +138,13 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
 
 /// The first member that holds a kind of event which says a state.
 fn kind(members: &Members<'_>, counts: impl Fn(Word, &str) -> bool) -> Option<(String, String, Word)> {
-    members.named(WEAK).into_iter().find_map(|member| {
+    // `Category: DeploymentFailed` is a kind of event; `category: error` is one of products.
+    let is_event = |said: &str| {
+        said.chars().skip(1).any(|letter| letter.is_ascii_uppercase()) && said.contains(char::is_lowercase)
+    };
+    let categories = members.named(&["category", "eventcategory"]).into_iter();
+    let categories = categories.filter(|member| member.value.as_str().is_some_and(is_event));
+    members.named(WEAK).into_iter().chain(categories).find_map(|member| {
         let said = member.value.as_str().filter(|said| member.plain != "eventname" || is_code(said))?;
         let word = lexicon::of_kind(said).filter(|word| counts(*word, said))?;
         Some((member.name.to_owned(), said.to_owned(), word))
@@ -230,7 +244,7 @@ fn is_unknown(members: &Members<'_>) -> bool {
     members.named(&NAMES).into_iter().filter(|member| member.depth == 0).filter_map(|member| said(member.value)).any(
         |said| {
             let is_word = said.chars().all(|letter| letter.is_alphabetic() || " _-".contains(letter));
-            let is_known = matches!(said, "true" | "false")
+            let is_known = matches!(said, "true" | "false" | "on" | "off")
                 || lexicon::of_value(said).is_some()
                 || Level::of(said).is_some()
                 || plain::has_placeholder(said);
@@ -240,7 +254,49 @@ fn is_unknown(members: &Members<'_>) -> bool {
 }
 
 /// Words for an end in the place of a level.
-const CLEARED: [&str; 8] = ["cleared", "clear", "ok", "resolved", "recovered", "恢复", "已恢复", "正常"];
+const CLEARED: [&str; 12] =
+    ["cleared", "clear", "ok", "resolved", "recovered", "recovery", "恢复", "已恢复", "正常", "清除", "已清除", "复归"];
+
+/// Does a line of this name say the state: `Resolution state: Closed`, `构建结果: 失败`?
+fn is_line(name: &str) -> bool {
+    LINES.contains(&name) || is_state(name) || ["结果", "result"].iter().any(|end| name.ends_with(end))
+}
+
+/// What stands under `current` beside `previous`: one state of two.
+fn turned(members: &Members<'_>) -> Option<(String, String, Word)> {
+    let current = members.named(&["current", "now", "new", "to", "curr"]);
+    let past = members.named(&["previous", "prev", "old", "from", "last"]);
+    current.into_iter().find_map(|member| {
+        let before = past.iter().find(|past| past.depth == member.depth && past.parent == member.parent)?;
+        let word = |member: &Member<'_>| said(member.value).and_then(lexicon::exact);
+        let (now, _) = (word(member)?, word(before)?);
+        matches!(now, Word::Firing | Word::Resolved)
+            .then(|| (member.name.to_owned(), spoken(member.value).unwrap_or_default(), now))
+    })
+}
+
+/// Whether a run succeeded, where the body is about one: `success` alone may be that of the request.
+fn of_run(members: &Members<'_>) -> Option<(String, String, Word)> {
+    const RUNS: [&str; 12] = [
+        "job",
+        "jobid",
+        "jobname",
+        "task",
+        "taskname",
+        "backup",
+        "connection",
+        "sync",
+        "build",
+        "pipeline",
+        "errormessage",
+        "exitcode",
+    ];
+    let is_run = members.all.iter().any(|member| RUNS.contains(&member.plain.as_str()));
+    let flags = members.named(&["success", "succeeded", "issuccess", "successful", "passed"]);
+    let (member, flag) = flags.into_iter().find_map(|member| Some((member, member.value.as_bool()?)))?;
+    let word = if flag { Word::Resolved } else { Word::Firing };
+    is_run.then(|| (member.name.to_owned(), flag.to_string(), word))
+}
 
 /// What the members say whose names are of states. A success that may only be that of the request, the delivery or the
 /// run (`result: success`) yields to any member that tells of trouble.
@@ -309,7 +365,20 @@ fn is_numbered(plain: &str) -> bool {
 
 /// Does a name that is not listed hold a state of now (`volume_status`)?
 fn is_state(plain: &str) -> bool {
-    const ENDS: [&str; 6] = ["status", "state", "health", "statuscode", "状态", "健康"];
+    const ENDS: [&str; 12] = [
+        "status",
+        "state",
+        "health",
+        "statuscode",
+        "statusdesc",
+        "statedesc",
+        "statusname",
+        "statename",
+        "statustext",
+        "statetext",
+        "状态",
+        "健康",
+    ];
     const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
     let is_past = PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus");
     ENDS.iter().any(|end| plain.ends_with(end)) && !is_past
@@ -373,7 +442,11 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
             ("1", _) if counts => Some(Word::Firing),
             ("0", _) if counts => Some(Word::Resolved),
             // In titles these are names, lights among them.
-            ("new" | "raised" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => Some(Word::Firing),
+            ("new" | "raised" | "raise" | "set" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => {
+                Some(Word::Firing)
+            }
+            ("start", _) if plain == "lifecycle" => Some(Word::Firing),
+            ("end", _) if plain == "lifecycle" => Some(Word::Resolved),
             _ => line::change::of(text).or_else(|| lexicon::of_value(text)),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),

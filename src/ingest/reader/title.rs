@@ -74,6 +74,7 @@ pub(super) fn texts(members: &Members<'_>, given: &Given) -> Vec<(String, String
 /// A text without marks, and without the lines that only fence it in (`%%%`, `---`).
 pub(super) fn prose(text: &str) -> String {
     let text = plain::text(&super::place::with_names(text));
+    let text = super::place::unfolded(&text);
     let fence = |line: &&str| {
         let line = line.trim();
         line.is_empty() || line.len() < 2 || !line.chars().all(|letter| "%-=_*~#".contains(letter))

@@ -76,8 +76,15 @@ fn a_level_or_a_state_in_capitals_needs_no_colon() {
         ("OK web-9 memory full", Status::Resolved, "web-9 memory full", None),
         ("RESOLVED web-9 memory full", Status::Resolved, "web-9 memory full", None),
         ("FIRING web-9 memory full", Status::Firing, "web-9 memory full", None),
+        // Sentences of trouble and of its end, without a word for a state.
+        ("Disk usage 95% on web-1", Status::Firing, "Disk usage 95% on web-1", None),
+        ("主机 web-1 无法 ping 通", Status::Firing, "主机 web-1 无法 ping 通", None),
+        ("Pod order-1 CrashLoopBackOff", Status::Firing, "Pod order-1 CrashLoopBackOff", None),
+        ("Error rate returned to normal", Status::Resolved, "Error rate returned to normal", None),
+        ("Disk space OK", Status::Resolved, "Disk space OK", None),
+        ("Disk usage 35% on web-1", Status::Notice, "Disk usage 35% on web-1", None),
         // Names in capitals.
-        ("LOW DISK SPACE on web-9", Status::Notice, "LOW DISK SPACE on web-9", None),
+        ("LOW DISK SPACE on web-9", Status::Firing, "LOW DISK SPACE on web-9", None),
         ("DISASTER RECOVERY drill failed", Status::Firing, "DISASTER RECOVERY drill failed", None),
         // Words of a sentence.
         ("Critical thinking course", Status::Notice, "Critical thinking course", None),
@@ -239,5 +246,56 @@ fn an_end_that_a_body_takes_back_ends_nothing() {
         r#"{"title":"db-7","state":"CRITICAL -> OK"}"#,
     ] {
         assert_eq!(facts(body).0, Status::Resolved, "{body}");
+    }
+}
+
+#[test]
+fn other_spellings_of_chinese_and_japanese_say_the_same() {
+    for (body, status, level) in [
+        (
+            r#"{"gaojing_mingcheng":"磁盘使用率","zhuji":"db-1","jibie":"yanzhong","zhuangtai":"gaojing"}"#,
+            Status::Firing,
+            Some("critical"),
+        ),
+        (
+            r#"{"gaojing_mingcheng":"磁盘使用率","zhuji":"db-1","jibie":"yanzhong","zhuangtai":"huifu"}"#,
+            Status::Resolved,
+            Some("critical"),
+        ),
+        ("[告警] 主機 web-1 磁碟空間不足\n嚴重程度：嚴重", Status::Firing, Some("critical")),
+        ("[恢復] 主機 web-1 磁碟空間不足\n嚴重程度：嚴重", Status::Resolved, Some("critical")),
+        ("【障害発生】db-1 CPU使用率が高い\n重要度：重大", Status::Firing, Some("critical")),
+        ("【障害復旧】db-1 CPU使用率が高い\n重要度：重大", Status::Resolved, Some("critical")),
+    ] {
+        let (found, _, rank) = facts(body);
+        assert_eq!((found, rank), (status, level), "{body}");
+    }
+}
+
+#[test]
+fn a_line_of_pairs_or_fields_is_taken_apart() {
+    for (body, status, name, level) in [
+        (
+            "[TDSQL赤兔告警]集群: group_16 实例: set_16_1 指标: 主备延迟 当前值: 120 级别: 严重",
+            Status::Firing,
+            "[TDSQL赤兔]",
+            Some("critical"),
+        ),
+        (
+            "2026-11-30 15:02:11,db-1,10.0.0.1,disk,/data,96%,CRITICAL",
+            Status::Firing,
+            "db-1 10.0.0.1 disk /data",
+            Some("critical"),
+        ),
+        ("2026-11-30 15:22:11,db-1,10.0.0.1,disk,/data,50%,OK", Status::Resolved, "db-1 10.0.0.1 disk /data", None),
+        (
+            "alert=HighCPU host=web-1 value=97.3% level=critical state=firing",
+            Status::Firing,
+            "HighCPU",
+            Some("critical"),
+        ),
+        ("[TDengine] 告警: vgroup 2 leader 切换频繁", Status::Firing, "[TDengine] vgroup 2 leader 切换频繁", None),
+    ] {
+        assert_eq!(facts(body), (status, name.to_owned(), level), "{body}");
     }
 }

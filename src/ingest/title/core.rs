@@ -25,7 +25,7 @@ const ANY: &str = "告警 报警 告警中 报警中 产生告警 触发 已触�
 /// Words for a state at the end of an English title (`Node Down`, `INSTANCE_ONLINE`).
 const ENDS: &str = "up down online offline ok okay normal abnormal healthy unhealthy reachable unreachable available unavailable \
     recovered resolved restored cleared closed failed failing failure succeeded success successful passed completed lost \
-    connected disconnected timeout firing triggered matched";
+    connected disconnected timeout firing triggered matched error errors warning warnings";
 /// The longest word for a state in Han.
 const HAN: usize = 6;
 /// Words of a title before its last two, of which one may say how it went (`limit matched nginx`).
@@ -35,7 +35,7 @@ const WORDS: usize = 3;
 static SAID: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
         r"(?:发生|触发|产生)了?(?:紧急|重要|次要|严重|一般|提示)?(?:告警|报警)|已?恢复正常|(?:告警|报警)?已(?:恢复|解除)(?:正常)?|(?:告警|报警)已?触发",
-        r"|(?:告警|报警)恢复|恢复(?:告警|报警)|\s*复归",
+        r"|(?:告警|报警)恢复|恢复(?:告警|报警)|\s*复归|[，,]?已告警|发生故障|[，,]?已恢复$",
     ))
 });
 /// A limit, and the sign before it.
@@ -46,13 +46,15 @@ static LIMIT: LazyLock<Regex> =
 pub(super) fn of(said: &str, address: &str) -> Core {
     let mut core = Core::default();
     let calm: String = said.chars().filter(|letter| !is_sign(*letter)).collect();
-    let mut text = super::without_state(&calm);
+    let calm = without_time(&calm);
+    let mut text = super::without_state(calm.strip_prefix("the ").unwrap_or(&calm));
     core.troubles.extend(LIMIT.captures(&text).map(|limit| format!("@<>={}", side(&limit[1]))));
     text = LIMIT.replace_all(&text, "").into_owned();
     let within = SAID.replace_all(&text, "");
     if within.chars().any(char::is_alphanumeric) {
         text = within.into_owned();
     }
+    text = without_clauses(&text);
     if let Some((head, reason)) = with_reason(&text) {
         core.troubles.push(format!("@:={}", without_digits(reason)));
         text = head.to_owned();
@@ -67,6 +69,63 @@ pub(super) fn of(said: &str, address: &str) -> Core {
     core
 }
 
+/// Without the clauses that say how much, how bad, when or why, as long as one is left: the end has others.
+fn without_clauses(text: &str) -> String {
+    const PASSING: [&str; 31] = [
+        "耗时",
+        "用时",
+        "took",
+        "剩余",
+        "超过",
+        "低于",
+        "高于",
+        "大于",
+        "小于",
+        "当前值",
+        "当前",
+        "现值",
+        "实际值",
+        "实测值",
+        "阈值",
+        "限值",
+        "门限",
+        "级别",
+        "等级",
+        "告警级别",
+        "严重程度",
+        "时间",
+        "触发时间",
+        "恢复时间",
+        "发生时间",
+        "告警时间",
+        "原因",
+        "持续",
+        "故障持续",
+        "监测点",
+        "影响",
+    ];
+    let cut = |letter: char| "，；。,;".contains(letter);
+    if !text.contains(cut) {
+        return text.to_owned();
+    }
+    let is_passing = |clause: &&str| {
+        let clause = clause.trim();
+        PASSING.iter().any(|name| clause.starts_with(name)) || !clause.contains(char::is_alphanumeric)
+    };
+    let left: Vec<&str> = text.split(cut).filter(|clause| !is_passing(clause)).map(str::trim).collect();
+    if left.is_empty() { text.to_owned() } else { left.join("，") }
+}
+
+/// The text without a time at its end, and without how long it took in brackets.
+fn without_time(text: &str) -> String {
+    static TIME: LazyLock<Regex> = LazyLock::new(|| {
+        regex(
+            r"(?:\s+(?:at|since)?\s*(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}\s+)?\d{1,2}:\d{2}(?::\d{2})?|\s*[(（][\d.,]+\s*[a-z%]{0,4}[)）])\s*$",
+        )
+    });
+    TIME.replace(text, "").into_owned()
+}
+
 /// Which side of its limit it is on.
 fn side(sign: &str) -> &'static str {
     if sign.starts_with(['<', '≤']) || matches!(sign, "小于" | "低于") { "<" } else { ">" }
@@ -74,6 +133,13 @@ fn side(sign: &str) -> &'static str {
 
 /// `可用性异常: connection refused`: the end says only the first.
 fn with_reason(text: &str) -> Option<(&str, &str)> {
+    const WENT: [&str; 6] = ["failed", "failure", "succeeded", "completed", "cleared", "error"];
+    // `backup of db-1 failed: repository is locked`
+    let colons = text.match_indices(": ").map(|(at, _)| (text[..at].trim(), text[at + 1..].trim()));
+    let went = |head: &str| head.rsplit_once(' ').is_some_and(|(_, last)| WENT.contains(&last));
+    if let Some((head, reason)) = colons.clone().find(|(head, reason)| went(head) && !reason.is_empty()) {
+        return Some((head, reason));
+    }
     let (head, reason) = text.split_once([':', '：'])?;
     let (head, reason) = (head.trim(), reason.trim());
     let says = matches!(lexicon::han(head), Some(Word::Firing | Word::Resolved)) && lexicon::exact(head).is_none();
@@ -119,7 +185,13 @@ fn last_state(text: &str) -> Option<(&str, &str)> {
 /// `resource limit matched nginx` without how it went.
 pub(super) fn without_middle(text: &str) -> String {
     const WENT: [&str; 4] = ["matched", "succeeded", "failed", "exceeded"];
+    const OF: [&str; 5] = ["for", "on", "in", "of", "at"];
     let words: Vec<&str> = text.split(' ').collect();
+    // `deploy to production failed for shop`
+    let of = words.windows(2).position(|two| WENT.contains(&two[0]) && OF.contains(&two[1])).filter(|at| *at > 0);
+    if let Some(at) = of {
+        return [&words[..at], &words[at + 1..]].concat().join(" ");
+    }
     match words.len().checked_sub(2) {
         Some(at) if at >= WORDS && WENT.contains(&words[at]) => [&words[..at], &words[at + 1..]].concat().join(" "),
         _ => text.to_owned(),
@@ -150,6 +222,13 @@ mod tests {
             ("monit alert -- Resource limit matched nginx", "monit alert -- Resource limit succeeded nginx"),
             ("UPS r-3@nut: On battery, charge 64%", "UPS r-3@nut: On line power, charge 66%"),
             ("主机 n-3 内存过高", "主机 n-3 内存过高 已恢复"),
+            ("Deploy to Production failed for shop", "Deploy to Production succeeded for shop"),
+            ("[Failed] Daily-SQL 1 error", "[Success] Daily-SQL 1 success"),
+            (
+                "A列精密空调01，温度过高告警，当前值32.5℃，阈值28℃，级别：紧急",
+                "A列精密空调01，温度过高告警恢复，当前值24.5℃，级别：紧急",
+            ),
+            ("网关 gw-1 发生故障，原因：连接超时", "网关 gw-1 恢复正常，故障持续 10 分钟"),
         ] {
             assert_eq!(read(first).core, read(second).core, "{first} / {second}");
         }

@@ -25,7 +25,7 @@ const FAILURES: [&str; 16] = [
     "oom",
     "panic",
 ];
-const SUCCESSES: [&str; 4] = ["succeeded", "success", "passed", "completed"];
+const SUCCESSES: [&str; 5] = ["succeeded", "success", "successful", "passed", "completed"];
 /// Does the line only sum up what was, so that its words say nothing of now? A check that finds trouble is one.
 pub(super) fn sums_up(text: &str, word: Word) -> bool {
     static CHECKED: LazyLock<Regex> = LazyLock::new(|| {
@@ -50,9 +50,21 @@ pub(super) fn trouble(text: &str) -> Option<Word> {
             r"|\b(?:not|never)(?: yet)?(?: been)? (?:recovered|cleared|resolved|restored)\b",
             r"|\b(?:limit|threshold) (?:matched|reached|exceeded|breached)\b",
             r"|\b(?:certificate|cert|ssl|domain|license)\b.{0,80}\bexpires? (?:in|on)\b",
+            r"|(?-i:\b(?:FAULT|NotReady|CrashLoopBackOff|ImagePullBackOff|OOMKilled)\b)",
+            r"|\b(?:usage|used) (?:at )?(?:[89]\d|100)(?:\.\d+)?\s*%|\bservice \S+ stopped\b|\bfan \d+ stopped\b",
+            r"|\b(?:did not (?:complete|start|finish)|missed its schedule|dropped \d+\s*%|no data received|stuck at|returned 5\d\d)\b",
+            r"|\btimeouts\b|\bunauthorized access\b|\bwebshell\b",
+            r"|无法\s*ping|ping\s*不通|(?:使用率|占用率|水位)\s*(?:已?达到?|为)\s*(?:[89]\d|100)|(?:进程|服务|文件|设备)不存在",
+            r"|丢包率?\s*\d|抖动|主备切换|频繁$|实例数[为是]\s*0(?:\D|$)",
             r"|(?:证书|域名|许可|授权).{0,80}(?:天后?过期|即将过期|后到期|天后?到期)|剩余\s*\d+\s*天(?:后)?(?:到期|过期)",
             r"|(?:证书|域名|许可|授权|ssl).{0,12}(?:到期|过期)(?:提醒|预警|告警)",
             r"|\bstatus(?: is|:)? red\b|状态[为是:：\s]*red",
+            r"|\b(?:does not exist|is not running|not responding|no response|out of memory|too many open files|deadlock(?:ed)?)\b",
+            r"|\b(?:is|are) (?:dead|stuck|full)\b|(?:[89]\d|100)(?:\.\d+)?\s*% (?:full|used)\b|\bmember dead\b|\bheartbeat (?:lost|missed)\b",
+            r"|\b(?:space|memory|battery|disk|charge|supply|toner|fuel) (?:is )?(?:critically )?low\b|\blow (?:disk|memory|space|battery)\b",
+            r"|\b(?:fan|process|service|replication|sync) (?:has )?stopped\b|\bpacket loss \d",
+            r"|(?:磁盘|空间|内存|连接数|线程池|队列)(?:已?满|打满)|死锁|熔断|掉电|停转|停机|打不开|无法(?:连接|访问|ping|启动|登录)",
+            r"|异地登录|非法(?:闯入|入侵)|切换频繁|突[增降]|余额(?:低于|不足)|漏水|水浸|挂了|卡死|卡住|遭受|正在被攻击|未(?:按时)?(?:执行|完成|响应)$",
         ))
     });
     static RAISED: LazyLock<Regex> =
@@ -86,16 +98,18 @@ pub(super) fn ends_as_alarm(text: &str) -> Option<Word> {
     if ALARM.is_match(text) && text.contains(' ') && !CALM.is_match(text) {
         return Some(Word::Firing);
     }
-    let text = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    let text = text.trim_end_matches(|letter: char| !letter.is_alphanumeric() || letter.is_ascii_digit());
     let calm = ["测试", "恢复", "解除", "关闭", "消除"].iter().any(|word| text.contains(word));
     alarm_tail(text).filter(|_| !calm)
 }
 
 /// `neighbor 10.9.9.1 Up`, `AP Connected`: of a thing, not of what somebody does (`set up`).
 static AGAIN: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?:\b\S*[\d.:/]\S*|\b(?:link|node|host|server|device|service|interface|neighbor|peer|ap|port|tunnel)) (?:up|connected|online)$",
-    )
+    regex(concat!(
+        r"(?:\b\S*[\d.:/]\S*|\b(?:link|node|host|server|device|service|interface|neighbor|peer|ap|port|tunnel)) (?:up|connected|online)$|",
+        r"\bnode \S+ (?:is )?ready$|\b(?:connection|connectivity|service|power|link|communication|heartbeat)\b.{0,60}\brestored$|",
+        r"已(?:降至|降到|回落)",
+    ))
 });
 /// Where a version comes out nothing that was wrong is over.
 static RELEASE: LazyLock<Regex> = LazyLock::new(|| {
@@ -112,7 +126,12 @@ pub(super) fn words(text: &str) -> Option<Word> {
         return Some(Word::Firing);
     }
     let from = words.len().saturating_sub(2);
-    let done = (from..words.len()).any(|at| SUCCESSES.contains(&words[at]) && !is_denied(at));
+    // `health check passed, took 12 ms`
+    let first = lower.split_once(", ").map_or(0, |(first, _)| {
+        first.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).count()
+    });
+    let ends = (from..words.len()).chain(first.checked_sub(1));
+    let done = ends.into_iter().any(|at| SUCCESSES.contains(&words[at]) && !is_denied(at));
     if AGAIN.is_match(lower.trim_end_matches(['.', '!'])) {
         return Some(Word::Resolved);
     }

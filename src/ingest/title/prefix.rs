@@ -23,7 +23,17 @@ pub(super) fn prefix(title: &mut Title, marked: &mut Marked) {
         title.text = rest.to_owned();
         return;
     }
+    if let Some((inside, after)) = super::opening(&title.text).filter(|(_, after)| !after.trim().is_empty()) {
+        let (inside, after) = (inside.to_owned(), after.trim().to_owned());
+        behind_bracket(title, marked, &inside, &after);
+        return;
+    }
     let Some((head, rest)) = before_colon(&title.text).or_else(|| before_dash(&title.text)) else { return };
+    // `Health check cleared: slow ops`, `SNMP_TRAP_LINK_UP: ifIndex 531`: what is told of stays.
+    if let Some(word) = of_event(head) {
+        marked.state = marked.state.or(Some(word));
+        return;
+    }
     let Some(word) = of_prefix(head) else { return };
     let rest = rest.to_owned();
     let subject = ["告警", "报警", "通知", "恢复"].iter().find_map(|tail| head.strip_suffix(tail)).unwrap_or(head);
@@ -42,10 +52,26 @@ pub(super) fn prefix(title: &mut Title, marked: &mut Marked) {
     title.text = rest;
 }
 
+/// `[TDengine] 告警: …`: the bracket stays, the prefix behind it goes.
+fn behind_bracket(title: &mut Title, marked: &mut Marked, inside: &str, after: &str) {
+    let Some((head, rest)) = before_colon(after) else { return };
+    let is_state = |word: &Word| matches!(word, Word::Firing | Word::Resolved);
+    if let Some(word) = lexicon::exact(head).filter(is_state) {
+        marked.state = marked.state.or(Some(word));
+    } else if let Some(word) = head.strip_suffix("通知").and_then(lexicon::exact).filter(is_state) {
+        // What is told behind `告警通知：` may be an end.
+        marked.implied = marked.implied.or(Some(word));
+    } else {
+        return;
+    }
+    let open = title.text.chars().next().unwrap_or('[');
+    title.text = format!("{open}{inside}{} {rest}", super::closing(&title.text));
+}
+
 /// A word in capitals that is a level or a state and has no colon behind it: `CRITICAL db-3 disk full`; taken off. Only words
 /// that begin no name in capitals: `LOW DISK SPACE` and `DISASTER RECOVERY drill` stay.
 pub(super) fn first_word(title: &mut Title, marked: &mut Marked) {
-    const STATES: [&str; 7] = ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED"];
+    const STATES: [&str; 8] = ["FIRING", "PROBLEM", "ALERTING", "TRIGGERED", "OK", "RESOLVED", "RECOVERED", "ALERT"];
     const LEVELS: [&str; 9] = ["CRITICAL", "CRIT", "FATAL", "EMERGENCY", "EMERG", "MAJOR", "WARNING", "WARN", "ERROR"];
     const HAN: [&str; 6] = ["致命", "紧急", "严重", "警告", "灾难", "重要"];
     let Some((first, rest)) = title.text.split_once(' ') else { return };
@@ -106,6 +132,19 @@ fn before_dash(text: &str) -> Option<(&str, &str)> {
     let spaced = text[head.len()..].starts_with([' ', '—', '|', '｜']) || head.chars().all(is_han);
     (spaced && !rest.is_empty() && head.chars().count() <= PREFIX && lexicon::exact(head).is_some())
         .then_some((head, rest))
+}
+
+/// The state in the name of an event, or behind what is over.
+fn of_event(head: &str) -> Option<Word> {
+    const OVER: [&str; 5] = ["cleared", "resolved", "recovered", "restored", "fixed"];
+    let is_code = head.contains('_')
+        && head.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_code {
+        return lexicon::of_kind(head);
+    }
+    let (before, last) = head.rsplit_once(' ')?;
+    let is_named = before.contains(|letter: char| letter.is_ascii_lowercase()) && lexicon::exact(before).is_none();
+    (is_named && OVER.contains(&last)).then_some(Word::Resolved)
 }
 
 fn of_prefix(head: &str) -> Option<Word> {

@@ -40,6 +40,7 @@ pub(in crate::ingest::reader) const STRONG: &[&str] = &[
     "firing",
     "eventrecoveryvalue",
     "currentmilestone",
+    "lifecycle",
     "active",
     "isactive",
     "告警状态",
@@ -79,10 +80,27 @@ pub(in crate::ingest::reader) const WEAK: &[&str] = &[
     "operationtype",
     "triggertype",
     "eventname",
+    "prefix",
+    "alertprefix",
 ];
 /// Members that are a state if they are true or false: of trouble, and of its end.
-pub(super) const ON: &[&str] =
-    &["isalarm", "isalert", "firing", "alarm", "inalarm", "alerting", "alarming", "isfiring", "isalerting", "faulty"];
+pub(super) const ON: &[&str] = &[
+    "isalarm",
+    "isalert",
+    "firing",
+    "alarm",
+    "inalarm",
+    "alerting",
+    "alarming",
+    "isfiring",
+    "isalerting",
+    "faulty",
+    "triggered",
+    "istriggered",
+    "alarmflag",
+    "alertflag",
+    "faultflag",
+];
 pub(super) const OVER: &[&str] = &[
     "isrecovered",
     "isrecover",
@@ -94,6 +112,7 @@ pub(super) const OVER: &[&str] = &[
     "isresolved",
     "cleared",
     "iscleared",
+    "recstatus",
     "healthy",
     "ishealthy",
     "online",
@@ -106,7 +125,19 @@ pub(super) const OVER: &[&str] = &[
     "available",
 ];
 /// Those of trouble of which the numbers 1 and 0 say it as well; `firing: 1` may count.
-pub(super) const NUMBERED: [&str; 6] = ["alarm", "inalarm", "alerting", "alarming", "isalerting", "faulty"];
+pub(super) const NUMBERED: [&str; 11] = [
+    "alarm",
+    "inalarm",
+    "alerting",
+    "alarming",
+    "isalerting",
+    "faulty",
+    "cleared",
+    "recstatus",
+    "alarmflag",
+    "alertflag",
+    "faultflag",
+];
 /// Names of lines in a text that hold a state.
 pub(in crate::ingest::reader) const LINES: &[&str] =
     &["状态", "告警状态", "当前状态", "事件状态", "报警状态", "status", "state", "newstatus", "newstate", "告警类型"];

@@ -246,8 +246,21 @@ pub struct Kin {
     pub event: String,
     /// The alert has a key of its own, so an end with another key is not its end.
     pub keyed: bool,
-    /// Identifiers in its title, text and places: hosts, addresses, paths, ports, numbers of things.
+    /// Identifiers in its title, text and places: hosts, addresses, paths, ports, numbers of things; and a digest of its
+    /// words behind `ALIKE`, its level behind `RANK`.
     pub marks: BTreeSet<String>,
+    /// When it began is not said: `starts_at` may be the time of the report, which is later in each repeat.
+    #[serde(default)]
+    pub reported: bool,
+}
+
+impl Kin {
+    /// Before the digest of all words but those for measured values, times, levels and states.
+    pub const ALIKE: &str = "=w:";
+    /// Before the level.
+    pub const RANK: &str = "=l:";
+    /// What such marks begin with: they name no thing.
+    pub const OF_WORDS: char = '=';
 }
 
 /// What an end may refer to, as stored: 16 bytes of a SHA-256.

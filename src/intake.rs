@@ -141,10 +141,11 @@ impl Intake {
         let under = config.clone();
         let planned = aside(large, move || read.planned(&under, &ends)).await;
         let Planned { origin, head, body, alerts, mut plan, routed, called } = planned;
+        let knowing = self.store.knowing(plan.over()).await.map_err(|error| self.refused(error))?;
         if routed {
-            let knowing = self.store.knowing(plan.over()).await.map_err(|error| self.refused(error))?;
             plan = plan.with_ends_where_known(&config, &called, &knowing);
         }
+        plan = plan.with_unmatched_ends_noted(&knowing);
         let (format, targets, warning) = (head.format, plan.targets(), plan.warning);
         let admitted = self.keep(origin, head, body, plan.deliveries, parent).await.map_err(Refused::Store)?;
         if warning.is_some() {
@@ -180,7 +181,7 @@ impl Intake {
             let identity = alert.identity(source);
             let meant = meant(identity, &kin, self.store.candidates(identity, &kin).await?);
             let reason = match &meant {
-                Meant::One(_) => None,
+                Meant::Alerts(_) => None,
                 Meant::Nothing => Some("none"),
                 Meant::Unclear(_) => Some("several"),
             };

@@ -104,8 +104,12 @@ fn beside(row: &DeliveryRow) -> Option<String> {
     if let Some(digest) = row.folded_into {
         return Some(told!("↪ 由摘要 {digest} 代为通知", "↪ folded into digest {digest}").to_string());
     }
+    let note: Option<Note> = row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    if let Some(Note::Unmatched { .. }) = note {
+        return Some(told!("◌ 恢复没有找到对应的告警", "◌ its end matches no open alert here").to_string());
+    }
     let origin = row.origin?;
-    match row.note_json.as_deref().and_then(|json| serde_json::from_str(json).ok()) {
+    match note {
         Some(Note::Resent { .. }) => Some(told!("↻ 重发自 {origin}", "↻ resent from {origin}").to_string()),
         Some(Note::Fallback { lane, reason, missed }) => {
             let missed = if missed.is_empty() { String::new() } else { format!("（{}）", missed.join(" ")) };

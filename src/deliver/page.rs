@@ -1,5 +1,6 @@
 //! A stored notification, read again: its told alerts, wording and picture.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -83,10 +84,13 @@ impl Page {
     pub fn of(config: &Config, kept: &Kept, transitions: &[Moved], receiver: &str) -> Self {
         let notification =
             ingest::reread(kept.format, &kept.raw, kept.content_type.as_deref(), &config.payloads, kept.received_at);
+        let mut shown = HashSet::new();
         let told = transitions
             .iter()
             // Transitions of earlier notifications are told with the newest state of their alert.
             .filter(|moved| moved.notification == kept.id)
+            // An end of several alerts is told once.
+            .filter(|moved| moved.kind != TransitionKind::Resolved || shown.insert(moved.alert_index))
             .map(|moved| Line {
                 index: moved.alert_index as usize,
                 alert: moved.alert,

@@ -77,6 +77,8 @@ pub struct Arrival {
     pub status: Status,
     /// When it began.
     pub starts_at: Option<Timestamp>,
+    /// That may be the time of the report, which is later in each repeat.
+    pub reported: bool,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
     /// When it stops to count as firing unless it is reported again; `None`: its sender promises nothing.

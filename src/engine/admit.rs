@@ -301,8 +301,12 @@ impl<'a> Draft<'a> {
     fn owner(&self, change: &Change<'_>, receiver: &str) -> Option<Held> {
         let begins = change.kind == TransitionKind::Firing && change.told() && !change.after.acknowledged;
         let identity = change.arrival.identity;
-        // Another episode is taken anew.
-        let same = |held: &&Held| held.receiver != receiver && held.starts_at == change.after.starts_at;
+        // Another episode is taken anew; the time of a report may be any after the start.
+        let start = change.after.starts_at;
+        let same = |held: &&Held| {
+            let is_one = held.starts_at == start || change.arrival.reported && held.starts_at <= start;
+            held.receiver != receiver && is_one
+        };
         // An earlier admission of the group may have ended it.
         let stands = |held: &&Held| {
             let other = self.alerts.get(&(identity, held.receiver.as_str())).map(|other| &other.row.known);

@@ -39,6 +39,8 @@ pub struct Seen<'a> {
     pub status: Status,
     /// When it began; `None` if the sender gives no times.
     pub starts_at: Option<Timestamp>,
+    /// That may be the time of the report: a later one begins no episode.
+    pub reported: bool,
     /// When it ended.
     pub ends_at: Option<Timestamp>,
     /// The reporting peer; empty if peers cannot be told apart.
@@ -120,7 +122,9 @@ pub fn decide(known: Option<&Known>, seen: &Seen<'_>, policy: &Policy, now: Time
             Status::Resolved if is_late_copy(known, seen, now) => Verdict::Nothing(Quiet::Stale),
             Status::Resolved | Status::Notice => Verdict::Told(TransitionKind::Firing),
             // The end of the known episode was never received: some contact points do not send it.
-            Status::Firing if is_later(seen.starts_at, known.starts_at) => Verdict::Told(TransitionKind::Firing),
+            Status::Firing if !seen.reported && is_later(seen.starts_at, known.starts_at) => {
+                Verdict::Told(TransitionKind::Firing)
+            }
             Status::Firing if policy.push || !reminder_is_due(known, policy, now) => Verdict::Nothing(Quiet::Unchanged),
             Status::Firing if known.acknowledged => Verdict::Nothing(Quiet::Acknowledged),
             Status::Firing => Verdict::Told(TransitionKind::Reminder),

@@ -84,6 +84,7 @@ pub fn judge<'a>(
     let seen = Seen {
         status: arrival.status,
         starts_at: arrival.starts_at,
+        reported: arrival.reported,
         ends_at: arrival.ends_at,
         sender: &admission.sender,
         keyless: arrival.kin.as_ref().is_some_and(|kin| !kin.keyed),

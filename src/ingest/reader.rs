@@ -2,6 +2,7 @@
 //!
 //! Every leaf ends in the title, the text, a label, a line `name: value`, or on the list of what is hidden on purpose.
 
+mod alike;
 mod keys;
 mod level;
 mod marks;
@@ -13,6 +14,7 @@ mod things;
 mod title;
 mod when;
 
+pub(super) use alike::measured as is_measured;
 pub(super) use measured::{compared, measured, measures};
 pub use rest::{Listed, listed};
 #[cfg(test)]
@@ -167,7 +169,8 @@ impl Reader<'_> {
             labels.insert("severity".to_owned(), said.word.to_lowercase());
         }
         labels.insert_new("alertname", name.as_str());
-        let keys = self.keys(shape, &members, &given, &titled, status, &place, &leaves, &text, &mut origins);
+        let keys =
+            self.keys(shape, &members, &given, &titled, status, &place, &leaves, &text, said.level, &mut origins);
         let mut annotations = given.annotations.clone();
         annotations.retain(|name, value| !plain::is_missing(value) && !field::is_private(name));
         field::mask(&mut annotations);
@@ -175,6 +178,8 @@ impl Reader<'_> {
             annotations.insert(HELD.to_owned(), "1".to_owned());
         }
         let (starts_at, ends_at) = self.times(&members, &given, &titled, &lines, &text, status);
+        let mut kin = keys.kin;
+        kin.reported = starts_at.is_some() && !self.names_its_start(&members, &given, &lines, &leaves);
         let mut measured = measured::of(&members, &lines);
         let links = links(&members, &given, &annotations, &text);
         let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values };
@@ -202,7 +207,7 @@ impl Reader<'_> {
             links,
             annotations,
             level: said.level,
-            kin: Some(Box::new(keys.kin)),
+            kin: Some(Box::new(kin)),
             labels,
         };
         // Of a text taken apart (logfmt, syslog) the other parts are told, too.
@@ -227,7 +232,10 @@ impl Reader<'_> {
         let plausible = |time| moment::plausible(time, self.now);
         let spoken = |over: bool| moment::spoken(text, over, zone).and_then(plausible);
         let beside = || moment::beside(&plain::first_line(&titled.raw).0, zone).and_then(plausible).filter(|_| !over);
-        let starts_at = when::time(self, &given.starts_at, members, &when::starts(over), lines)
+        let begun =
+            || when::time(self, "", members, &when::begun(), lines).filter(|_| plain::is_missing(&given.starts_at));
+        let starts_at = begun()
+            .or_else(|| when::time(self, &given.starts_at, members, &when::starts(over), lines))
             .or_else(|| spoken(false))
             .or_else(beside);
         let end = || {
@@ -239,6 +247,24 @@ impl Reader<'_> {
         // One time for both is that of the report: it lasted, and nothing says how long.
         let starts_at = starts_at.filter(|start| Some(*start) != ends_at);
         (starts_at, ends_at.filter(|end| starts_at.is_none_or(|start| start <= *end)))
+    }
+
+    /// Does the body say when it began, rather than when it was reported? A user's mapping does.
+    fn names_its_start(
+        &self,
+        members: &Members<'_>,
+        given: &Given,
+        lines: &[(String, String)],
+        leaves: &[Leaf],
+    ) -> bool {
+        if plain::is_missing(&given.starts_at) {
+            return when::time(self, "", members, &when::begun(), lines).is_some();
+        }
+        let is_of = |leaf: &Leaf| {
+            let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();
+            !leaf.text.trim().is_empty() && given.starts_at.contains(leaf.text.trim()) && when::begins(&name)
+        };
+        given.verbatim || leaves.iter().any(is_of)
     }
 
     /// What makes this alert the same as another one, or another.
@@ -253,6 +279,7 @@ impl Reader<'_> {
         place: &str,
         leaves: &[Leaf],
         text: &str,
+        level: Option<crate::level::Level>,
         origins: &mut Vec<(&'static str, String, String)>,
     ) -> Keys {
         let event = members
@@ -273,7 +300,16 @@ impl Reader<'_> {
         marks.extend(things::of_text(text));
         marks.extend(fields.iter().cloned());
         marks.extend(title.numbers.iter().chain(&title.troubles).cloned());
-        let mut kin = Kin { shape: shape.to_owned(), core: title.core.clone(), event, keyed: false, marks };
+        let alike = alike::of(self, leaves);
+        marks.insert(format!("{}{}", Kin::ALIKE, alike.loose));
+        marks.extend(level.map(|level| format!("{}{}", Kin::RANK, level.as_str())));
+        // A title that says a state alone names nothing: the end has another.
+        let core = if line::is_bare(&titled.shown) && !place.is_empty() {
+            format!("state of {place}")
+        } else {
+            title.core.clone()
+        };
+        let mut kin = Kin { shape: shape.to_owned(), core, event, keyed: false, marks, reported: false };
         let speaks = given.key.chars().any(char::is_alphanumeric);
         let own = if !speaks || plain::is_missing(&given.key) || plain::has_placeholder(&given.key) {
             problem_key(members).inspect(|(name, key)| origins.push(("key", name.clone(), key.clone())))
@@ -290,11 +326,13 @@ impl Reader<'_> {
             // The rule alone names no problem: what it is about stands in the words.
             let words = if place::names_a_thing(place) { String::new() } else { self.words(leaves, title) };
             let parts = rules.iter().map(|(_, key)| key.as_str());
-            let told = [place, title.core.as_str(), words.as_str()].into_iter();
+            // A text in the place of a title has other words at the end.
+            let core = if titled.untitled.is_some() && words.is_empty() { "" } else { title.core.as_str() };
+            let told = [place, core, words.as_str()].into_iter();
             let identity = digest(parts.chain(told).chain(fields.iter().map(String::as_str)));
             Discriminator::key(shape, &format!("rule:{identity}"))
         } else {
-            Discriminator::key(shape, &format!("content:{content}"))
+            Discriminator::key(shape, &format!("content:{}", alike.exact))
         };
         Keys { discriminator, content, kin }
     }

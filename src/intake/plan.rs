@@ -40,9 +40,14 @@ impl Plan {
     /// may have changed since. A receiver that is no longer configured has no targets: its alert ends untold. Ends of
     /// alerts that no receiver knows stay where the routes lead.
     pub fn with_ends_where_known(self, config: &Config, called: &Called, knowing: &Knowing) -> Self {
-        // By their places in the notification: an alert may end, begin and end again in one.
-        let ends: BTreeMap<u32, Arrival> =
-            self.ends().filter(|end| knowing.contains_key(&end.identity)).map(|end| (end.index, end.clone())).collect();
+        // By their places in the notification, too: an alert may end, begin and end again in one, and one end may be that of
+        // several alerts.
+        let place = |end: &Arrival| (end.index, end.identity.0);
+        let ends: BTreeMap<(u32, [u8; 32]), Arrival> = self
+            .ends()
+            .filter(|end| knowing.contains_key(&end.identity))
+            .map(|end| (place(end), end.clone()))
+            .collect();
         if ends.is_empty() {
             return self;
         }
@@ -52,7 +57,7 @@ impl Plan {
             let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
             let begun: HashMap<Identity, u32> = firing.map(|one| (one.identity, one.index)).collect();
             let begins = |end: &Arrival| begun.get(&end.identity).is_some_and(|index| *index < end.index);
-            delivery.alerts.retain(|one| !ends.contains_key(&one.index) || begins(one));
+            delivery.alerts.retain(|one| !ends.contains_key(&place(one)) || begins(one));
             by_receiver.insert(delivery.receiver.clone(), delivery);
         }
         for end in ends.values() {
@@ -69,11 +74,30 @@ impl Plan {
         }
         by_receiver.retain(|_, delivery| !delivery.alerts.is_empty());
         let deliveries = by_receiver.into_values().map(|mut delivery| {
+            // Ends of one place keep the order of their alerts, the oldest first.
             delivery.alerts.sort_by_key(|arrival| arrival.index);
-            delivery.alerts.dedup_by_key(|arrival| arrival.index);
+            let mut seen = HashSet::new();
+            delivery.alerts.retain(|arrival| seen.insert(place(arrival)));
             delivery
         });
         Self { deliveries: deliveries.collect(), ..self }
+    }
+
+    /// Notes at each receiver how many of the ends that it is told are those of no alert that is known as firing: whoever
+    /// reads them would look for it in vain.
+    pub fn with_unmatched_ends_noted(mut self, knowing: &Knowing) -> Self {
+        for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.note_json.is_none()) {
+            let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
+            let begun: HashMap<Identity, u32> = firing.map(|one| (one.identity, one.index)).collect();
+            let begins = |end: &&Arrival| begun.get(&end.identity).is_some_and(|index| *index < end.index);
+            let ends = delivery.alerts.iter().filter(|one| one.status == Status::Resolved);
+            let ends = ends.filter(|end| !knowing.contains_key(&end.identity) && !begins(end)).count();
+            if ends > 0 {
+                let note = Note::Unmatched { ends: ends as u64, all: ends == delivery.alerts.len() };
+                delivery.note_json = Some(serde_json::to_string(&note).expect("a note is JSON"));
+            }
+        }
+        self
     }
 }
 
@@ -231,19 +255,22 @@ impl<'a> Planner<'a> {
 
     /// The alert at `index` of the notification; `end` is what its end means.
     pub fn take(&mut self, index: usize, alert: &Alert, end: Option<&Meant>) {
-        let ended = match end {
-            Some(Meant::One(one)) => Some(one),
-            _ => None,
-        };
-        let identity = ended.map_or_else(|| alert.identity(self.source), |one| one.identity);
+        match end {
+            Some(Meant::Alerts(ended)) => ended.iter().for_each(|one| self.take_as(index, alert, one.identity)),
+            Some(Meant::Unclear(left)) => {
+                self.unclear.extend(left.iter().map(|one| one.thread));
+                self.take_as(index, alert, alert.identity(self.source));
+            }
+            Some(Meant::Nothing) | None => self.take_as(index, alert, alert.identity(self.source)),
+        }
+    }
+
+    fn take_as(&mut self, index: usize, alert: &Alert, identity: Identity) {
         // The same alert twice in one body is one alert; in another state it changed meanwhile, as in a sender's queue.
         if self.seen.insert(identity, alert.status) == Some(alert.status) {
             return;
         }
         let arrival = Arrival { kin: related(self.source, alert), ..arrival(index, identity, alert) };
-        if let Some(Meant::Unclear(left)) = end {
-            self.unclear.extend(left.iter().map(|one| one.thread));
-        }
         let mut receivers = self.way.receivers(alert);
         let Some(last) = receivers.pop() else { return };
         for receiver in receivers {
@@ -339,6 +366,7 @@ pub fn arrival(index: usize, identity: Identity, alert: &Alert) -> Arrival {
         critical: alert.is_critical(),
         status: alert.status,
         starts_at: alert.starts_at,
+        reported: alert.kin.as_ref().is_some_and(|kin| kin.reported),
         ends_at: alert.ends_at,
         lapses_at: alert.lapses_at,
         thread: None,

@@ -75,6 +75,13 @@ pub enum Note {
         /// The short ids of the first of them.
         threads: Vec<ThreadId>,
     },
+    /// It tells of ends that are those of no alert known as firing.
+    Unmatched {
+        /// Number of such ends.
+        ends: u64,
+        /// It tells of nothing else.
+        all: bool,
+    },
     /// Earlier changes of these alerts that were never sent are included.
     Merged {
         /// Number of changes.
@@ -170,6 +177,7 @@ impl Notes {
             });
             let unclear = notes.iter().find_map(|note| match note {
                 Note::Unclear { open, threads } => Some(unclear(*open, threads, detail, language)),
+                Note::Unmatched { ends, all } => Some(unmatched(*ends, *all, detail, language)),
                 _ => None,
             });
             escalated
@@ -351,6 +359,20 @@ fn unclear(open: u64, threads: &[ThreadId], detail: Detail, language: Language) 
         (Language::Zh, false) => format!("无法确定对应哪一条（{count} 条）"),
         (Language::En, true) => format!("cannot tell which one is over: {count} with this title are still on, {ids}"),
         (Language::En, false) => format!("cannot tell which of {count} is over"),
+    }
+}
+
+fn unmatched(ends: u64, all: bool, detail: Detail, language: Language) -> String {
+    let count = number(ends);
+    match (language, detail.people > 1, all, ends) {
+        (Language::Zh, true, true, 1) => "没有找到它对应的告警".to_owned(),
+        (Language::Zh, true, true, _) => format!("这 {count} 条都没有找到对应的告警"),
+        (Language::Zh, true, false, _) => format!("其中 {count} 条没有找到对应的告警"),
+        (Language::Zh, false, ..) => "没有找到对应的告警".to_owned(),
+        (Language::En, true, true, 1) => "matches no open alert here".to_owned(),
+        (Language::En, true, true, _) => format!("all {count} match no open alert here"),
+        (Language::En, true, false, _) => format!("{count} of them match no open alert here"),
+        (Language::En, false, ..) => "no open alert here".to_owned(),
     }
 }
 

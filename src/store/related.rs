@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Candidate, Related};
-use crate::alert::{Identity, Relation, ThreadId};
+use crate::alert::{Identity, Kin, Relation, ThreadId};
 
 /// Rows considered for one end: with more of one title a person could not tell them apart either. The alert itself and
 /// those of its event come first.
@@ -67,8 +67,8 @@ fn marks(json: &str) -> BTreeSet<String> {
 /// The result of matching an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meant {
-    /// This alert.
-    One(Candidate),
+    /// These alerts, which differ in what was measured and when only: mostly one.
+    Alerts(Vec<Candidate>),
     /// No firing alert.
     Nothing,
     /// One of these; which one cannot be decided.
@@ -77,57 +77,110 @@ pub enum Meant {
 
 /// Which firing alert an end means: the one with its key, else the one of its event, else the only one with its title
 /// whose text does not contradict it, else the one with which it shares an identifier that no other has. One that names
-/// another thing of the same kind (10.0.0.1 and 10.0.0.2) is never meant.
+/// another thing of the same kind (10.0.0.1 and 10.0.0.2) is never meant. Alerts whose words are the same but for values,
+/// times and levels are one thing, of which an end means all.
 pub fn meant(identity: Identity, kin: &Related, candidates: Candidates) -> Meant {
     let Candidates { alerts: candidates, all: complete } = candidates;
     if let Some(itself) = candidates.iter().find(|candidate| candidate.identity == identity) {
-        return Meant::One(itself.clone());
+        return Meant::Alerts(vec![itself.clone()]);
     }
-    let of_event: Vec<&Candidate> = candidates
-        .iter()
-        .filter(|candidate| {
-            let theirs = candidate.kin.as_ref().and_then(|kin| kin.event);
-            // An id that two objects of one rule share is none of an event.
-            let is_other = candidate.kin.as_ref().is_some_and(|theirs| contradict(&kin.marks, &theirs.marks));
-            kin.event.is_some() && theirs == kin.event && !is_other
-        })
-        .collect();
-    if let [only] = of_event[..] {
-        return Meant::One(only.clone());
+    let of_event = candidates.iter().filter(|candidate| {
+        let theirs = candidate.kin.as_ref().and_then(|kin| kin.event);
+        // An id that two objects of one rule share is none of an event.
+        let is_other = candidate.kin.as_ref().is_some_and(|theirs| contradict(&kin.marks, &theirs.marks));
+        kin.event.is_some() && theirs == kin.event && !is_other
+    });
+    if let [only] = &alike(of_event.cloned())[..] {
+        return Meant::Alerts(only.of_level(&kin.marks));
     }
-    let mut pool: Vec<Candidate> = candidates
+    let pool: Vec<Candidate> = candidates
         .into_iter()
         .filter(|candidate| {
             candidate.kin.as_ref().is_some_and(|theirs| theirs.family == kin.family && !(kin.keyed && theirs.keyed))
         })
         .collect();
-    let marks = |candidate: &Candidate| candidate.kin.as_ref().map(|kin| kin.marks.clone()).unwrap_or_default();
-    let all: Vec<BTreeSet<String>> = pool.iter().map(marks).collect();
-    let telling = |index: usize| {
-        let shared = kin.marks.iter().filter(|mark| all[index].contains(*mark));
-        shared.filter(|mark| all.iter().filter(|marks| marks.contains(*mark)).count() == 1).count()
+    let things = alike(pool.iter().cloned());
+    let telling = |thing: &Thing| {
+        let shared = thing.marks.iter().filter(|mark| !is_of_words(mark) && kin.marks.contains(*mark));
+        shared.filter(|mark| things.iter().filter(|other| other.marks.contains(*mark)).count() == 1).count()
     };
-    match pool.len() {
-        0 => Meant::Nothing,
-        _ if !complete => Meant::Unclear(pool),
-        1 if contradict(&kin.marks, &all[0]) || speak_of_others(&kin.marks, &all[0]) => Meant::Unclear(pool),
-        1 => Meant::One(pool.swap_remove(0)),
-        count => {
-            let fits = |index: &usize| telling(*index) > 0 && !contradict(&kin.marks, &all[*index]);
-            let told: Vec<usize> = (0..count).filter(fits).collect();
-            if let [only] = told[..] { Meant::One(pool.swap_remove(only)) } else { Meant::Unclear(pool) }
+    let is_other = |thing: &Thing| contradict(&kin.marks, &thing.marks);
+    let fits: Vec<&Thing> = match &things[..] {
+        [] => return Meant::Nothing,
+        _ if !complete => Vec::new(),
+        [only] => {
+            Some(only).filter(|only| !is_other(only) && !speak_of_others(&kin.marks, &only.marks)).into_iter().collect()
+        }
+        several => {
+            let told: Vec<&Thing> = several.iter().filter(|thing| telling(thing) > 0 && !is_other(thing)).collect();
+            // All others name another thing of a kind, one by this and one by that.
+            let left: Vec<&Thing> = several.iter().filter(|thing| !is_other(thing)).collect();
+            let shares = |thing: &Thing| thing.marks.iter().any(|mark| !is_of_words(mark) && kin.marks.contains(mark));
+            match left[..] {
+                [only] if told.is_empty() && shares(only) && !speak_of_others(&kin.marks, &only.marks) => vec![only],
+                _ => told,
+            }
+        }
+    };
+    if let [only] = fits[..] { Meant::Alerts(only.of_level(&kin.marks)) } else { Meant::Unclear(pool) }
+}
+
+/// Alerts of one thing, and all the marks they have.
+struct Thing {
+    alerts: Vec<Candidate>,
+    marks: BTreeSet<String>,
+}
+
+impl Thing {
+    /// Its alerts; those of the end's level, if that is the level of any: a rule for each level ends alone.
+    fn of_level(&self, end: &BTreeSet<String>) -> Vec<Candidate> {
+        let level = end.iter().find(|mark| mark.starts_with(Kin::RANK));
+        let is_of_it = |alert: &&Candidate| {
+            level.is_some_and(|level| alert.kin.as_ref().is_some_and(|kin| kin.marks.contains(level)))
+        };
+        let of_it: Vec<Candidate> = self.alerts.iter().filter(is_of_it).cloned().collect();
+        if of_it.is_empty() { self.alerts.clone() } else { of_it }
+    }
+}
+
+/// Alerts with the same words are one thing; one on whose words nothing is on record is a thing of its own.
+fn alike(alerts: impl Iterator<Item = Candidate>) -> Vec<Thing> {
+    let mut things: Vec<Thing> = Vec::new();
+    for alert in alerts {
+        let marks = alert.kin.as_ref().map(|kin| kin.marks.clone()).unwrap_or_default();
+        let words = marks.iter().find(|mark| mark.starts_with(Kin::ALIKE));
+        let known = words.and_then(|words| things.iter_mut().find(|thing| thing.marks.contains(words)));
+        match known {
+            Some(thing) => {
+                thing.marks.extend(marks);
+                thing.alerts.push(alert);
+            }
+            None => things.push(Thing { alerts: vec![alert], marks }),
         }
     }
+    things
+}
+
+/// Is the mark a digest of words or a level, rather than the name of a thing?
+fn is_of_words(mark: &str) -> bool {
+    mark.starts_with(Kin::OF_WORDS)
 }
 
 /// Do both name things, and none of them the same?
 fn speak_of_others(ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
     // The others repeat a name, or number the title that both have.
     let names = |marks: &BTreeSet<String>| -> BTreeSet<String> {
-        marks.iter().filter(|mark| !mark.starts_with(['#', '@'])).cloned().collect()
+        marks.iter().filter(|mark| !mark.starts_with(['#', '@', Kin::OF_WORDS])).cloned().collect()
     };
+    // An id that is made anew for each message, or that of another alert.
+    let ids = |marks: &BTreeSet<String>| -> BTreeSet<String> {
+        marks.iter().filter(|mark| mark.starts_with('@') && mark.contains("id ")).cloned().collect()
+    };
+    let (our_ids, their_ids) = (ids(ours), ids(theirs));
+    let other_ids = !our_ids.is_empty() && !their_ids.is_empty() && our_ids.is_disjoint(&their_ids);
     let (ours, theirs) = (names(ours), names(theirs));
-    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+    let named = !ours.is_empty() && !theirs.is_empty();
+    (named || other_ids) && ours.is_disjoint(&theirs)
 }
 
 /// Does each name a thing that the other does not, and are the two of one kind?
@@ -155,6 +208,23 @@ fn kind(mark: &str) -> Option<String> {
         && !mark.contains(|letter: char| letter.is_ascii_digit() || letter.is_whitespace())
     {
         return Some(format!("{group}/"));
+    }
+    // Things told apart by a number: `端口:3306`.
+    if let Some((thing, number)) = mark.rsplit_once(':')
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && !thing.is_ascii()
+    {
+        return Some(format!("{thing}:"));
+    }
+    // Names told apart by a letter: `full-a`, `full-b`.
+    if let Some((head, tail)) = mark.rsplit_once(['-', '_'])
+        && head.len() > 1
+        && tail.len() <= 2
+        && !matches!(tail, "ok" | "up")
+        && mark.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte))
+    {
+        return Some(format!("{head}-?"));
     }
     // Words with other letters may be dates (上午9).
     let begins = mark.is_ascii() && mark.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -200,7 +270,9 @@ mod tests {
     fn expect(kin: &Related, candidates: &[Candidate], only: Option<u8>) {
         let found = meant(Identity([99; 32]), kin, all(candidates.to_vec()));
         match (found, only) {
-            (Meant::One(one), Some(id)) => assert_eq!(one.identity, Identity([id; 32])),
+            (Meant::Alerts(all), Some(id)) => {
+                assert_eq!(all.iter().map(|one| one.identity).collect::<Vec<_>>(), [Identity([id; 32])]);
+            }
             (Meant::Unclear(_) | Meant::Nothing, None) => {}
             (found, wanted) => panic!("{wanted:?}: {found:?}"),
         }
@@ -238,6 +310,8 @@ mod tests {
             (&["fe80::1", "/data"], &["fe80::a", "/data"]),
             (&["shop/pay", "latency_ms"], &["shop/cart", "latency_ms"]),
             (&["/data/a", "web-1"], &["/data/b", "web-1"]),
+            (&["full-a", "be-1"], &["full-b", "be-1"]),
+            (&["端口:3306", "be-1"], &["端口:3307", "be-1"]),
         ] {
             let firing = on(1, related(7, None, false, on_marks));
             expect(&related(7, None, false, end), std::slice::from_ref(&firing), None);
@@ -248,6 +322,11 @@ mod tests {
             expect(&related(7, None, false, &on_marks[..1]), std::slice::from_ref(&firing), Some(1));
             expect(&related(7, None, false, &[]), &[firing], Some(1));
         }
+        // An id that may be new in each message tells two apart that share nothing else.
+        let firing = on(1, related(7, None, true, &["@alarmid a2"]));
+        expect(&related(7, None, false, &["@alarmid a1"]), std::slice::from_ref(&firing), None);
+        let firing = on(1, related(7, None, false, &["@alarmid a2", "db-1"]));
+        expect(&related(7, None, false, &["@alarmid a1", "db-1"]), std::slice::from_ref(&firing), Some(1));
         // Values, dates and words that are of no kind contradict nothing.
         for (on_marks, end) in [
             (&["95", "/data"], &["20", "/data"]),
@@ -259,15 +338,54 @@ mod tests {
     }
 
     #[test]
+    fn an_end_means_the_only_alert_that_it_does_not_contradict() {
+        let all = [
+            on(1, related(7, None, false, &["web-1", "port:3306"])),
+            on(2, related(7, None, false, &["web-2", "port:3306"])),
+            on(3, related(7, None, false, &["web-1", "@port=3307"])),
+        ];
+        expect(&related(7, None, false, &["web-1", "port:3306", "@port=3306"]), &all, Some(1));
+        expect(&related(7, None, false, &["web-1"]), &all, None);
+        expect(&related(7, None, false, &["web-3", "port:3306"]), &all, None);
+    }
+
+    #[test]
+    fn an_end_means_all_alerts_that_differ_in_values_and_levels_only() {
+        let (words, others) = ("=w:1", "=w:2");
+        let one = on(1, related(7, None, false, &[words, "=l:warning", "db-1"]));
+        let two = on(2, related(7, None, false, &[words, "=l:critical", "db-1"]));
+        let other = on(3, related(7, None, false, &[others, "db-2"]));
+        let ended = |end: &[&str], alerts: &[&Candidate]| {
+            let alerts = alerts.iter().map(|one| (*one).clone()).collect();
+            match meant(Identity([99; 32]), &related(7, None, false, end), all(alerts)) {
+                Meant::Alerts(alerts) => alerts.iter().map(|one| one.identity.0[0]).collect(),
+                Meant::Nothing | Meant::Unclear(_) => Vec::new(),
+            }
+        };
+        assert_eq!(ended(&["db-1"], &[&one, &two]), [1, 2]);
+        assert_eq!(ended(&[], &[&one, &two]), [1, 2]);
+        assert_eq!(ended(&["db-1"], &[&one, &two, &other]), [1, 2]);
+        // A rule for each level: the end of one is not that of the other.
+        assert_eq!(ended(&["db-1", "=l:critical"], &[&one, &two]), [2]);
+        assert_eq!(ended(&["db-1", "=l:info"], &[&one, &two]), [1, 2]);
+        // Controls: another thing, several things, words that are not on record.
+        assert!(ended(&["db-2"], &[&one, &two]).is_empty());
+        assert!(ended(&[], &[&one, &other]).is_empty());
+        assert!(ended(&["=l:critical"], &[&one, &two, &other]).is_empty());
+        let (old, older) = (on(1, related(7, None, false, &["db-1"])), on(2, related(7, None, false, &["db-1"])));
+        assert!(ended(&["db-1"], &[&old, &older]).is_empty());
+    }
+
+    #[test]
     fn of_candidates_that_are_not_all_none_is_the_only_one() {
         let alerts = vec![on(1, related(7, None, false, &["db-1"])), on(2, related(7, None, false, &["db-2"]))];
         let end = related(7, None, false, &["db-1"]);
         let found = |all| meant(Identity([99; 32]), &end, Candidates { alerts: alerts.clone(), all });
-        assert_eq!(found(true), Meant::One(alerts[0].clone()));
+        assert_eq!(found(true), Meant::Alerts(vec![alerts[0].clone()]));
         assert_eq!(found(false), Meant::Unclear(alerts.clone()));
         let itself = Candidate { identity: Identity([99; 32]), ..alerts[1].clone() };
         let candidates = Candidates { alerts: vec![itself.clone()], all: false };
-        assert_eq!(meant(Identity([99; 32]), &end, candidates), Meant::One(itself));
+        assert_eq!(meant(Identity([99; 32]), &end, candidates), Meant::Alerts(vec![itself]));
     }
 
     #[test]
@@ -275,6 +393,6 @@ mod tests {
         let itself = Candidate { identity: Identity([99; 32]), ..on(1, related(1, None, true, &[])) };
         let other = on(2, related(7, None, false, &["db-1"]));
         let found = meant(Identity([99; 32]), &related(7, None, false, &["db-1"]), all(vec![other, itself.clone()]));
-        assert_eq!(found, Meant::One(itself));
+        assert_eq!(found, Meant::Alerts(vec![itself]));
     }
 }

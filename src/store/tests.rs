@@ -113,6 +113,7 @@ fn firing(name: &str, start: i64) -> Arrival {
         critical: false,
         status: Status::Firing,
         starts_at: Some(at(start)),
+        reported: false,
         ends_at: None,
         lapses_at: None,
         thread: None,

@@ -1,7 +1,9 @@
 //! Senders without a key: what is one alert and what is another, which end is whose, what is only worth knowing.
 
 use serde_json::{Value, json};
+use wecom_simulator::Setup;
 use wegraf::internals::alert::Format;
+use xtask::postgres::Server;
 
 use crate::harness::World;
 
@@ -131,4 +133,110 @@ async fn bytes_that_are_no_text_are_kept_and_told_honestly() {
     assert!(messages[0]["content"].to_string().contains(&format!("{} 字节", picture.len())), "{messages:?}");
     let row = &world.deliveries().await[0];
     assert_eq!(world.delivery(row.message, |_| true).await.format, Format::Opaque);
+}
+
+/// The same world on each store.
+async fn on_both() -> Vec<World> {
+    let mut worlds = vec![World::new(ONE_MEMBER).await];
+    let Some(url) = std::env::var_os("WEGRAF_TEST_POSTGRES") else {
+        assert!(std::env::var_os("WEGRAF_TEST_EVERYTHING").is_none(), "WEGRAF_TEST_POSTGRES is not set");
+        return worlds;
+    };
+    let server = Server::Given(url.into_string().unwrap());
+    let url = server.schema(&format!("wegraf_senders_{}", rand::random::<u64>())).unwrap();
+    let mut world = World::idle(Setup::demo(), ONE_MEMBER).await;
+    let text = std::fs::read_to_string(world.config_path()).unwrap();
+    world.write("wegraf.yaml", &text.replace("sqlite:wegraf.db", &url));
+    world.start().await;
+    worlds.push(world);
+    worlds
+}
+
+/// Sends what must make no message: a later one comes first.
+async fn quietly(world: &World, body: Value, count: usize) {
+    let answer = world.accept("/webhook", body.to_string()).await;
+    assert_eq!(answer["duplicate"], true, "{answer}");
+    world.settled().await;
+    world.arrived("user=daixuan", count).await;
+}
+
+#[tokio::test]
+async fn a_repeat_with_another_value_is_the_same_alert_and_ends_with_it() {
+    for world in on_both().await {
+        let cpu = |host: &str, value: &str| json!({ "title": "CPU 过高", "content": format!("{host} CPU {value}，端口 3306") });
+        told(&world, cpu("web-1", "91%"), 1).await;
+        quietly(&world, cpu("web-1", "95%"), 1).await;
+        quietly(&world, json!({ "title": "CPU 过高", "content": "web-1 CPU 99.5%，端口 3306" }), 1).await;
+        // Controls: another host, another port.
+        told(&world, cpu("web-2", "91%"), 2).await;
+        told(&world, json!({ "title": "CPU 过高", "content": "web-1 CPU 91%，端口 3307" }), 3).await;
+        assert_eq!(open(&world).await, 3);
+        let end = json!({ "title": "CPU 过高", "status": "resolved", "content": "web-1 CPU 20%，端口 3306" });
+        let ended = told(&world, end, 4).await;
+        assert!(!ended.contains("无法确定") && !ended.contains("没有找到"), "{ended}");
+        let rows = world.deliveries().await;
+        assert_eq!((rows[3].thread, rows[3].resolved), (rows[0].thread, 1));
+        assert_eq!(open(&world).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn an_end_ends_all_alerts_that_differ_in_value_and_level_only() {
+    for world in on_both().await {
+        let full =
+            |level: &str, value: &str| json!({ "title": "磁盘水位", "host": "db-1", "level": level, "value": value });
+        told(&world, full("warning", "82%"), 1).await;
+        told(&world, full("critical", "96%"), 2).await;
+        told(&world, json!({ "title": "磁盘水位", "host": "db-2", "level": "warning", "value": "82%" }), 3).await;
+        assert_eq!(open(&world).await, 3);
+        told(&world, json!({ "title": "磁盘水位", "host": "db-1", "status": "resolved", "value": "40%" }), 4).await;
+        assert_eq!(open(&world).await, 1, "both of db-1 are over, and db-2 is not");
+        let rows = world.deliveries().await;
+        assert_eq!(rows[3].resolved, 2, "one message tells the end of both");
+    }
+}
+
+#[tokio::test]
+async fn a_later_time_of_the_report_begins_no_episode() {
+    for world in on_both().await {
+        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+        let report = |name: &str, ago: i64| json!({ "title": "备份失败", "key": "bk/9", "status": "firing", "level": "critical", name: now - ago });
+        for (place, name) in ["time", "timestamp", "eventTime"].into_iter().enumerate() {
+            let sent = 4 * place;
+            told(&world, report(name, 900), sent + 1).await;
+            quietly(&world, report(name, 600), sent + 1).await;
+            quietly(&world, report(name, 300), sent + 1).await;
+            told(&world, json!({ "title": "备份失败", "key": "bk/9", "status": "resolved", name: now }), sent + 2)
+                .await;
+            assert_eq!(open(&world).await, 0, "{name}");
+            // A control: a start that is named as one.
+            told(&world, report("startsAt", 200 - i64::try_from(place).unwrap()), sent + 3).await;
+            let end = json!({ "title": "备份失败", "key": "bk/9", "status": "resolved" });
+            told(&world, end, sent + 4).await;
+        }
+        told(&world, report("startsAt", 100), 13).await;
+        told(&world, report("startsAt", 50), 14).await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_of_no_alert_says_so() {
+    for world in on_both().await {
+        let end = json!({ "title": "核心交换机离线", "host": "sw-1", "status": "resolved" });
+        let alone = told(&world, end, 1).await;
+        assert!(alone.contains("没有找到它对应的告警"), "{alone}");
+        let rows = world.deliveries().await;
+        assert_eq!(rows[0].note_json.as_deref(), Some(r#"{"Unmatched":{"ends":1,"all":true}}"#));
+        // Controls: an alert, and its end.
+        let both = told(&world, json!({ "title": "核心交换机离线", "host": "sw-2" , "status": "firing" }), 2).await;
+        let ended = told(&world, json!({ "title": "核心交换机离线", "host": "sw-2", "status": "resolved" }), 3).await;
+        assert_eq!(both.matches("没有找到").count(), 1);
+        assert_eq!(ended.matches("没有找到").count(), 1, "{ended}");
+        // From a sender of a fixed shape, too.
+        let grafana = crate::harness::alertmanager("HostDown", &[("db-9", "resolved")]);
+        world.accept("/webhook", grafana).await;
+        let all = world.arrived("user=daixuan", 4).await;
+        let texts = all.iter().map(|message| message["content"].to_string()).collect::<String>();
+        assert_eq!(texts.matches("没有找到").count(), 2, "{texts}");
+    }
 }

@@ -119,6 +119,7 @@ impl World {
             critical: true,
             status,
             starts_at: Some(self.upstream.firing[alert].unwrap_or(now)),
+            reported: false,
             ends_at: over.then_some(now),
             lapses_at: None,
             thread: None,

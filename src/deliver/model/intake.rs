@@ -217,6 +217,7 @@ fn arrival(receiver: &str, first: u32, alert: u8, telling: Telling) -> Arrival {
         critical: alert < 2,
         status: telling.status,
         starts_at: Some(telling.start),
+        reported: false,
         ends_at: telling.end,
         lapses_at: None,
         thread: None,

@@ -13,11 +13,25 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn on(start: i64) -> Seen<'static> {
-    Seen { status: Status::Firing, starts_at: Some(at(start)), ends_at: None, sender: "a", keyless: false }
+    Seen {
+        status: Status::Firing,
+        starts_at: Some(at(start)),
+        reported: false,
+        ends_at: None,
+        sender: "a",
+        keyless: false,
+    }
 }
 
 fn over(start: i64, end: i64) -> Seen<'static> {
-    Seen { status: Status::Resolved, starts_at: Some(at(start)), ends_at: Some(at(end)), sender: "a", keyless: false }
+    Seen {
+        status: Status::Resolved,
+        starts_at: Some(at(start)),
+        reported: false,
+        ends_at: Some(at(end)),
+        sender: "a",
+        keyless: false,
+    }
 }
 
 fn known(status: Status, start: i64, told: i64) -> Known {
@@ -54,6 +68,18 @@ fn an_acknowledged_alert_has_no_reminders_until_it_resolves_or_fires_again() {
     assert_eq!((kept(Reminder), kept(Resolved), kept(Firing)), (true, false, false));
     let free = known(Status::Firing, 0, 5);
     assert!(!Known::after(Some(&free), &on(0), Reminder, at(65)).acknowledged);
+}
+
+#[test]
+fn a_later_time_of_the_report_begins_no_episode() {
+    let firing = known(Status::Firing, 0, 5);
+    let again = Seen { reported: true, ..on(600) };
+    expect(Some(&firing), &again, &NOTIFICATION, 605, Verdict::Nothing(Quiet::Unchanged));
+    expect(Some(&firing), &again, &NOTIFICATION, 5 + 4 * 3600, Verdict::Told(Reminder));
+    assert_eq!(Known::after(Some(&firing), &again, Reminder, at(605)).starts_at, Some(at(0)));
+    // Controls: a later start, and an alert that is over.
+    expect(Some(&firing), &on(600), &NOTIFICATION, 605, Verdict::Told(Firing));
+    expect(Some(&known(Status::Resolved, 0, 60)), &again, &NOTIFICATION, 605, Verdict::Told(Firing));
 }
 
 #[test]
@@ -161,7 +187,7 @@ fn report() -> impl Strategy<Value = (Seen<'static>, bool, i64)> {
     let sender = prop_oneof![Just(""), Just("a"), Just("b")];
     (status, start, end, sender, any::<bool>(), 0_i64..10_000).prop_map(
         |(status, starts_at, ends_at, sender, push, pause)| {
-            (Seen { status, starts_at, ends_at, sender, keyless: false }, push, pause)
+            (Seen { status, starts_at, reported: push, ends_at, sender, keyless: false }, push, pause)
         },
     )
 }
@@ -205,7 +231,8 @@ proptest! {
 
 #[test]
 fn a_notice_is_told_once_and_leaves_nothing_open() {
-    let notice = Seen { status: Status::Notice, starts_at: None, ends_at: None, sender: "", keyless: true };
+    let notice =
+        Seen { status: Status::Notice, starts_at: None, reported: false, ends_at: None, sender: "", keyless: true };
     expect(None, &notice, &NOTIFICATION, 5, Verdict::Told(TransitionKind::Notice));
     let after = Known::after(None, &notice, TransitionKind::Notice, at(5));
     assert_eq!(after.status, Status::Resolved);

@@ -194,6 +194,7 @@ impl Relay<'_> {
             critical: false,
             status: Status::Notice,
             starts_at: None,
+            reported: false,
             ends_at: None,
             lapses_at: None,
             thread: None,

@@ -41,7 +41,7 @@ const PASSING: &str = "time date datetime timestamp moment at since until start 
     user username owner assignee handler receiver receivers recipient recipients contact contacts author creator by sender \
     responder oncall member members reporter mobile mobiles phone email mention mentions \
     version revision language lang locale template format schema nonce checksum digest etag seq sequence signature commit \
-    build msgtype messagetype notificationtype eventtype objectkind kind";
+    msgtype messagetype notificationtype eventtype objectkind kind";
 /// Endings of names in one word (`alerttime`).
 const PASSING_ENDS: [&str; 23] = [
     "time",
@@ -77,7 +77,7 @@ const PASSING_HAN: &str = "时间 日期 时刻 时长 持续 耗时 间隔 周�
 const EVENTS: &str = "event message msg alert alarm record log run execution exec build request req trace span session \
     transaction trans txn history notification notify delivery ticket correlation push snapshot report pid process \
     sequence batch instanceid unique uuid guid incident problem issue";
-const EVENTS_HAN: &str = "告警 报警 事件 消息 通知 记录 工单 流水 批次 实例";
+const EVENTS_HAN: &str = "告警 报警 事件 消息 通知 记录 工单 流水 批次 实例 构建 发布 部署 执行";
 /// Words for the id of a thing.
 const IDS: [&str; 6] = ["id", "uid", "uuid", "guid", "no", "number"];
 /// Ids in lines of a text.
@@ -110,7 +110,7 @@ static LETTERED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:^|[^A-Za-z0-9.-])
 static COUNTED: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:^|[^月\d.])(\d{1,4})\s*号([\p{Han}]{1,3})"));
 
 /// The words of a name: `order_consumerGroup` is order, consumer, group.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for letter in name.chars() {
@@ -170,6 +170,10 @@ fn is_passing(name: &str) -> bool {
 fn named(name: &str, value: &str) -> Option<String> {
     if let Some((_, address)) = value.split_once("://") {
         return page(name, address);
+    }
+    // The mnemonic of a log says what happened: `%%10IFNET/3/LINK_DOWN`.
+    if plain_name(name) == "program" && value.starts_with('%') {
+        return None;
     }
     // A number behind a name is that of a process or a message: `IF_STATE(l)[12]`.
     let value = NUMBER.replace(value.trim(), "");
@@ -279,7 +283,23 @@ pub(super) fn of_fields(leaves: &[Leaf], members: &Members<'_>, lines: &[(String
         let sound = name.len() <= NAME && !is_passing(&name);
         Some(format!("@{}={}", spelt(&name), named(&name, value).filter(|_| sound)?))
     };
-    of_leaves.chain(of_labels).chain(of_lines).filter_map(mark).take(MOST).chain(ids.take(MOST)).collect()
+    let quoted = leaves.iter().flat_map(|leaf| of_code(&leaf.text)).take(MOST);
+    of_leaves.chain(of_labels).chain(of_lines).filter_map(mark).take(MOST).chain(ids.take(MOST)).chain(quoted).collect()
+}
+
+/// The names that a text prints as code: "Check `login` failed".
+fn of_code(text: &str) -> impl Iterator<Item = String> {
+    static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"`([^`\n]{1,64})`"));
+    let names = CODE.captures_iter(text).map(|found| found[1].trim().to_lowercase()).collect::<Vec<_>>();
+    let is_name = |name: &String| {
+        name.contains(char::is_alphabetic)
+            && !AMOUNT.is_match(name)
+            && !name.contains(char::is_whitespace)
+            && !name.contains("://")
+            && lexicon::of_value(name).is_none()
+            && Level::of(name).is_none()
+    };
+    names.into_iter().filter(is_name).map(|name| format!("@`={name}"))
 }
 
 /// A name as all senders spell it; that of the holder stays before a dot.

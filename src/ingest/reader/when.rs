@@ -57,6 +57,12 @@ const STARTS: &[(&str, bool)] = &[
     ("longdatetime", AMBIGUOUS),
     ("localdatetime", AMBIGUOUS),
     ("firstseen", START),
+    ("firstoccurred", START),
+    ("firstoccurredat", START),
+    ("firstoccurredtime", START),
+    ("alarmbegintime", START),
+    ("alertbegintime", START),
+    ("alarmstarttime", START),
     ("firstoccurrence", START),
     ("raisedat", START),
     ("raisedtime", START),
@@ -116,6 +122,40 @@ pub(super) fn moments() -> Vec<&'static str> {
 /// Is it the name of a time at which something began, or may have?
 pub(super) fn is_start(name: &str) -> bool {
     STARTS.iter().any(|(start, _)| *start == name)
+}
+
+/// Parts of names of times at which something began and that no later report moves: `time` and `event_time` may be those of
+/// the report, and `trigger_time` of its last evaluation.
+const BEGUN: [&str; 19] = [
+    "start",
+    "begin",
+    "begun",
+    "first",
+    "since",
+    "fired",
+    "firetime",
+    "triggered",
+    "opened",
+    "opentime",
+    "raised",
+    "raisetime",
+    "statechange",
+    "downat",
+    "activeat",
+    "disconnectedat",
+    "开始",
+    "首次",
+    "起始",
+];
+
+/// Does a time of this plain name stay the same in each report of one episode?
+pub(super) fn begins(name: &str) -> bool {
+    BEGUN.iter().any(|part| name.contains(part)) && !name.contains("restart") && !name.contains("last")
+}
+
+/// The names of times at which something began, and no report was made.
+pub(super) fn begun() -> Vec<&'static str> {
+    STARTS.iter().map(|(name, _)| *name).filter(|name| begins(name)).collect()
 }
 
 pub(super) const ENDS: &[&str] = &[
@@ -187,4 +227,31 @@ fn day_of(name: &str) -> Option<String> {
     let english =
         name.strip_suffix("time").filter(|before| !before.ends_with("date")).map(|before| format!("{before}date"));
     english.or_else(|| name.strip_suffix("时间").map(|before| format!("{before}日期")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_named_as_one() {
+        for name in
+            ["startsat", "firstoccurrence", "starttime", "triggeredat", "开始时间", "首次告警时间", "alertstarttime"]
+        {
+            assert!(begins(name), "{name}");
+        }
+        for name in [
+            "time",
+            "timestamp",
+            "eventtime",
+            "triggertime",
+            "告警时间",
+            "createdat",
+            "restarttime",
+            "lastfiredat",
+            "longdatetime",
+        ] {
+            assert!(!begins(name), "{name}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ fn ends(first: &str, second: &str) -> bool {
     };
     matches!(
         meant(over.identity(&source()), &related(&over), Candidates { alerts: vec![candidate], all: true }),
-        Meant::One(_)
+        Meant::Alerts(_)
     )
 }
 
@@ -393,5 +393,88 @@ proptest::proptest! {
     ) {
         let on = with_field(&name, &value, "firing");
         proptest::prop_assert!(ends(&on, &with_field(&name, &other, "resolved")), "{on} {other}");
+    }
+}
+
+#[test]
+fn names_in_code_tell_two_checks_apart() {
+    let check = |text: &str, color: &str| {
+        format!(r#"{{"attachments":[{{"title":"Synthetic check","text":"{text}","color":"{color}"}}]}}"#)
+    };
+    let failed = check("Check `login` failed from `Tokyo`, took `95%`", "danger");
+    assert!(!ends(&failed, &check("Check `checkout` recovered", "good")));
+    assert!(ends(&failed, &check("Check `login` recovered, took `20%`", "good")));
+}
+
+/// Are the two reports those of one alert?
+fn same(first: &str, second: &str) -> bool {
+    told(first).identity(&source()) == told(second).identity(&source())
+}
+
+#[test]
+fn a_repeat_that_differs_in_values_and_times_only_is_the_same_alert() {
+    for (first, second) in [
+        (r#"{"title":"CPU 过高","content":"web-1 CPU 91%"}"#, r#"{"title":"CPU 过高","content":"web-1 CPU 95.5%"}"#),
+        (
+            r#"{"title":"磁盘满","host":"a","value":91,"unit":"%"}"#,
+            r#"{"title":"磁盘满","host":"a","value":95,"unit":"%"}"#,
+        ),
+        (r#"{"title":"队列积压","queue":"q","eventCount":3}"#, r#"{"title":"队列积压","queue":"q","eventCount":8}"#),
+        (r#"{"title":"磁盘满","host":"a","msg_id":"x1"}"#, r#"{"title":"磁盘满","host":"a","msg_id":"x2"}"#),
+        ("[告警] app-5 主从延迟 312 秒，持续 5 分钟", "[告警] app-5 主从延迟 420 秒，持续 10 分钟"),
+        ("2026-11-30 15:02:11 ERROR db-1 backup failed", "2026-11-30 15:07:11 ERROR db-1 backup failed"),
+        ("证书 a.example.com 将在 5 天后到期", "证书 a.example.com 将在 4 天后到期"),
+    ] {
+        assert!(same(first, second), "{first} / {second}");
+    }
+    // Numbers that name things, limits, and everything that is not known to be a value.
+    for (first, second) in [
+        (r#"{"title":"CPU 过高","content":"web-1 CPU 91%"}"#, r#"{"title":"CPU 过高","content":"web-2 CPU 91%"}"#),
+        ("[告警] 端口 3306 不通", "[告警] 端口 3307 不通"),
+        ("[告警] 磁盘 1 故障", "[告警] 磁盘 2 故障"),
+        ("[告警] CPU 使用率 95% > 80%", "[告警] CPU 使用率 95% > 90%"),
+        ("[告警] 1分钟负载过高", "[告警] 15分钟负载过高"),
+        ("[告警] 订单 12345 支付失败", "[告警] 订单 12346 支付失败"),
+        (
+            r#"{"title":"构建失败","url":"https://ci.example.com/a/1"}"#,
+            r#"{"title":"构建失败","url":"https://ci.example.com/a/2"}"#,
+        ),
+        (r#"{"title":"离线","status":"down","id":7}"#, r#"{"title":"离线","status":"down","id":8}"#),
+        (r#"{"title":"磁盘满","host":"a","level":"warning"}"#, r#"{"title":"磁盘满","host":"a","level":"critical"}"#),
+    ] {
+        assert!(!same(first, second), "{first} / {second}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn two_names_are_never_one_alert(
+        (one, two) in ("[a-z]{2,6}-[0-9]{1,3}", "[a-z]{2,6}-[0-9]{1,3}"),
+        (low, high) in (1_u32..50, 50_u32..100),
+        place in 0_usize..4,
+    ) {
+        let body = |name: &str, value: u32| match place {
+            0 => format!(r#"{{"title":"CPU 过高","status":"firing","host":"{name}","value":"{value}%"}}"#),
+            1 => format!("[告警] {name} 内存使用率 {value}%"),
+            2 => format!(r#"{{"title":"{name} 告警","status":"firing","content":"延迟 {value} 秒"}}"#),
+            _ => format!(r#"{{"title":"告警","content":"应用 {name} 积压 {value} 条，端口 {value}06"}}"#),
+        };
+        let is_same = same(&body(&one, low), &body(&two, low));
+        proptest::prop_assert_eq!(is_same, one == two);
+        // With another value it is the same, unless the number names a port as well.
+        proptest::prop_assert_eq!(same(&body(&one, low), &body(&one, high)), place < 3);
+    }
+}
+
+#[test]
+fn a_start_counts_only_where_it_is_named_as_one() {
+    let reported = |body: &str| told(body).kin.as_ref().is_some_and(|kin| kin.reported);
+    for name in ["time", "timestamp", "eventTime", "告警时间", "created_at"] {
+        assert!(reported(&format!(r#"{{"title":"备份失败","key":"a","{name}":"2026-11-22 10:02:11"}}"#)), "{name}");
+    }
+    for name in ["startsAt", "start_time", "firstOccurrence", "triggered_at", "开始时间", "alarmBeginTime"] {
+        let body =
+            format!(r#"{{"title":"备份失败","key":"a","time":"2026-11-22 10:07:11","{name}":"2026-11-22 10:02:11"}}"#);
+        assert!(!reported(&body), "{name}");
     }
 }

@@ -23,6 +23,10 @@ static AMOUNT: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DECIMAL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u:\b)\d+\.\d+(?-u:\b)"));
 
+/// Which run of a build it is: the end of a failed one is a later one.
+static BUILD: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)(?:(?-u:\b)(?:build|run|构建|流水线)\s*(?:号|编号)?\s*[#＃]?\s*\d+)"));
+
 /// `text` with `#` for each run of digits, and single blanks.
 pub(in crate::ingest) fn without_digits(text: &str) -> String {
     DIGITS.replace_all(text, "#").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -42,12 +46,16 @@ pub(super) fn numbers(core: &str) -> Vec<String> {
             !core[..found.start()].ends_with(is_part) || !found.as_str().starts_with(|c: char| c.is_ascii_digit())
         })
         .chain(DECIMAL.find_iter(core).filter(|found| is_fraction(*found)))
+        .chain(BUILD.find_iter(core))
         .map(|found| found.range())
         .collect();
+    let is_measured = |digits: &::regex::Match<'_>| {
+        crate::ingest::reader::is_measured(&core[..digits.start()], &core[digits.end()..]).is_some()
+    };
     let is_amount = |at: usize| amounts.iter().any(|range| range.contains(&at));
     let digits = DIGITS.find_iter(core).enumerate().take(NUMBERS);
     digits
-        .filter(|(_, digits)| !is_amount(digits.start()))
+        .filter(|(_, digits)| !is_amount(digits.start()) && !is_measured(digits))
         .map(|(place, digits)| format!("#{place}={}", digits.as_str()))
         .collect()
 }

@@ -98,6 +98,7 @@ fn every_way_of_a_message_reads_as_reviewed() {
         ),
         ("shown-again", "payment", vec![Note::Shown { after: Hidden::Silence }], None),
         ("unclear-end", "generic", vec![Note::Unclear { open: 4, threads: vec![ThreadId(41), ThreadId(42)] }], None),
+        ("unmatched-end", "generic", vec![Note::Unmatched { ends: 1, all: true }], None),
         ("reminded", "reminder", Vec::new(), Some(["上次 97.6 %", "last time 97.6%"])),
         ("course", "payment", Vec::new(), Some(["近 1 小时 99 → 91.3 %，在降", "99 → 91.3% in 1h, falling"])),
     ];

@@ -550,6 +550,7 @@ pub(super) fn note_fault(notes: &[Note], texts: &[String]) -> Option<String> {
         Note::Escalated { .. } => !said("升级：", "scalated"),
         Note::Shown { .. } => !said("仍在告警", "still firing"),
         Note::Unclear { .. } => !said("无法确定对应哪一条", "cannot tell which"),
+        Note::Unmatched { .. } => !said("没有找到", "no open alert here"),
         Note::Merged { changes } => *changes > 0 && !said(" 次变化", "earlier change"),
     })?;
     Some(format!("{missing:?} is not said: {head}"))

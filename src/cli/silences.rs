@@ -266,8 +266,8 @@ impl Act<'_> {
     }
 }
 
-fn failed(error: UpstreamError) -> anyhow::Error {
-    anyhow::anyhow!("✗ {}", error.what)
+fn failed(UpstreamError { what, .. }: UpstreamError) -> anyhow::Error {
+    anyhow::anyhow!("✗ {what}")
 }
 
 fn clock(at: Timestamp, zone: &TimeZone) -> String {

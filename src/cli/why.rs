@@ -8,7 +8,7 @@ use crate::words::told;
 
 /// As JSON.
 pub fn in_json(why: &Explained) -> Value {
-    let label = |label: &crate::preview::Label| json!({ "label": label.label, "value": label.value, "step": label.step, "why": label.why.to_string() });
+    let label = |label: &crate::preview::Label| json!({ "label": label.name, "value": label.value, "step": label.step, "why": label.why.to_string() });
     json!({
         "alert": why.alert,
         "object": why.object,

@@ -94,8 +94,7 @@ impl<'a> SilencesPage<'a> {
         f: Frame<'a>,
         desk: Desk,
         clock: &Clock<'_>,
-        silences: &[Hushed],
-        on: &[ActAlert],
+        (silences, on): (&[Hushed], &[ActAlert]),
         upstreams: &[&str],
         makes: bool,
         said: Vec<(bool, Words)>,
@@ -254,7 +253,9 @@ impl<'a> NewSilencePage<'a> {
         let mut spans: Vec<_> = usual.map(|span| (span.id.to_owned(), span.text.to_owned(), span.usual)).collect();
         // What an address asks for and the list does not have is one more choice.
         if upstream::Span::parse(&typed.span).is_ok() {
-            spans.iter_mut().for_each(|span| span.2 = span.0 == typed.span);
+            for span in &mut spans {
+                span.2 = span.0 == typed.span;
+            }
             if spans.iter().all(|span| !span.2) {
                 spans.insert(0, (typed.span.clone(), typed.span.clone(), true));
             }

@@ -31,7 +31,7 @@ pub struct Explained {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// Its name.
-    pub label: String,
+    pub name: String,
     /// Its value.
     pub value: String,
     /// The step that decided, from a closed set.
@@ -55,7 +55,7 @@ fn why(alert: &Alert, taught: &Taught) -> Explained {
     let (subject, labels) = subject::explain(&sighting);
     let label = |why: subject::Why| {
         let (step, zh, en) = step(why.fate);
-        Label { label: why.label, value: why.value, step, why: words(zh, en) }
+        Label { name: why.label, value: why.value, step, why: words(zh, en) }
     };
     Explained {
         alert: alert.name.clone(),

@@ -103,7 +103,7 @@ async fn matchers_are_typed_seen_first_and_silenced_once_by_who_may_act_on_every
         &[
             "<option value=\"2h\" selected>",
             "会挡住",
-            "<b>2 条告警</b>",
+            "<b>2 条</b>",
             "instance=db-1",
             "instance=db-2",
             "换盘&#60;b&#62;",

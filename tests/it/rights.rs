@@ -418,8 +418,8 @@ async fn a_command_shows_what_a_silence_hides_and_takes_quoted_names() {
     for more in [&[][..], &["--yes"]] {
         let quoted = [&["silences", "create", "--for", "1h"], more, &["\"service name\"=\"订单\""]].concat();
         let made = run(&world, &quoted).await.exits(0);
-        holds(&made.err, &["\"service name\"=\"订单\"", "counts 1 alerts now"]);
-        made.says(&["✓ g", "hides 1 alerts now"]);
+        holds(&made.err, &["\"service name\"=\"订单\"", "counts 1 alert now"]);
+        made.says(&["✓ g", "hides 1 alert now"]);
     }
     for silence in grafana.in_force() {
         assert_eq!(silence["matchers"][0]["name"], "service name", "{silence:#}");
@@ -429,7 +429,7 @@ async fn a_command_shows_what_a_silence_hides_and_takes_quoted_names() {
     world.settled().await;
     world.write_config(&format!("upstreams: {{ down: {{ kind: alertmanager, url: 'http://127.0.0.1:9' }} }}\n{APART}"));
     let failed = run(&world, &["silences", "create", "--for", "1h", "alertname=下单慢"]).await.exits(1);
-    holds(&failed.err, &["down 没有回答", "record has 1 alerts now"]);
+    holds(&failed.err, &["down 没有回答", "record has 1 alert now"]);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_silence_is_made_listed_extended_and_ended_by_command() {
     let create = ["silences", "create", "--for", "1h", "--author", "张三", "--comment", "正在修"];
     let matchers = ["alertname=主机失联", "instance=~web-.*"];
     let made = run(&world, &[&create[..], &matchers].concat()).await.exits(0);
-    made.says(&["✓ am", "silenced until", "hides 1 alerts now"]);
+    made.says(&["✓ am", "silenced until", "hides 1 alert now"]);
     let list = run(&world, &["silences", "list"]).await.exits(0);
     let list = list.says(&["● ", "am", "alertname=\"主机失联\"", "instance=~\"web-.*\"", "张三: 正在修 (wegraf:cli-"]);
     assert!(!list.out.contains("no silences"));

@@ -182,9 +182,10 @@ mod tests {
             (class, href) => format!("{{{class}:{}→{href}}}", span.text),
         };
         let all = |spans: &[Span]| spans.iter().map(span).collect::<String>();
-        let block = |block: &Block| match block.cells.is_empty() {
-            true => format!("{} {}", block.class, all(&block.spans)),
-            false => {
+        let block = |block: &Block| {
+            if block.cells.is_empty() {
+                format!("{} {}", block.class, all(&block.spans))
+            } else {
                 format!("{} {}", block.class, block.cells.iter().map(|cell| all(cell)).collect::<Vec<_>>().join(" | "))
             }
         };

@@ -87,9 +87,10 @@ pub(in crate::console) fn chain_paused(name: &str, why: &Words) -> Words {
 
 /// A budget of a person.
 pub(in crate::console) fn budget_of(app: &str, chats: bool) -> Words {
-    match chats {
-        false => (format!("应用 {app} 的消息"), format!("messages of the app {app}")).into(),
-        true => (format!("应用 {app} 的群"), format!("chats of the app {app}")).into(),
+    if chats {
+        (format!("应用 {app} 的群"), format!("chats of the app {app}")).into()
+    } else {
+        (format!("应用 {app} 的消息"), format!("messages of the app {app}")).into()
     }
 }
 

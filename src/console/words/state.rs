@@ -82,10 +82,14 @@ pub(in crate::console) fn tried_in(until: &str) -> Words {
 /// Bytes as people write them.
 pub(in crate::console) fn size(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
+    const GB: u64 = 1 << 30;
     match bytes {
         0..MB => format!("{} KB", bytes.div_ceil(1 << 10)),
         MB..0x2800_0000 => format!("{} MB", bytes / MB),
-        _ => format!("{:.1} GB", bytes as f64 / f64::from(1 << 30)),
+        _ => {
+            let tenths = bytes / (GB / 10);
+            format!("{}.{} GB", tenths / 10, tenths % 10)
+        }
     }
 }
 

@@ -126,9 +126,9 @@ pub(super) struct ExplainedLabel {
 impl Explained {
     fn of(explained: preview::Explained, language: Language) -> Self {
         let preview::Explained { alert, object, place, qualifier, labels } = explained;
-        let label = |preview::Label { label, value, step, why }| {
+        let label = |preview::Label { name, value, step, why }| {
             let why = why.get(language).to_owned();
-            ExplainedLabel { label, value, step, why }
+            ExplainedLabel { label: name, value, step, why }
         };
         Self { alert, object, place, qualifier, labels: labels.into_iter().map(label).collect() }
     }

@@ -125,7 +125,7 @@ async fn show(gate: &Gate, guest: &Guest, said: Vec<Said>) -> Result<Response, S
     let makes = makes && !known.is_empty();
     let names = if guest.rights.all { known } else { Vec::new() };
     let desk = guest.desk(gate, "silences");
-    Ok(guest.page(&SilencesPage::new(f, desk, &clock, &shown, &on, &names, makes, said), &[]))
+    Ok(guest.page(&SilencesPage::new(f, desk, &clock, (&shown, &on), &names, makes, said), &[]))
 }
 
 /// Gives the alerts of an incident back, if one of them is the visitor's to see, and shows the list again.

@@ -31,7 +31,7 @@ pub struct DutyPage<'a> {
     at: String,
     rotas: Vec<Shifts>,
     /// Of one rota: what it asked of its people, and a substitution.
-    one: Option<One>,
+    shown: Option<One>,
 }
 
 /// What the page of one rota has besides.
@@ -84,7 +84,7 @@ impl<'a> DutyPage<'a> {
         rotas: &[(&String, &Rota)],
         asked: Option<Asked<'_>>,
     ) -> Self {
-        let one = asked.zip(rotas.first()).map(|(asked, (_, rota))| {
+        let shown = asked.zip(rotas.first()).map(|(asked, (_, rota))| {
             let written = (!asked.typed.is_empty()).then(|| asked.typed.write(&f, rota, now));
             let (written, wrong) = match written {
                 Some(Ok(written)) => (Some(written), String::new()),
@@ -97,7 +97,7 @@ impl<'a> DutyPage<'a> {
         let begin = |rota: &Rota| day.and_then(|day| day.to_zoned(rota.timezone.clone()).ok());
         let from = |rota: &Rota| begin(rota).map(|begin| Timestamp(begin.timestamp().as_millisecond()));
         let rotas = rotas.iter().map(|(name, rota)| shifts(&f, name, rota, (now, from(rota)))).collect();
-        Self { at: day.map(|day| day.to_string()).unwrap_or_default(), f, desk, rotas, one }
+        Self { at: day.map(|day| day.to_string()).unwrap_or_default(), f, desk, rotas, shown }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ingest::reader::{is_personal, is_secret};
 use crate::plain::secrets::is_secret_address;
 
 /// Bodies that each law is tried on. `cargo test --release -- --ignored properties` tries [`MANY`].
-const SOME: u64 = 3_000;
+const SOME: u64 = 1_500;
 const MANY: u64 = 100_000;
 
 /// A small generator: the same seed gives the same body everywhere.

@@ -350,7 +350,7 @@ async fn these_pages_are_sound_in_a_browser() {
         ("duty", "duty?x=1".to_owned()),
         ("rota", "duty/dba?away=lisi&by=zhaoliu&from=2026-12-01T18:00&to=2026-12-03T09:00".to_owned()),
         ("person", format!("people/zhangsan?since=7d&short={thread}")),
-        ("message", format!("m/{}", rows[0].message)),
+        ("message", format!("m/{}?x=1", rows[0].message)),
         ("noise", "noise?x=1".to_owned()),
         ("audit", "audit?x=1".to_owned()),
         ("routes", format!("routes?from={thread}")),

@@ -125,6 +125,11 @@ const REPORTS: [&str; 12] = [
     "executionid",
 ];
 
+/// Bytes of a text in which amounts are looked for. A longer one is a report, and its words are compared as they are.
+const LONGEST: usize = 64 << 10;
+/// Characters behind a number that tell whether it was measured.
+const NEAR: usize = 32;
+
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+(?:\.\d+)?"));
 /// A day with a time of day, or a time of day to the second. A day alone may name what failed (`11月29日对账`).
 static MOMENT: LazyLock<Regex> = LazyLock::new(|| {
@@ -216,6 +221,9 @@ fn is_amount(value: &str) -> bool {
 }
 
 fn of_text(reader: &Reader<'_>, text: &str, loose: bool) -> String {
+    if text.len() > LONGEST {
+        return super::digest(std::iter::once(text));
+    }
     let passes = |line: &&str| {
         let Some((name, value)) = place::pair(line) else { return true };
         let is_time = when::names_moment(&name) && moment::read(&value, &reader.settings.timezone).is_some();
@@ -244,6 +252,11 @@ fn without_amounts(line: &str) -> String {
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The beginning of what stands behind a number: all that tells about it, however long the line is.
+fn near(text: &str) -> &str {
+    text.char_indices().nth(NEAR).map_or(text, |(end, _)| &text[..end])
+}
+
 /// Is the number between these two measured? The bytes of the unit behind it.
 pub(in crate::ingest) fn measured(before: &str, after: &str) -> Option<usize> {
     let unsigned =
@@ -262,7 +275,7 @@ pub(in crate::ingest) fn measured(before: &str, after: &str) -> Option<usize> {
     let blank = after.len() - after.trim_start().len();
     let unit = unit_at(after.trim_start()).filter(|(_, length)| ends(after.trim_start(), *length));
     let length = unit.map_or(0, |(_, length)| blank + length);
-    let behind = after[length..].trim_start();
+    let behind = near(after[length..].trim_start());
     if is_limit(behind) {
         return None;
     }

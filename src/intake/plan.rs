@@ -83,8 +83,8 @@ impl Plan {
         Self { deliveries: deliveries.collect(), ..self }
     }
 
-    /// Notes at each receiver how many of the ends that it is told are those of no alert that is known as firing: whoever
-    /// reads them would look for it in vain.
+    /// Notes at each receiver how many of the ends that it is told are those of no alert that is known as firing: its
+    /// readers would look for that alert in vain.
     pub fn with_unmatched_ends_noted(mut self, knowing: &Knowing) -> Self {
         for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.note_json.is_none()) {
             let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);

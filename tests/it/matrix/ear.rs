@@ -111,7 +111,8 @@ async fn serve(mut stream: TcpStream, heard: Arc<Mutex<Vec<Heard>>>, orders: Arc
     stream.write_all(answer.as_bytes()).await.ok();
 }
 
-fn is_whole(request: &[u8]) -> bool {
+/// Whether a request's head and its body are there.
+pub(super) fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());

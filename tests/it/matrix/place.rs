@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::ear::is_whole;
 use super::fault::Place;
 
 /// Part of a request for a token. The token is given, so that the send itself meets the stranger.
@@ -78,15 +79,22 @@ fn certificate(place: Place) -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), made.pem())
 }
 
+/// A request, head and body. An answer while bytes of the request are unread ends in a reset, which the client may see
+/// before the answer.
+async fn whole(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut request = Vec::new();
+    while !is_whole(&request) && stream.read_buf(&mut request).await.unwrap_or(0) > 0 {}
+    request
+}
+
 /// Reads a request and answers as its place does. Either side ends it by hanging up.
 async fn answer(place: Place, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let mut request = vec![0; 16 << 10];
-    let read = stream.read(&mut request).await.unwrap_or(0);
+    let request = whole(&mut stream).await;
     let head = |length: usize| {
         format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
     };
     let say = |body: &[u8]| [head(body.len()).as_bytes(), body].concat();
-    if request[..read].windows(TOKEN.len()).any(|window| window == TOKEN) {
+    if request.windows(TOKEN.len()).any(|window| window == TOKEN) {
         stream.write_all(&say(br#"{"errcode":0,"errmsg":"ok","access_token":"strange","expires_in":7200}"#)).await.ok();
         return;
     }

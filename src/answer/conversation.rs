@@ -64,7 +64,7 @@ impl Acts {
             Ask::Silences => return speaker.silences().await,
             Ask::Console => return speaker.console().await,
         };
-        Ok(self.act(actor, wish).await?.text)
+        Ok(self.act(actor, wish).await?.text.get(language).to_owned())
     }
 }
 

@@ -1,6 +1,5 @@
 //! Why an act failed, in both languages.
 
-use crate::config::Language;
 use crate::upstream::UpstreamError;
 use crate::words::Words;
 
@@ -51,11 +50,9 @@ impl Failed {
         )
     }
 
-    pub(super) fn text(&self, language: Language) -> String {
-        match language {
-            Language::Zh => self.0.zh.to_string(),
-            Language::En => self.0.en.to_string(),
-        }
+    /// As the record keeps it, for readers of both languages.
+    pub(super) fn recorded(&self) -> String {
+        self.0.recorded()
     }
 }
 

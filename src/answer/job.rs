@@ -12,6 +12,7 @@ use super::failed::Failed;
 use crate::alert::Timestamp;
 use crate::store::{ActAlert, ActKind, ActRow, NewSilence, Silence};
 use crate::upstream::{self, Made, Matcher, Wanted};
+use crate::words::{Words, words};
 
 /// An act that is open for longer than this was left by a process that ended: a running process completes an act at
 /// once, and even an upstream that is slow at each step takes less.
@@ -122,6 +123,9 @@ pub(super) enum Command {
     /// The run is over.
     End,
 }
+
+/// The comment of a silence, in both languages: its readers upstream are not known.
+const FROM_WECOM: Words = words("从企业微信静默", "silenced from WeCom");
 
 /// A completed act.
 #[derive(Debug, Clone)]
@@ -244,8 +248,10 @@ impl Job {
     /// The requested silence.
     fn silence(&self, place: Place, now: Timestamp) -> Errand {
         let name = self.alerts.first().map_or("", |alert| alert.name.as_str());
-        let usual =
-            || format!("{name} ×{}，由 {} 从企业微信静默 silenced from WeCom", self.alerts.len().max(1), self.act.by);
+        let usual = || {
+            let Words { zh, en } = FROM_WECOM;
+            format!("{name} ×{}, {}: {zh} {en}", self.alerts.len().max(1), self.act.by)
+        };
         let about = Some(self.act.thread).filter(|thread| thread.0 != 0);
         let wanted = Wanted {
             matchers: place.matchers,

@@ -167,7 +167,7 @@ impl Run<'_> {
         let Self { acts, setup, act, .. } = self;
         let (state, detail, silence) = match done {
             Ok(Done { detail, silence }) => (ActState::Done, detail, silence),
-            Err(failed) => (ActState::Failed, failed.text(setup.config.language), None),
+            Err(failed) => (ActState::Failed, failed.recorded(), None),
         };
         info!(act = act.id, kind = act.kind.as_str(), state = state.as_str(), detail, "An act was finished.");
         let end = ActEnd { act: act.id, state, detail, silence, except_lane: None, listeners: setup.listeners.clone() };

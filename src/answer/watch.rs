@@ -20,7 +20,7 @@ use crate::upstream::{Index, Look};
 pub(super) const OPEN: Duration = Duration::from_secs(15);
 /// Interval of looks otherwise, and longest interval while an upstream does not answer.
 const QUIET: Duration = Duration::from_mins(1);
-/// Alert names that are asked for by name; more of them, and everything is listed.
+/// Up to this many alert names are queried singly; above it all alerts are listed.
 const NAMES: usize = 8;
 /// A reading of the same state is recorded again after this time: a step of an escalation accepts a reading that is at
 /// most a minute old.

@@ -13,7 +13,7 @@ use super::Bots;
 use super::keeper::mend;
 use crate::answer::{self, Actor, Answer, Via};
 use crate::card_name;
-use crate::config::{Channel, Face, Target, To};
+use crate::config::{Channel, Face, Language, Target, To};
 use crate::names::{Part, Scope};
 use crate::render::harmless;
 use crate::store::{ActState, Conversation, StoreError, TargetRow};
@@ -174,12 +174,16 @@ async fn pressed(
         Some((message, _)) if answered.state.is_some() => bots.deliver.card_now(message, &target).await?,
         _ => None,
     };
-    let mut shown = card.unwrap_or_else(|| gone(&answered));
+    let language = bots.acts.language();
+    let mut shown = card.unwrap_or_else(|| gone(&answered, language));
     // WeCom accepts only a card with the name of the pressed one.
     shown.task_id.clone_from(&click.task_id);
     // A refusal is shown to the actor only; the card of the others stays as it is.
-    let (shown, users) =
-        if is_no(&answered) { (with_answer(shown, &answered), vec![actor.id.clone()]) } else { (shown, Vec::new()) };
+    let (shown, users) = if is_no(&answered) {
+        (with_answer(shown, &answered, language), vec![actor.id.clone()])
+    } else {
+        (shown, Vec::new())
+    };
     let outcome = bot.respond_update(req_id, &shown, &users).await;
     note(name, "update", &outcome);
     if !matches!(outcome, Outcome::Accepted(_)) && answered.act > 0 {
@@ -197,20 +201,23 @@ fn is_no(answered: &Answer) -> bool {
 }
 
 /// Shows on the card that a press changed nothing.
-fn with_answer(mut card: TemplateCard, answered: &Answer) -> TemplateCard {
+fn with_answer(mut card: TemplateCard, answered: &Answer, language: Language) -> TemplateCard {
     if let Some(title) = &mut card.main_title {
-        title.desc = harmless(&answered.label, Channel::Bot, LINE);
+        title.desc = harmless(answered.label.get(language), Channel::Bot, LINE);
     }
-    card.sub_title_text = harmless(&answered.text, Channel::Bot, TEXT);
+    card.sub_title_text = harmless(answered.text.get(language), Channel::Bot, TEXT);
     card
 }
 
 /// Replaces a card whose record was deleted.
-fn gone(answered: &Answer) -> TemplateCard {
+fn gone(answered: &Answer, language: Language) -> TemplateCard {
     TemplateCard {
         card_type: "text_notice".to_owned(),
-        main_title: Some(CardTitle { title: harmless(&answered.label, Channel::Bot, LINE), desc: String::new() }),
-        sub_title_text: harmless(&answered.text, Channel::Bot, TEXT),
+        main_title: Some(CardTitle {
+            title: harmless(answered.label.get(language), Channel::Bot, LINE),
+            desc: String::new(),
+        }),
+        sub_title_text: harmless(answered.text.get(language), Channel::Bot, TEXT),
         card_action: Some(CardAction { kind: 1, url: CARD_HOME.to_owned() }),
         ..TemplateCard::default()
     }

@@ -112,7 +112,8 @@ async fn answer(
             // where the code is not needed: where nothing changes for the others.
             let answered = gate.server.acts.press(&actor, &click).await?;
             click.response_code = None;
-            Ok(is_no(&answered).then(|| keys.button_reply(&actor.id, &answered.label, now)))
+            Ok(is_no(&answered)
+                .then(|| keys.button_reply(&actor.id, answered.label.get(gate.server.acts.language()), now)))
         }
         Incoming::Text { from, content, msgid, .. } => {
             let said = gate.server.acts.ask(&actor(&from), &msgid, &content).await?;

@@ -12,6 +12,7 @@ use crate::alert::{Labels, ThreadId, Timestamp};
 use crate::config::{Channel, Language};
 use crate::store::{ActAlert, ActKind, ActNews, ActState};
 use crate::subject::{self, Sighting, Taught};
+use crate::words::Words;
 
 /// Alerts that are named; the others are counted.
 const NAMED: usize = 3;
@@ -141,11 +142,16 @@ impl ActLetter<'_> {
         })
     }
 
+    /// Why it failed, or was done elsewhere, in the language of the receiver.
+    fn reason(&self) -> String {
+        Words::of_record(&self.news.detail).get(self.language).to_owned()
+    }
+
     /// The consequence, so that readers need not guess it.
     fn consequence(&self) -> Option<String> {
         let zh = self.language == Language::Zh;
         if self.news.state == ActState::Failed {
-            return Some(self.clean(&self.news.detail, REASON));
+            return Some(self.clean(&self.reason(), REASON));
         }
         let (chinese, english) = match self.news.kind {
             ActKind::Acknowledge => (
@@ -168,7 +174,7 @@ impl ActLetter<'_> {
         let so = if zh { chinese } else { english };
         // Why a silence was made elsewhere, as its author wrote.
         if self.news.kind == ActKind::Hide && !self.news.detail.trim().is_empty() {
-            let why = self.clean(&self.news.detail, REASON);
+            let why = self.clean(&self.reason(), REASON);
             return Some(if zh { format!("原因：{why}\n{so}") } else { format!("Reason: {why}\n{so}") });
         }
         Some(so.to_owned())

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::json;
 use wecom_simulator::Setup;
 
-use crate::console::Visitor;
+use crate::console::{Visitor, hidden};
 use crate::harness::{World, alertmanager};
 use crate::process::{Answer, run};
 
@@ -135,4 +135,42 @@ async fn what_is_said_of_troubles_is_in_the_language_of_the_reader() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// English is the language of one receiver and of one reader of the console; the configuration is in Chinese.
+const MIXED: &str = "
+external_url: http://console.example.com
+receivers:
+  ops: { language: en, targets: [ { app: ops, users: [daixuan], face: text } ] }
+  group: { targets: [ { webhook: ops-group, face: text } ] }
+route:
+  receiver: ops
+  routes: [ { matchers: [ 'alertname=~\".+\"' ], receiver: group, continue: true }, { matchers: [ 'alertname=~\".+\"' ], receiver: ops } ]
+";
+
+#[tokio::test]
+async fn an_act_and_its_failure_are_told_to_each_in_their_own_language() {
+    let world = World::new(MIXED).await;
+    world.accept("/webhook", alertmanager("DiskFull", &[("db-1", "firing")]).replace("不好了", "87%")).await;
+    world.settled().await;
+    let path = format!("/i/{}?lang=", world.deliveries().await[0].thread);
+    let mut visitor = Visitor::signed_in(&world, "daixuan").await;
+    // No upstream is configured: a silence fails after it was recorded, and its reason is read by both.
+    let cannot = [("en", "it is not known which Alertmanager"), ("zh", "不知道这条告警来自哪个")];
+    let taken = [("en", "Acknowledged by you"), ("zh", "已经认领")];
+    let asked = cannot.map(|said| ("silence", said)).into_iter().chain(taken.map(|said| ("acknowledge", said)));
+    for (wish, (language, says)) in asked {
+        let path = format!("{path}{language}");
+        let (_, page) = visitor.opens(&path).await;
+        let [nonce, proof, message] = ["nonce", "proof", "message"].map(|name| hidden(&page, name).to_owned());
+        let fields = [("nonce", &*nonce), ("proof", &proof), ("message", &message), ("do", wish), ("span", "1h")];
+        let (status, html) = visitor.posts(&path, &fields).await;
+        assert_eq!((status, foreign(&html, language)), (200, vec![]), "{wish}: {html}");
+        assert!(html.contains(says), "{says}: {html}");
+    }
+    for (whose, language) in [("user=daixuan", "en"), ("webhook=sim-ops-group", "zh")] {
+        let messages = world.arrived(whose, 2).await;
+        let said: Vec<&str> = messages.iter().map(|one| one["content"]["content"].as_str().unwrap()).collect();
+        assert_eq!(foreign(&said.join("\n").replace("戴轩", ""), language), [""; 0], "{said:#?}");
+    }
 }

@@ -121,7 +121,8 @@ pub(super) async fn act(State(gate): State<Gate>, request: Request) -> Response 
 }
 
 async fn do_act(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
-    let wanted: Wanted = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+    let wanted: Wanted =
+        serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
     let about = meant(gate, caller, wanted.incident.as_deref(), wanted.delivery.as_deref()).await?;
     carry_out(gate, caller, once, wanted.kind, wanted.span.as_deref(), about).await
 }
@@ -176,7 +177,7 @@ pub(super) async fn told(
     if answer.state == Some(ActState::Open) {
         answer = server.acts.finished(answer, PATIENCE).await?;
     }
-    let text = said(answer.text.clone());
+    let text = answer.text;
     let status = match answer.state {
         Some(ActState::Done) => StatusCode::CREATED,
         Some(ActState::Open) => StatusCode::ACCEPTED,
@@ -189,16 +190,11 @@ pub(super) async fn told(
     let acted = Acted {
         act: answer.act.to_string(),
         state: answer.state.map_or("done", ActState::as_str),
-        text: answer.text,
+        text: text.get(caller.say().language).to_owned(),
         until: until.map(|until| caller.say().time(until)),
         hides,
     };
     Ok((status, serde_json::to_string(&acted).expect("our shapes are JSON")))
-}
-
-/// A text that is in one language only.
-pub(super) fn said(text: String) -> Words {
-    (text.clone(), text).into()
 }
 
 /// What an act is about, if the caller may see it.

@@ -12,7 +12,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::console::routes::previews;
 use super::super::{BODY_DEADLINE, Gate};
-use super::act::said;
 use super::caller::Caller;
 use super::described::Problems;
 use super::list::caller;
@@ -25,7 +24,7 @@ use crate::ingest::{self, Door};
 use crate::names::SourceId;
 use crate::preview::{self, Preview};
 use crate::store::Kept;
-use crate::words::Language;
+use crate::words::{Language, Words};
 
 /// Bytes of a body that is only looked at.
 const BODY_BYTES: usize = 256 * 1024;
@@ -215,7 +214,7 @@ pub(super) async fn preview_of(State(gate): State<Gate>, request: Request) -> Re
         let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
         let Ok(Ok(body)) = read else { return Err(Wrong::Body(super::super::words::TOO_LARGE)) };
         let PreviewBody { body, receiver, explain } =
-            serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::Body(said(error.to_string())))?;
+            serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
         let kind = Some("application/json".to_owned());
         let explain = explain.then_some(caller.language);
         made(&gate, body.to_string().into_bytes(), kind, Door::Webhook, SourceId::Command, receiver, explain).await
@@ -250,6 +249,6 @@ async fn made(
         Ok((made.collect(), kept))
     });
     let made: Result<_, String> = made.await.ok_or_else(|| Wrong::Failed(words::UNFINISHED))?;
-    let (made, kept) = made.map_err(|why| Wrong::Body(crate::words::Words::quoted(why)))?;
+    let (made, kept) = made.map_err(|why| Wrong::Body(Words::quoted(why)))?;
     Ok(WouldBeSent { items: made, kept, next: None })
 }

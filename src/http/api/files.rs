@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 use super::super::console::save::{Saver, Unsaved, What, mark, place, save, text_of};
 use super::super::console::{mappings, templates};
 use super::super::{BODY_DEADLINE, Gate};
-use super::act::said;
 use super::caller::Caller;
 use super::described::{Problems, Unsavable};
 use super::list::caller;
 use super::problem::Wrong;
 use super::token::Scope;
 use super::words;
+use crate::words::Words;
 
 /// Bytes of a request that saves: a template, each byte written as an escape of JSON.
 const BODY_BYTES: usize = 256 * 1024;
@@ -205,7 +205,7 @@ async fn saved(
     let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, BODY_BYTES).collect()).await;
     let Ok(Ok(body)) = read else { return Err(Wrong::Body(super::super::words::TOO_LARGE)) };
     let new: NewText =
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::Body(said(error.to_string())))?;
+        serde_json::from_slice(&body.to_bytes()).map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
     let now = there(gate, what, name).await?;
     let seen = version(headers, now.as_ref())?;
     let path = at(gate, what, name, now.as_ref(), new.folder.as_deref())?;
@@ -255,6 +255,8 @@ async fn usable(gate: &Gate, what: What, name: &str, text: &str) -> Result<(), W
             None => Ok(()),
             Some(wrong) => Err(Wrong::Invalid(words::template_wrong(wrong.line, &wrong.reason))),
         },
-        What::Mapping | What::Sample => compiled(gate, text).await?.map(drop).map_err(|why| Wrong::Invalid(said(why))),
+        What::Mapping | What::Sample => {
+            compiled(gate, text).await?.map(drop).map_err(|why| Wrong::Invalid(Words::quoted(why)))
+        }
     }
 }

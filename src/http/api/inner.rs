@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::super::console::save::Saver;
 use super::super::console::state::unprobed;
 use super::super::{Gate, probing};
-use super::act::said;
 use super::caller::Caller;
 use super::described::{Problems, Refusals};
 use super::list::caller;
@@ -21,6 +20,7 @@ use super::token::Scope;
 use super::words;
 use crate::bots;
 use crate::store::{Audit, Unprobed};
+use crate::words::Words;
 
 /// Changes of alerts by what became of them. Each has exactly one fate.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,7 +96,8 @@ pub(super) async fn probe(State(gate): State<Gate>, request: Request) -> Respons
 
 async fn probed(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
     caller.sees_all()?;
-    let wanted: Probe = serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+    let wanted: Probe =
+        serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
     let asker = Saver { name: caller.name(), address: caller.address.clone() };
     match probing::probe(gate, asker, &wanted.scope).await? {
         Ok(()) => {

@@ -9,7 +9,7 @@ use utoipa::openapi::path::ParameterIn;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Gate;
-use super::act::{Acted, Kind, carry_out, meant, said, told};
+use super::act::{Acted, Kind, carry_out, meant, told};
 use super::caller::Caller;
 use super::described::{Problems, Refusals};
 use super::list::caller;
@@ -23,6 +23,7 @@ use crate::answer::{Answer, Typed, Worded};
 use crate::standing;
 use crate::store::{self, About};
 use crate::upstream::{Matcher, Span};
+use crate::words::Words;
 
 /// Alerts that a silence would hide that are listed.
 const LISTED: usize = 20;
@@ -191,7 +192,7 @@ pub(super) async fn make_silence(State(gate): State<Gate>, request: Request) -> 
 
 async fn make(gate: &Gate, caller: &Caller, once: &Once) -> Result<(StatusCode, String), Wrong> {
     let wanted: NewSilence =
-        serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+        serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
     let Some(matchers) = &wanted.matchers else {
         if wanted.upstream.is_some() || wanted.comment.is_some() {
             return Err(Wrong::Body(words::WITH_MATCHERS));
@@ -282,8 +283,8 @@ async fn change_silence(gate: &Gate, id: &str, request: Request, kind: Kind) -> 
         let silence = silenced(gate, &caller, id, kind).await?;
         let span = match kind {
             Kind::Extend => {
-                let moved: Moved =
-                    serde_json::from_slice(&once.body).map_err(|error| Wrong::Body(said(error.to_string())))?;
+                let moved: Moved = serde_json::from_slice(&once.body)
+                    .map_err(|error| Wrong::Body(Words::quoted(error.to_string())))?;
                 Some(moved.span)
             }
             _ => None,

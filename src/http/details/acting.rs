@@ -214,7 +214,7 @@ pub(in crate::http) async fn outcome(
         }
     }
     let good = matches!(answer.state, Some(ActState::Open | ActState::Done));
-    Ok((good, (answer.text.clone(), answer.text).into()))
+    Ok((good, answer.text))
 }
 
 /// A person's name: one line, bounded, plain text.

@@ -171,6 +171,10 @@ impl Levels {
 
 /// Letters and digits only: `Not classified` and `SEV-1` are `notclassified` and `sev1`.
 fn joined(text: &str) -> String {
+    if text.is_ascii() {
+        let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+        return letters.map(|letter| char::from(letter.to_ascii_lowercase())).collect();
+    }
     simplified(&half_width(text)).to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 

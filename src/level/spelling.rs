@@ -2,6 +2,8 @@
 //! names of members in pinyin as Han.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Letters of the words for states, levels, things and times, and their simplified twins.
 const TWINS: &str = "復复嚴严機机狀状態态級级觸触發发発发異异離离線线連连斷断當当錯错誤误敗败決决關关閉闭處处確确認认資资裝装點点節节環环緊紧險险設设備备務务網网\
@@ -11,21 +13,21 @@ const TWINS: &str = "復复嚴严機机狀状態态級级觸触發发発发異�
 
 /// The text in simplified Han.
 pub fn simplified(text: &str) -> Cow<'_, str> {
-    let twin = |letter: char| {
-        let mut pairs = TWINS.chars();
-        while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-            if from == letter {
-                return to;
-            }
-        }
-        letter
-    };
-    let is_han = |letter: char| ('\u{4E00}'..='\u{9FFF}').contains(&letter);
-    let is_other = |letter: char| is_han(letter) && twin(letter) != letter;
-    if !text.contains(is_other) {
+    if text.is_ascii() || !text.contains(|letter| twin(letter) != letter) {
         return Cow::Borrowed(text);
     }
-    text.chars().map(|letter| if is_han(letter) { twin(letter) } else { letter }).collect()
+    text.chars().map(twin).collect()
+}
+
+/// The letter as it is written in simplified Han.
+pub(super) fn twin(letter: char) -> char {
+    static OF: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+        let letters: Vec<char> = TWINS.chars().filter(|letter| !letter.is_whitespace()).collect();
+        // A letter that is listed twice keeps its first twin.
+        letters.chunks_exact(2).rev().map(|pair| (pair[0], pair[1])).collect()
+    });
+    let is_han = ('\u{4E00}'..='\u{9FFF}').contains(&letter);
+    if is_han { OF.get(&letter).copied().unwrap_or(letter) } else { letter }
 }
 
 /// Syllables of names in pinyin.

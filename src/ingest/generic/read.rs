@@ -1,6 +1,7 @@
 //! A tree to a notification: the user's mappings, envelopes, shipped shapes, robots, the general reader.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use ecow::EcoString;
 use minijinja::value::{Value, ValueKind};
@@ -12,6 +13,7 @@ use crate::alert::{Format, Labels, Notification, Timestamp};
 use crate::ingest::lexicon::Word;
 use crate::ingest::reader::{Given, Reader, Told};
 use crate::ingest::{field, prefixed, reports, split};
+use crate::level::plain_name;
 
 /// The shape of what no mapping knows.
 pub(in crate::ingest) const GENERAL: &str = "general";
@@ -87,8 +89,8 @@ impl Payloads {
 
     /// The first shipped mapping that applies and finds anything to show.
     fn shipped(&self, tree: &Json, reader: &Reader<'_>) -> Option<Taken> {
-        let mut body = None;
-        (self.users..self.mappings.len()).filter(|index| self.mappings[*index].fits(tree)).find_map(|index| {
+        let (mut body, root) = (None, Root::of(tree));
+        (self.users..self.mappings.len()).filter(|index| self.mappings[*index].fits(&root)).find_map(|index| {
             let body = body.get_or_insert_with(|| value(tree));
             self.apply(index, tree, body, reader)
         })
@@ -96,7 +98,7 @@ impl Payloads {
 
     fn apply(&self, index: usize, tree: &Json, body: &Value, reader: &Reader<'_>) -> Option<Taken> {
         let mapping = &self.mappings[index];
-        let applies = mapping.fits(tree)
+        let applies = mapping.fits(&Root::of(tree))
             && (mapping.when.is_empty()
                 || self.engine.evaluate(&slot(index, "when"), body, body, self.settings.language)?.is_true());
         if !applies {
@@ -193,29 +195,37 @@ impl Taken {
 
 impl Mapping {
     /// Does the tree have every member that the mapping asks for?
-    fn fits(&self, tree: &Json) -> bool {
-        self.has.iter().all(|path| has(tree, path))
+    fn fits(&self, root: &Root<'_>) -> bool {
+        self.has.iter().all(|path| root.has(path))
     }
 }
 
-/// Is there a member at this path, which is no null? Names are compared as [`crate::level::plain_name`] writes them.
-fn has(tree: &Json, path: &str) -> bool {
-    let mut at = tree;
-    for name in path.split('.') {
-        let Json::Object(object) = at else { return false };
-        match member(object, name) {
-            Some(Json::Null) | None => return false,
-            Some(value) => at = value,
+/// An object and its members by their plain names, which are made once for all the mappings that ask.
+struct Root<'t> {
+    object: Option<&'t Map<String, Json>>,
+    plain: HashMap<String, &'t Json>,
+}
+
+impl<'t> Root<'t> {
+    fn of(tree: &'t Json) -> Self {
+        let object = tree.as_object();
+        let mut plain = HashMap::new();
+        for (name, value) in object.into_iter().flatten() {
+            plain.entry(plain_name(name)).or_insert(value);
+        }
+        Self { object, plain }
+    }
+
+    /// Is there a member at this path, which is no null? Names are compared as [`plain_name`] writes them.
+    fn has(&self, path: &str) -> bool {
+        let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+        let member = self.object.and_then(|object| object.get(name));
+        match member.or_else(|| self.plain.get(&plain_name(name)).copied()) {
+            Some(Json::Null) | None => false,
+            Some(_) if rest.is_empty() => true,
+            Some(inner) => Root::of(inner).has(rest),
         }
     }
-    true
-}
-
-fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
-    object.get(name).or_else(|| {
-        let wanted = crate::level::plain_name(name);
-        object.iter().find(|(name, _)| crate::level::plain_name(name) == wanted).map(|(_, value)| value)
-    })
 }
 
 impl Reading<'_> {

@@ -9,15 +9,18 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::lexicon::{self, Word, is_han};
+use super::super::listed::Listed;
 use super::super::tree::Leaf;
 use super::{Reader, moment, place, rest, state, when};
 use crate::level::{self, plain_name};
 use crate::pattern::regex;
 
 /// Words that a measured number stands behind, and parts of the names of members that hold one.
-const MEASURES: &str = "value val values current currently cur now usage used utilization utilisation rate ratio percent \
+static MEASURES: Listed = Listed::of(
+    "value val values current currently cur now usage used utilization utilisation rate ratio percent \
     percentage pct lag latency delay avg average temperature temp humidity duration elapsed uptime left remaining runtime \
-    took count counts counter times occurrences occurrence hits matches attempts retries";
+    took count counts counter times occurrences occurrence hits matches attempts retries",
+);
 const MEASURES_HAN: [&str; 40] = [
     "当前",
     "当前值",
@@ -60,15 +63,16 @@ const MEASURES_HAN: [&str; 40] = [
     "率",
     "量",
 ];
-/// Words that a number stands behind which is no measurement, but what it is compared with.
-const LIMITS: &str =
-    "above below over under than exceed exceeds exceeded exceeding reach reaches reached threshold limit least most";
+/// Words that are followed by a limit, not by a measured value.
+static LIMITS: Listed = Listed::of(
+    "above below over under than exceed exceeds exceeded exceeding reach reaches reached threshold limit least most",
+);
 const LIMITS_HAN: [&str; 14] =
     ["大于", "小于", "超过", "超出", "达到", "高于", "低于", "不足", "阈值", "阀值", "门限", "上限", "下限", "等于"];
 /// What stands behind such a number.
 const LIMITS_BEHIND: [&str; 6] = ["阈值", "门限", "告警线", "threshold", "limit", "quota"];
 /// Words before and behind a time that something lasts.
-const LASTING: &str = "for lag latency delay took after within in lasted uptime expires";
+static LASTING: Listed = Listed::of("for lag latency delay took after within in lasted uptime expires");
 const LASTING_HAN: [&str; 10] = ["持续", "延迟", "耗时", "用时", "历时", "已", "剩余", "还有", "落后", "将在"];
 const LASTING_BEHIND: [&str; 9] = ["ago", "behind", "left", "remaining", "后到期", "后过期", "前", "未响应", "无响应"];
 const DURATIONS: &[&str] = &[
@@ -198,7 +202,7 @@ fn is_measured(path: &[String], value: &str) -> bool {
     let measures = |name: &String| {
         let words = super::things::words(name);
         let plain = plain_name(name);
-        words.iter().any(|word| lists(MEASURES, word))
+        words.iter().any(|word| MEASURES.has(word))
             || MEASURES_HAN.iter().any(|measure| plain.ends_with(measure))
             || plain.ends_with('值')
             || ["value", "count", "usage"].iter().any(|end| plain.ends_with(end))
@@ -269,7 +273,7 @@ pub(in crate::ingest) fn measured(before: &str, after: &str) -> Option<usize> {
     let lead = lead.strip_suffix(" is").or_else(|| lead.strip_suffix(" at")).unwrap_or(lead);
     let is_compared = unsigned.trim_end().ends_with(['<', '>', '≥', '≤'])
         || [">=", "<=", "=="].iter().any(|sign| unsigned.trim_end().ends_with(sign));
-    if is_compared || stands_behind(lead, LIMITS, &LIMITS_HAN) {
+    if is_compared || stands_behind(lead, &LIMITS, &LIMITS_HAN) {
         return None;
     }
     let blank = after.len() - after.trim_start().len();
@@ -283,12 +287,12 @@ pub(in crate::ingest) fn measured(before: &str, after: &str) -> Option<usize> {
         Some(Unit::Sign) => true,
         Some(Unit::Counted) => !lead.ends_with('第'),
         Some(Unit::Lasting) => {
-            stands_behind(lead, LASTING, &LASTING_HAN)
-                || stands_behind(lead, MEASURES, &MEASURES_HAN)
+            stands_behind(lead, &LASTING, &LASTING_HAN)
+                || stands_behind(lead, &MEASURES, &MEASURES_HAN)
                 || LASTING_BEHIND.iter().any(|word| behind.to_lowercase().starts_with(word))
         }
-        Some(Unit::Other) => stands_behind(lead, MEASURES, &MEASURES_HAN),
-        None => stands_behind(lead, MEASURES, &MEASURES_HAN) && ends(after, 0),
+        Some(Unit::Other) => stands_behind(lead, &MEASURES, &MEASURES_HAN),
+        None => stands_behind(lead, &MEASURES, &MEASURES_HAN) && ends(after, 0),
     };
     is_measured.then_some(length)
 }
@@ -332,17 +336,13 @@ fn ends(text: &str, at: usize) -> bool {
 }
 
 /// Is the last word one of these?
-fn stands_behind(lead: &str, words: &str, han: &[&str]) -> bool {
+fn stands_behind(lead: &str, words: &Listed, han: &[&str]) -> bool {
     if lead.chars().next_back().is_some_and(is_han) {
         return han.iter().any(|word| lead.ends_with(word))
             && !["参数", "函数", "编号"].iter().any(|name| lead.ends_with(name));
     }
     let word = lead.rsplit(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default().to_lowercase();
-    lists(words, &word)
-}
-
-fn lists(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|listed| listed == word)
+    words.has(&word)
 }
 
 #[cfg(test)]

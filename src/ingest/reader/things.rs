@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::lexicon::{self, is_han};
+use super::super::listed::Listed;
 use super::super::plain;
 use super::super::tree::{Leaf, Members, is_foreign, is_label_set};
 use super::{keys, place, rest, state, when};
@@ -26,7 +27,8 @@ const BLANKS: usize = 2;
 const MOST: usize = 40;
 
 /// Words of names whose values are about the moment, a person or the message.
-const PASSING: &str = "time date datetime timestamp moment at since until start started end ended finish finished begin \
+static PASSING: Listed = Listed::of(
+    "time date datetime timestamp moment at since until start started end ended finish finished begin \
     duration elapsed age uptime ts clock day hour minute second interval period window timezone updated created occurred \
     value val values current currently latest avg average mean max min sum total count counter counts amount rate ratio \
     percent percentage pct usage used free utilization utilisation lag latency delay size bytes score threshold limit \
@@ -41,7 +43,8 @@ const PASSING: &str = "time date datetime timestamp moment at since until start 
     user username owner assignee handler receiver receivers recipient recipients contact contacts author creator by sender \
     responder oncall member members reporter mobile mobiles phone email mention mentions \
     version revision language lang locale template format schema nonce checksum digest etag seq sequence signature commit \
-    msgtype messagetype notificationtype eventtype objectkind kind";
+    msgtype messagetype notificationtype eventtype objectkind kind",
+);
 /// Endings of names in one word (`alerttime`).
 const PASSING_ENDS: [&str; 23] = [
     "time",
@@ -69,15 +72,19 @@ const PASSING_ENDS: [&str; 23] = [
     "threshold",
 ];
 /// Parts of names in Han.
-const PASSING_HAN: &str = "时间 日期 时刻 时长 持续 耗时 间隔 周期 值 当前 数据 数量 次数 个数 总数 条件 百分比 使用率 利用率 状态 \
+static PASSING_HAN: Listed = Listed::of(
+    "时间 日期 时刻 时长 持续 耗时 间隔 周期 值 当前 数据 数量 次数 个数 总数 条件 百分比 使用率 利用率 状态 \
     结果 级别 等级 程度 优先级 动作 操作 内容 描述 详情 信息 消息 标题 说明 备注 原因 建议 摘要 概要 正文 日志 输出 报错 错误 处理 \
     影响 链接 网址 图片 人员 负责人 接收人 发送人 处理人 值班 电话 手机 邮箱 用户 昵称 流水 序号 单号 版本 提交 作者 \
-    现象 故障 问题 事件 通知 类型 进度 剩余 温度 湿度 电量";
+    现象 故障 问题 事件 通知 类型 进度 剩余 温度 湿度 电量",
+);
 /// What an id is of that differs for each event: `event_id`, `process_instance_id`.
-const EVENTS: &str = "event message msg alert alarm record log run execution exec build request req trace span session \
+static EVENTS: Listed = Listed::of(
+    "event message msg alert alarm record log run execution exec build request req trace span session \
     transaction trans txn history notification notify delivery ticket correlation push snapshot report pid process \
-    sequence batch instanceid unique uuid guid incident problem issue";
-const EVENTS_HAN: &str = "告警 报警 事件 消息 通知 记录 工单 流水 批次 实例 构建 发布 部署 执行";
+    sequence batch instanceid unique uuid guid incident problem issue",
+);
+static EVENTS_HAN: Listed = Listed::of("告警 报警 事件 消息 通知 记录 工单 流水 批次 实例 构建 发布 部署 执行");
 /// Words for the id of a thing.
 const IDS: [&str; 6] = ["id", "uid", "uuid", "guid", "no", "number"];
 /// Ids in lines of a text.
@@ -85,14 +92,18 @@ const PROBLEM_IDS: [&str; 6] = ["事件id", "问题id", "告警id", "problemid",
 /// Names that say what they are of only with the name of their holder.
 const BARE: [&str; 10] = ["id", "uid", "uuid", "guid", "no", "number", "name", "key", "displayname", "fullname"];
 /// Things that are told from others by a number; any other number is an amount.
-const NUMBERED: &str = "port vlan slot rack disk cpu gpu core partition shard index unit line bay channel interface node room \
+static NUMBERED: Listed = Listed::of(
+    "port vlan slot rack disk cpu gpu core partition shard index unit line bay channel interface node room \
     floor queue code id uid no number lun sensor bus host server device site station panel zone db database cell tank pump module \
-    board card fan psu camera gate door row lane track sector antenna loop circuit replica worker member shelf tray drive";
+    board card fan psu camera gate door row lane track sector antenna loop circuit replica worker member shelf tray drive",
+);
 const NUMBERED_HAN: [&str; 14] =
     ["端口", "机柜", "机架", "槽位", "通道", "分区", "编号", "号", "磁盘", "网口", "接口", "分片", "节点", "id"];
 /// Words of names whose values say a state besides what they name: `INSTANCE_OFFLINE`, `linkDown`.
-const MIXED: &str = "type event trap trigger alarm alert notification rule policy strategy category check monitor \
-    problem";
+static MIXED: Listed = Listed::of(
+    "type event trap trigger alarm alert notification rule policy strategy category check monitor \
+    problem",
+);
 
 /// An amount with or without a unit, a time of day, a date.
 static AMOUNT: LazyLock<Regex> =
@@ -129,10 +140,6 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn lists(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|listed| listed == word)
-}
-
 /// May a field of this name have another value at the end of the same alert?
 fn is_passing(name: &str) -> bool {
     let plain = plain_name(name);
@@ -148,16 +155,15 @@ fn is_passing(name: &str) -> bool {
     }
     let is_id = words.last().is_some_and(|last| IDS.contains(&last.as_str())) || plain.ends_with("编号");
     if is_id && (words.len() > 1 || plain.ends_with("编号")) {
-        return words.iter().any(|word| lists(EVENTS, word))
-            || EVENTS_HAN.split_ascii_whitespace().any(|event| plain.contains(event));
+        return words.iter().any(|word| EVENTS.has(word)) || EVENTS_HAN.is_within(&plain);
     }
     // `eventid`, `currentlag`.
-    let of_event = IDS.iter().filter_map(|id| plain.strip_suffix(id)).any(|of| lists(EVENTS, of));
+    let of_event = IDS.iter().filter_map(|id| plain.strip_suffix(id)).any(|of| EVENTS.has(of));
     of_event
-        || words.iter().any(|word| lists(PASSING, word))
+        || words.iter().any(|word| PASSING.has(word))
         || ["current", "previous", "last", "latest"].iter().any(|start| plain.starts_with(start))
         || PASSING_ENDS.iter().any(|end| plain.ends_with(end))
-        || PASSING_HAN.split_ascii_whitespace().any(|part| plain.contains(part))
+        || PASSING_HAN.is_within(&plain)
         || words.last().is_some_and(|last| last.ends_with('人'))
         || level::NAMES.contains(&plain.as_str())
         || state::STRONG.contains(&plain.as_str())
@@ -192,8 +198,8 @@ fn named(name: &str, value: &str) -> Option<String> {
     if !is_name {
         return None;
     }
-    if words(name).iter().any(|word| lists(MIXED, word)) {
-        // What happened says of nothing which thing it is.
+    if words(name).iter().any(|word| MIXED.has(word)) {
+        // The name of an event does not identify an object.
         let happened = matches!(plain_name(name).as_str(), "event" | "eventname");
         return without_state(&value).filter(|left| !happened || *left == words(&value).join(" "));
     }
@@ -204,12 +210,14 @@ fn named(name: &str, value: &str) -> Option<String> {
 /// What is watched at an address: its host and path. What a page of one event is called is left out, and where a link leads
 /// that is not the thing's own.
 fn page(name: &str, address: &str) -> Option<String> {
-    const LEADS: &str = "detail event alert alarm incident issue problem web html full short title dashboard panel rule \
-        runbook generator investigation portal message build deep source view page";
+    static LEADS: Listed = Listed::of(
+        "detail event alert alarm incident issue problem web html full short title dashboard panel rule \
+        runbook generator investigation portal message build deep source view page",
+    );
     const SLUG: usize = 12;
     let words = words(name);
     let is_own = words.last().is_some_and(|last| matches!(last.as_str(), "url" | "uri" | "website" | "网址"))
-        && !words.iter().any(|word| lists(LEADS, word));
+        && !words.iter().any(|word| LEADS.has(word));
     let address = address.split(['?', '#']).next().filter(|address| is_own && address.len() <= NAME)?;
     let is_id = |part: &str| part.contains(|letter: char| letter.is_ascii_digit()) || part.len() > SLUG;
     let mut parts = address.trim_end_matches('/').split('/');
@@ -222,7 +230,7 @@ fn page(name: &str, address: &str) -> Option<String> {
 fn is_amount(name: &str, value: &str) -> bool {
     let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b"/:-".contains(&byte));
     let is_numbered = || {
-        words(name).last().is_some_and(|last| lists(NUMBERED, last))
+        words(name).last().is_some_and(|last| NUMBERED.has(last))
             || NUMBERED_HAN.iter().any(|thing| plain_name(name).ends_with(thing))
     };
     let bare = value.split(['(', '（']).next().unwrap_or(value).trim();
@@ -267,7 +275,7 @@ fn of_leaf(leaf: &Leaf) -> Option<(String, &str)> {
         return Some((last.clone(), leaf.text.as_str()));
     }
     let holder = holders.last()?;
-    let of_event = words(holder).iter().any(|word| lists(EVENTS, word));
+    let of_event = words(holder).iter().any(|word| EVENTS.has(word));
     (!of_event).then(|| (format!("{holder}.{last}"), leaf.text.as_str()))
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use ::regex::Regex;
 
 use super::super::lexicon::{self, Word};
+use super::super::listed::Listed;
 use super::{is_sign, numbers, regex, without_digits};
 
 /// What two titles of one problem share, and what they may not both have and differ in.
@@ -19,13 +20,17 @@ pub(super) struct Core {
 }
 
 /// Words for trouble that say of no alert which one it is.
-const ANY: &str = "告警 报警 告警中 报警中 产生告警 触发 已触发 触发告警 出现告警 发生 持续告警 持续中 重复告警 告警升级 问题 警告 严重 紧急 \
+static ANY: Listed = Listed::of(
+    "告警 报警 告警中 报警中 产生告警 触发 已触发 触发告警 出现告警 发生 持续告警 持续中 重复告警 告警升级 问题 警告 严重 紧急 \
     致命 灾难 产生 新增 未处理 待处理 未解决 未关闭 未消除 未清除 未恢复 告警触发 故障告警 异常告警 firing fired alert alarm problem \
-    triggered";
+    triggered",
+);
 /// Words for a state at the end of an English title (`Node Down`, `INSTANCE_ONLINE`).
-const ENDS: &str = "up down online offline ok okay normal abnormal healthy unhealthy reachable unreachable available unavailable \
+static ENDS: Listed = Listed::of(
+    "up down online offline ok okay normal abnormal healthy unhealthy reachable unreachable available unavailable \
     recovered resolved restored cleared closed failed failing failure succeeded success successful passed completed lost \
-    connected disconnected timeout firing triggered matched error errors warning warnings";
+    connected disconnected timeout firing triggered matched error errors warning warnings",
+);
 /// The longest word for a state in Han.
 const HAN: usize = 6;
 /// Words of a title before its last two, of which one may say how it went (`limit matched nginx`).
@@ -158,7 +163,7 @@ fn without_ends(text: &str, troubles: &mut Vec<String>) -> String {
             break;
         }
         let is_trouble = lexicon::exact(word) == Some(Word::Firing) || lexicon::han(word) == Some(Word::Firing);
-        if is_trouble && !ANY.split_ascii_whitespace().any(|any| any == word) {
+        if is_trouble && !ANY.has(word) {
             troubles.push(format!("@!={word}"));
         }
         left = before;
@@ -179,7 +184,7 @@ fn last_state(text: &str) -> Option<(&str, &str)> {
     }
     let at = text.rfind([' ', '_'])?;
     let word = &text[at + 1..];
-    ENDS.split_ascii_whitespace().any(|end| end == word).then(|| (&text[..at], word))
+    ENDS.has(word).then(|| (&text[..at], word))
 }
 
 /// `resource limit matched nginx` without how it went.

@@ -146,9 +146,13 @@ async fn connect(
             "+ 联络点 {name} → {url}，用来源 {source} 的 bearer",
             "+ contact point {name} → {url}, with the bearer of source {source}"
         ),
-        Change::Update(_) => told!(
+        Change::Update { from, .. } if from == url => told!(
             "~ 联络点 {name} → {url}，用来源 {source} 的 bearer",
             "~ contact point {name} → {url}, with the bearer of source {source}"
+        ),
+        Change::Update { from, .. } => told!(
+            "~ 联络点 {name} → {url}（现在是 {from}），用来源 {source} 的 bearer",
+            "~ contact point {name} → {url} (now {from}), with the bearer of source {source}"
         ),
     });
     screen.line(match (&tree, &changed, &route) {
@@ -174,7 +178,7 @@ async fn connect(
     match point {
         Change::None => {}
         Change::Make => drop(api.send("POST", "/api/v1/provisioning/contact-points", &wanted).await?),
-        Change::Update(uid) => {
+        Change::Update { uid, .. } => {
             drop(api.send("PUT", &format!("/api/v1/provisioning/contact-points/{uid}"), &wanted).await?);
         }
     }

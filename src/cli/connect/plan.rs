@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::grafana::Refused;
+use crate::words::told;
 
 /// What happens to the contact point.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub(super) enum Change {
     None,
     /// It is made.
     Make,
-    /// The one with this uid is changed.
-    Update(String),
+    /// The one with this uid is changed, which sends to `from` now; the query, which may hold a key, is left out.
+    Update { uid: String, from: String },
 }
 
 /// Which alerts it gets.
@@ -40,11 +41,27 @@ pub(super) fn contact_point(name: &str, url: &str, token: &str) -> Value {
 
 /// What has to be done to have it. Grafana does not show credentials, so a contact point that is there is set again unless
 /// what it shows tells that it is the same.
+///
+/// Grafana lists each integration of a contact point as an entry of its own. Of several webhooks the one with our address
+/// is taken; if none has it, which of them was meant is not known, and none is changed.
 pub(super) fn contact(points: &Value, wanted: &Value) -> Result<Change, Refused> {
     let same_name: Vec<&Value> =
         points.as_array().into_iter().flatten().filter(|point| point["name"] == wanted["name"]).collect();
-    let Some(point) = same_name.iter().find(|point| point["type"] == "webhook").or(same_name.first()) else {
-        return Ok(Change::Make);
+    let webhooks: Vec<&Value> = same_name.iter().filter(|point| point["type"] == "webhook").copied().collect();
+    let ours = webhooks.iter().find(|point| point["settings"]["url"] == wanted["settings"]["url"]);
+    let point = match (ours, webhooks.as_slice(), same_name.first()) {
+        (Some(ours), ..) => ours,
+        (None, [one], _) => one,
+        (None, [], Some(other)) => other,
+        (None, [], None) => return Ok(Change::Make),
+        (None, several, _) => {
+            let (name, count) = (&wanted["name"], several.len());
+            let said = told!(
+                "联络点 {name} 有 {count} 个 webhook，没有一个是 wegraf 的：用 --name 另起一个名字",
+                "contact point {name} has {count} webhooks, none of them to wegraf: choose another name with --name"
+            );
+            return Err(Refused::Other(said.to_string()));
+        }
     };
     if point["provenance"].as_str().is_some_and(|by| !by.is_empty() && by != "api") {
         return Err(Refused::Files("contact point"));
@@ -56,7 +73,9 @@ pub(super) fn contact(points: &Value, wanted: &Value) -> Result<Change, Refused>
     if ["url", "httpMethod", "authorization_scheme", "authorization_credentials"].into_iter().all(settings) {
         return Ok(Change::None);
     }
-    Ok(Change::Update(point["uid"].as_str().unwrap_or_default().to_owned()))
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let from = text(&point["settings"]["url"]).split('?').next().unwrap_or_default().to_owned();
+    Ok(Change::Update { uid: text(&point["uid"]), from })
 }
 
 /// The tree of policies with one route more, or with another default; `None` if it has that already. All else stays.
@@ -75,7 +94,7 @@ pub(super) fn with_route(tree: &Value, route: &Route<'_>, name: &str) -> Result<
             if routes.iter().any(|route| route["receiver"] == name && route["object_matchers"] == matchers) {
                 return Ok(None);
             }
-            // First, so that none takes the alerts away; and on to the others, so that it takes none from them.
+            // First, so that no other route stops the alerts; `continue` lets later routes match them, too.
             let mut all = vec![json!({ "receiver": name, "object_matchers": matchers, "continue": true })];
             all.extend(routes);
             changed["routes"] = all.into();
@@ -132,11 +151,31 @@ mod tests {
         assert_eq!(contact(&json!([]), &wanted).unwrap(), Change::Make);
         let mut there = wanted.clone();
         there["uid"] = "u1".into();
+        let updated = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w/webhook".to_owned() };
         assert_eq!(contact(&json!([there]), &wanted).unwrap(), Change::None);
         there["settings"]["authorization_credentials"] = "[REDACTED]".into();
-        assert_eq!(contact(&json!([there]), &wanted).unwrap(), Change::Update("u1".to_owned()));
+        assert_eq!(contact(&json!([there]), &wanted).unwrap(), updated("u1"));
+        there["settings"]["url"] = "https://w.old/webhook".into();
+        let from = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w.old/webhook".to_owned() };
+        assert_eq!(contact(&json!([there]), &wanted).unwrap(), from("u1"), "wegraf has another address now");
+        there["settings"]["url"] = "https://w/webhook".into();
         there["provenance"] = "file".into();
         assert!(contact(&json!([there]), &wanted).is_err());
         assert!(contact(&json!([{ "name": "wegraf", "type": "email" }]), &wanted).is_err());
+    }
+
+    #[test]
+    fn of_several_webhooks_only_our_own_is_changed() {
+        let wanted = contact_point("wegraf", "https://w/webhook", "token");
+        let point = |uid: &str, url: &str| {
+            let mut point = contact_point("wegraf", url, "[REDACTED]");
+            point["uid"] = uid.into();
+            point
+        };
+        let (pager, chat, ours) =
+            (point("p", "https://pager/x"), point("c", "https://chat/x"), point("w", "https://w/webhook"));
+        let changed = contact(&json!([pager, ours, chat]), &wanted).unwrap();
+        assert_eq!(changed, Change::Update { uid: "w".to_owned(), from: "https://w/webhook".to_owned() });
+        assert!(matches!(contact(&json!([pager, chat]), &wanted), Err(Refused::Other(_))));
     }
 }

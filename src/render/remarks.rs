@@ -38,9 +38,9 @@ pub(super) fn remarks(letter: &Letter<'_>, state: State, still: usize) -> Vec<St
 fn truncated(count: u64, unclear: bool, language: Language) -> Option<String> {
     (count > 0).then(|| match (language, unclear) {
         (Language::Zh, true) => format!("上游还省略了 {count} 条，可能仍在告警"),
-        (Language::En, true) => format!("the sender left out {count} more, which may still be firing"),
+        (Language::En, true) => format!("{count} more left out by sender, perhaps still firing"),
         (Language::Zh, false) => format!("上游还省略了 {count} 条"),
-        (Language::En, false) => format!("the sender left out {count} more"),
+        (Language::En, false) => format!("{count} more left out by sender"),
     })
 }
 

@@ -114,10 +114,8 @@ pub struct Config {
     pub language: Language,
     /// Zone of times where a receiver does not say.
     pub timezone: TimeZone,
-    /// Take notifications without proof of source.
-    pub allow_anonymous: bool,
-    /// Only those of programs on this machine: nothing else was allowed, but there are no sources.
-    pub anonymous_here: bool,
+    /// The notifications without proof of source that are taken.
+    pub anonymous: Anonymous,
     /// Who may post, in the order of their names.
     pub sources: Vec<Source>,
     /// The addresses of other programs that sources may use, in the order of their names.
@@ -167,6 +165,17 @@ pub struct Config {
     pub image_hosts: Vec<String>,
     /// Charts that wegraf draws.
     pub charts: Charts,
+}
+
+/// The notifications that are taken without proof of their source (`allow_anonymous`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    /// None at all.
+    None,
+    /// Those of programs on this machine: there are no sources, and only this machine can reach the server.
+    OfThisMachine,
+    /// Those of everybody who reaches the server.
+    All,
 }
 
 /// A beginning of links, and what stands in its place in messages.

@@ -1,6 +1,6 @@
 //! wegraf: receives alerts from Grafana and Prometheus, stores them, and delivers them to people and groups in WeCom.
 //!
-//! The path of an alert: `http` → `intake` (which asks `proof`, `ingest` and `route`) → `store` (which asks
+//! The path of an alert: `http` (which asks `proof`) → `intake` (which asks `ingest` and `route`) → `store` (which asks
 //! `engine`); then the sender gets its 200; → `deliver` → `render` → the `wecom` crate → `store`. `ARCHITECTURE.md`
 //! describes it.
 
@@ -82,8 +82,9 @@ pub mod internals {
     }
     pub mod config {
         pub use crate::config::{
-            Algorithm, Carrier, Channel, Config, Credential, Database, Encoding, Face, Finding, Language, Part, Proof,
-            SignedTime, Signing, Source, Target, TemplateFile, TimeUnit, To, Upstream, UpstreamKind, schema,
+            Algorithm, Anonymous, Carrier, Channel, Config, Credential, Database, Encoding, Face, Finding, Language,
+            Part, Proof, SignedTime, Signing, Source, Target, TemplateFile, TimeUnit, To, Upstream, UpstreamKind,
+            schema,
         };
     }
     pub mod deliver {

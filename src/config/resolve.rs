@@ -14,7 +14,7 @@ use super::finding::{Findings, Place, nearest};
 use super::glob;
 use super::listen::{ListenAt, Listening};
 use super::tokens::Token;
-use super::{Config, Language, Network, TemplateFile};
+use super::{Anonymous, Config, Language, Network, TemplateFile};
 use crate::duty::{MayAct, Rotas};
 use crate::ingest::generic::{Mapping, Payloads, ReadSettings};
 use crate::route::Matcher;
@@ -137,9 +137,13 @@ impl<'a> Resolver<'a> {
         self.note_unused(file);
         Some(Config {
             path: self.found.file.clone(),
-            // Without sources only this machine can reach the server, and it is trusted.
-            allow_anonymous: allowed || nobody_proves && local,
-            anonymous_here: !allowed,
+            anonymous: if allowed {
+                Anonymous::All
+            } else if nobody_proves && local {
+                Anonymous::OfThisMachine
+            } else {
+                Anonymous::None
+            },
             listen,
             listen_tls,
             trusted_proxies,

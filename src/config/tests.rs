@@ -46,7 +46,7 @@ fn a_webhook_and_a_receiver_are_a_whole_configuration() {
     assert_eq!(config.language, Language::Zh);
     assert_eq!(config.timezone.iana_name(), Some("Asia/Shanghai"));
     assert_eq!(config.wecom.api_url, "https://qyapi.weixin.qq.com");
-    assert!(config.allow_anonymous, "only this machine can reach it");
+    assert_eq!(config.anonymous, Anonymous::OfThisMachine, "only this machine can reach it");
     let ops = &config.receivers["ops"];
     assert!(ops.send_resolved);
     assert_eq!(ops.repeat_interval.as_secs(), 3600);

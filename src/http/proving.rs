@@ -15,7 +15,7 @@ use super::lobby::Seat;
 use super::refusal::Refusal;
 use super::{Gate, Setup, paths};
 use crate::alert::Timestamp;
-use crate::config::{Config, Proof};
+use crate::config::{Anonymous, Config, Proof};
 use crate::intake::{LARGE_BODY, Packing, aside};
 use crate::names::SourceId;
 use crate::proof::{self, Once, Presented, Proven, Shown, Unproven, Why};
@@ -143,7 +143,11 @@ fn admits_anonymous(config: &Config, headers: &HeaderMap, peer: Option<IpAddr>) 
         None => headers.contains_key(header::ORIGIN),
     };
     let here = || peer.is_none_or(|peer| peer.is_loopback()) && !forwarded() && !foreign();
-    config.allow_anonymous && (!config.anonymous_here || here())
+    match config.anonymous {
+        Anonymous::None => false,
+        Anonymous::OfThisMachine => here(),
+        Anonymous::All => true,
+    }
 }
 
 /// Headers that proxies add.

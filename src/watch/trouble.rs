@@ -3,7 +3,7 @@
 use super::plainly::plainly;
 use super::stuck::stuck;
 use crate::alert::Timestamp;
-use crate::config::{Config, Language, Watchdog};
+use crate::config::{Anonymous, Config, Language, Watchdog};
 use crate::deliver::called;
 use crate::engine::admit::STOPPED;
 use crate::engine::lapse::lapses;
@@ -133,14 +133,14 @@ fn blocked(open: &Breaker, facts: &Facts) -> Option<Trouble> {
 /// The sources whose heartbeat stays away for too long, or ended.
 fn silent_sources(config: &Config, facts: &Facts) -> Vec<Trouble> {
     let configured = config.sources.iter().map(|source| (SourceId::Configured(source.name.clone()), &source.watchdog));
-    let anonymous = config.allow_anonymous.then_some((SourceId::Anonymous, &None));
+    let anonymous = (config.anonymous != Anonymous::None).then_some((SourceId::Anonymous, &None));
     let silent = |(source, watchdog): (SourceId, &Option<Watchdog>)| {
         let name = source.stored();
         let heard = facts.heard.iter().find(|(known, _)| *known == name).map(|(_, at)| *at);
         let (heard, within) = match watchdog {
             Some(watchdog) if !watchdog.swallow => return None,
             Some(watchdog) => (heard, watchdog.within),
-            // The usual one is missed only where it came.
+            // The usual heartbeat is reported missing only where one was received before.
             None => (Some(heard?), Watchdog::USUAL),
         };
         if heard == Some(STOPPED) {

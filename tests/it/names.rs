@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::internals::config::Config;
+use wegraf::internals::config::{Anonymous, Config};
 use wegraf::internals::incidents::{Kind, Subject};
 use wegraf::internals::names::SourceId;
 
@@ -22,11 +22,11 @@ alarm: { receiver: duty }
 ";
 
 /// A gateway with a source called `name`, which no configuration file could contain.
-async fn with_a_source_called(name: &str, anonymous: bool) -> World {
+async fn with_a_source_called(name: &str, anonymous: Anonymous) -> World {
     let mut world = World::idle(Setup::demo(), SOURCES).await;
     let (mut config, _) = Config::load(&world.config_path()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     name.clone_into(&mut config.sources[0].name);
-    config.allow_anonymous = anonymous;
+    config.anonymous = anonymous;
     world.start_on(config, SocketAddr::from(([127, 0, 0, 1], 0))).await;
     world
 }
@@ -61,7 +61,7 @@ async fn trouble(world: &World, about: &str) {
 
 #[tokio::test]
 async fn wegraf_never_ends_an_alert_of_a_source_with_its_own_name() {
-    let world = with_a_source_called("wegraf", false).await;
+    let world = with_a_source_called("wegraf", Anonymous::None).await;
     let body = alertmanager("DatabaseDown", &[("db-1", "firing")]).replace("warning", "critical");
     post(&world, Some("their-token"), body).await;
     trouble(&world, "first-look").await;
@@ -72,7 +72,7 @@ async fn wegraf_never_ends_an_alert_of_a_source_with_its_own_name() {
 
 #[tokio::test]
 async fn no_source_ends_a_self_alert_by_posting_its_labels() {
-    let world = with_a_source_called("wegraf", false).await;
+    let world = with_a_source_called("wegraf", Anonymous::None).await;
     trouble(&world, "stays").await;
     let own = world.app().store().firing(&wegraf::internals::names::SourceId::Wegraf).await.unwrap();
     let labels: Value = serde_json::from_str(&own[0].labels_json).unwrap();
@@ -92,7 +92,7 @@ async fn no_source_ends_a_self_alert_by_posting_its_labels() {
 
 #[tokio::test]
 async fn an_unauthenticated_sender_is_not_the_source_called_anonymous() {
-    let world = with_a_source_called("anonymous", true).await;
+    let world = with_a_source_called("anonymous", Anonymous::All).await;
     let heard = async || -> Vec<String> {
         world.app().store().heard().await.unwrap().into_iter().map(|(source, _)| source).collect()
     };

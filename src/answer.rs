@@ -192,8 +192,7 @@ impl Acts {
         msgid: &str,
         except_lane: Option<LaneKey>,
     ) -> Result<Answer, StoreError> {
-        let language = self.setup.now().config.language;
-        let unknown = || Answer::unknown(language);
+        let unknown = Answer::unknown;
         let Some((message, created_at)) = card_name::message(&click.task_id) else { return Ok(unknown()) };
         let known = self.store.card_of(message).await?;
         if known.is_none_or(|card| card.created_at != created_at) {
@@ -303,12 +302,12 @@ impl Acts {
         };
         // Visitors of the page choose their own names, so a name is untrusted text.
         let before = harmless(&before, conversation::channel(&actor.via), PERSON);
-        let answer = Answer::of(kind, &acted, &before, until, language, &config.timezone, now);
+        let answer = Answer::of(kind, &acted, &before, until, &config.timezone, now);
         // A text, unlike the page, did not show beforehand what the silence will hide.
         if kind == ActKind::Silence && acted.state == ActState::Open && matches!(wish.about, About::Thread(_)) {
             let channel = conversation::channel(&actor.via);
             return Ok(match self.scope(&acted.alerts, SCOPE_PATIENCE).await?.scope() {
-                Some(scope) => answer.with_scope(&scope, channel, language),
+                Some(scope) => answer.with_scope(&scope, channel),
                 None => answer,
             });
         }
@@ -327,7 +326,7 @@ impl Acts {
         let filter = ActFilter { among: vec![answer.act], ..ActFilter::default() };
         let act = self.store.acts(filter).await?.pop();
         Ok(match act {
-            Some(act) => answer.ended(act.state, &act.detail, self.language()),
+            Some(act) => answer.ended(act.state, &act.detail),
             None => answer,
         })
     }
@@ -387,8 +386,8 @@ impl Acts {
         watching::look_once(self).await
     }
 
-    /// The language of answers to people.
-    fn language(&self) -> Language {
+    /// The language of answers to people whose own is not known: in WeCom.
+    pub fn language(&self) -> Language {
         self.setup.now().config.language
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes to a [`Notification`]: proves the source, recognises the payload, reads it. Pure: the time comes in.
+//! Bytes to a [`Notification`]: recognises the payload and reads it. Pure: the time comes in.
 //!
 //! Nothing that has any bytes is refused: what no reader understands becomes a notice with its text, because the sender
 //! will not come again. What stays out of here: routing, storing, markup.
@@ -14,6 +14,7 @@ pub mod generic;
 mod grafana;
 mod grafana_legacy;
 mod lexicon;
+mod listed;
 mod logfmt;
 mod moment;
 mod prefixed;

@@ -11,7 +11,7 @@ use crate::words::{Language, Words};
 /// What stands above every page of the console.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    /// The page of the menu that is open: `now`, `m`, `silences`, `state`.
+    /// The page of the menu that is open, as [`Desk::ways`] and [`Desk::more`] name them; empty: none of it.
     pub here: &'static str,
     /// The part that its contents are, see [`changed`](super::changed); empty: they are not live.
     pub live: &'static str,

@@ -107,7 +107,7 @@ pub fn next(waiting: &Waiting, pace: &Pace, behind: &HashSet<i64>, folded_in_vai
     if let Some((picture, why)) = pictures().find_map(|picture| Some((picture.message, left_out(picture, now)?))) {
         return Step::LeaveOut { picture, why };
     }
-    // Whatever else waits, for its retry or for room, goes before: a picture would take the room.
+    // A picture is sent only if no other message waits, not even for a retry or for room: it would take the room.
     let lowest = pictures().filter(|_| told().next().is_none());
     if let Some(picture) = lowest.clone().find(|picture| may_go(picture) <= now) {
         return Step::Send(picture.message);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn folding_in_vain_is_not_tried_for_ever() {
+    fn a_fold_that_failed_is_not_repeated() {
         let many = waiting((1..20).map(message).collect());
         assert_eq!(next(&many, &Pace::default(), &HashSet::new(), true, NOW), Step::Send(1));
     }

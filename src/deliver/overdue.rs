@@ -1,5 +1,5 @@
 //! The way out by age: a message that waits for too long is also told by its receiver's fallback, whether attempts were
-//! possible or not. What is too long is decided in the engine.
+//! possible or not. The limits are configured (`fallback_after`); what follows is decided by `engine::overdue`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What a message is given besides the words of its sender: numbers that its body lacks, the course in words, and a picture
-//! that follows it.
+//! What a message is given besides the words of its sender: numbers that its body lacks, a sentence on the value's trend
+//! (the course), and a picture that follows it.
 //!
 //! None of these may make it late: what is asked for words has a short time, after which the message goes without, and a
 //! picture is a message of its own (`engine::picture`), for which nothing waits.

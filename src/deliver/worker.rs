@@ -363,7 +363,7 @@ impl Worker {
     fn choose(&mut self, health: &mut Health, waiting: &Waiting, now: Timestamp) -> Command {
         let pace = health.rhythm(&self.lane).pace;
         let waits: Vec<i64> = waiting.messages.iter().map(|waiting| waiting.message).collect();
-        // The older message may have been folded. One that only gave an alert away is noticed after the next sending.
+        // The older message may have been folded. If it only lost an alert to another one, that is noticed after the next send.
         if self.waited.iter().any(|message| !waits.contains(message)) {
             self.behind.clear();
         }

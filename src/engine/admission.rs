@@ -87,7 +87,7 @@ pub struct Arrival {
     pub thread: Option<ThreadId>,
     /// What relates it to its end, if the general reader read it.
     pub kin: Option<Related>,
-    /// It is a heartbeat, or one that only steers others: kept, and not told.
+    /// It is a heartbeat, or exists only to inhibit others: kept, and not told.
     pub steady: bool,
 }
 

@@ -68,7 +68,7 @@ pub fn fall_back(request: &Detour, facts: DetourFacts, now: Timestamp) -> Result
     let stuck = facts.message.filter(seen).ok_or(Denied::Lost)?;
     let fallback = &request.fallback;
     let untold = fallback.targets.iter().filter(|target| {
-        // What cannot leave by its own lane is not told by the same lane.
+        // The fallback's copy never uses the lane in which the message is stuck.
         target.lane != stuck.lane && !facts.told_instead.contains(&target.lane)
     });
     let copy = |target| Copy {

@@ -1,8 +1,8 @@
 //! Pictures that follow a message, where the message itself cannot show one.
 //!
 //! A picture is a message of its own, the lowest of its lane: it is queued when its message was accepted, waits for nothing
-//! and holds up nothing, and is sent once at most. What becomes of it is one of three: it is sent, it is dead with a store
-//! that was restored, or it is left out for a reason that stands in the record of its message.
+//! and holds up nothing, and is sent once at most. It ends in one of three ways: it is sent, it is marked dead because the
+//! store was restored from a backup, or it is left out for a reason that stands in the record of its message.
 
 use super::Denied;
 use super::changes::{Changes, LeftOut};

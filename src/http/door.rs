@@ -26,8 +26,9 @@ use tracing::{debug, warn};
 
 use super::listen::Listener;
 use super::lobby::{Lobby, Seat};
+use super::refusal::{self, Opening};
 use super::tls::{Chain, Stream};
-use super::{Setup, peer, proxied, refusal};
+use super::{Setup, peer, proxied};
 use crate::live::Live;
 use crate::proof::Shown;
 
@@ -157,7 +158,7 @@ impl Way {
             match proxied::sender(&mut stream, socket).await {
                 Ok(said) => sender = said,
                 Err(error) => {
-                    refusal::no_proxy_header(seat.refusals(), proxy, &error);
+                    refusal::without(Opening::ProxyHeader, seat.refusals(), proxy, &error);
                     return None;
                 }
             }
@@ -216,7 +217,7 @@ impl AsyncRead for Line {
         self.seat.look();
         if let Err(error) = ready!(read) {
             if self.stream.is_greeting() {
-                refusal::no_handshake(self.seat.refusals(), self.peer, &error);
+                refusal::without(Opening::Handshake, self.seat.refusals(), self.peer, &error);
             }
             return Poll::Ready(Err(error));
         }

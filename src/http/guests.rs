@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_does_not_take_its_answer_gives_way_before_one_that_may_still_speak() {
+    fn a_connection_not_reading_its_answer_is_closed_before_one_still_sending() {
         let (mut guests, now) = (guests(3, 2), Instant::now());
         let ids: Vec<u64> = (0..3).map(|_| quiet(&mut guests, 1, now).0).collect();
         guests.stage(ids[2], Stage::Answer, now);

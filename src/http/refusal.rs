@@ -314,16 +314,23 @@ pub(super) fn unreadable_head(refusals: &Refusals, socket: IpAddr, error: &hyper
     seen.note(refusals, &Cause::new(reason).detail(error.to_string()));
 }
 
-/// Records a connection to the address with TLS that spoke no TLS, or did not take the certificate.
-pub(super) fn no_handshake(refusals: &Refusals, socket: IpAddr, error: &std::io::Error) {
-    let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status: StatusCode::BAD_REQUEST };
-    seen.note(refusals, &Cause::new("no_handshake").detail(error.to_string()));
+/// What a connection must begin with before any request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Opening {
+    /// TLS, at an address that speaks it: the client spoke none, or did not take the certificate.
+    Handshake,
+    /// The PROXY protocol, from a trusted proxy.
+    ProxyHeader,
 }
 
-/// A connection of a trusted proxy that did not begin with the PROXY protocol.
-pub(super) fn no_proxy_header(refusals: &Refusals, socket: IpAddr, error: &std::io::Error) {
+/// Records a connection that did not begin as it must.
+pub(super) fn without(opening: Opening, refusals: &Refusals, socket: IpAddr, error: &std::io::Error) {
+    let reason = match opening {
+        Opening::Handshake => "no_handshake",
+        Opening::ProxyHeader => "no_proxy_header",
+    };
     let seen = Seen { peer: Peer::direct(socket), method: None, path: "…", status: StatusCode::BAD_REQUEST };
-    seen.note(refusals, &Cause::new("no_proxy_header").detail(error.to_string()));
+    seen.note(refusals, &Cause::new(reason).detail(error.to_string()));
 }
 
 /// A refused request.

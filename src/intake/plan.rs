@@ -54,10 +54,8 @@ impl Plan {
         let note_json = self.deliveries.first().and_then(|delivery| delivery.note_json.clone());
         let mut by_receiver: BTreeMap<String, Recipient> = BTreeMap::new();
         for mut delivery in self.deliveries {
-            let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
-            let begun: HashMap<Identity, u32> = firing.map(|one| (one.identity, one.index)).collect();
-            let begins = |end: &Arrival| begun.get(&end.identity).is_some_and(|index| *index < end.index);
-            delivery.alerts.retain(|one| !ends.contains_key(&place(one)) || begins(one));
+            let begun = begun(&delivery);
+            delivery.alerts.retain(|one| !ends.contains_key(&place(one)) || begins(&begun, one));
             by_receiver.insert(delivery.receiver.clone(), delivery);
         }
         for end in ends.values() {
@@ -87,11 +85,9 @@ impl Plan {
     /// readers would look for that alert in vain.
     pub fn with_unmatched_ends_noted(mut self, knowing: &Knowing) -> Self {
         for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.note_json.is_none()) {
-            let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
-            let begun: HashMap<Identity, u32> = firing.map(|one| (one.identity, one.index)).collect();
-            let begins = |end: &&Arrival| begun.get(&end.identity).is_some_and(|index| *index < end.index);
+            let begun = begun(delivery);
             let ends = delivery.alerts.iter().filter(|one| one.status == Status::Resolved);
-            let ends = ends.filter(|end| !knowing.contains_key(&end.identity) && !begins(end)).count();
+            let ends = ends.filter(|end| !knowing.contains_key(&end.identity) && !begins(&begun, end)).count();
             if ends > 0 {
                 let note = Note::Unmatched { ends: ends as u64, all: ends == delivery.alerts.len() };
                 delivery.note_json = Some(serde_json::to_string(&note).expect("a note is JSON"));
@@ -99,6 +95,17 @@ impl Plan {
         }
         self
     }
+}
+
+/// Where the alerts of a delivery that fire stand in their notification; of several of one identity, the last.
+fn begun(delivery: &Recipient) -> HashMap<Identity, u32> {
+    let firing = delivery.alerts.iter().filter(|one| one.status == Status::Firing);
+    firing.map(|one| (one.identity, one.index)).collect()
+}
+
+/// Does the alert of this end begin before it in the same notification?
+fn begins(begun: &HashMap<Identity, u32>, end: &Arrival) -> bool {
+    begun.get(&end.identity).is_some_and(|index| *index < end.index)
 }
 
 /// The receivers that know alerts as firing; an alert that none knows is left out.

@@ -137,7 +137,7 @@ impl Telling<'_> {
             .map(|rest| rest.trim_start().to_owned());
         detail.summary = rest.unwrap_or(detail.summary);
         detail.own = row.text.to_string();
-        // What the head says stands not again in the only row.
+        // A single row does not repeat the text of the head.
         let same = if row.members.len() > 1 { pick(self.clock.language, "同一对象", "same object") } else { "" };
         one.what = [row.text.as_str(), same, detail.object.as_str(), detail.name.as_str()]
             .into_iter()

@@ -1,6 +1,6 @@
 //! Logs, stack traces and JSON inside of a text.
 
-/// Lines that look like a log, in a row, before they are one.
+/// Consecutive lines that look like a log before they count as one.
 const ROW: usize = 3;
 /// Columns of a line that is shown.
 const COLUMNS: usize = 80;

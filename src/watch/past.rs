@@ -30,7 +30,7 @@ enum Word {
     Over,
 }
 
-/// The reports of the present outage so far.
+/// Reports an outage of the store by a way that needs no store: what was told of the present one.
 pub(super) struct Past {
     deliver: Deliver,
     bypass: Bypass,

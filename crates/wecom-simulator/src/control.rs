@@ -4,7 +4,7 @@
 //! | call | does |
 //! |---|---|
 //! | `GET /_simulator/messages?user=&chat=&webhook=&bot=&said=&since=` | what was delivered, as its readers see it; `since` is an id; with `said=true` also what people said |
-//! | `GET /_simulator/dropped` | what fell to a limit without a word |
+//! | `GET /_simulator/dropped` | messages that a limit dropped silently |
 //! | `GET /_simulator/requests?path=&since=` | the requests to the API, with what was answered |
 //! | `GET /_simulator/counters` | sums, and the busiest minute of each receiver |
 //! | `POST /_simulator/reset` | starts afresh, clock, switches and faults included; with a set-up as body, with that |

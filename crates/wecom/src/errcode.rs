@@ -69,13 +69,13 @@ pub struct Meaning {
     pub class: Class,
     /// Its subject.
     pub about: About,
-    /// 含义
+    /// What it means, in Chinese.
     pub zh: &'static str,
-    /// What it means.
+    /// What it means, in English.
     pub en: &'static str,
-    /// 人应当做什么
+    /// The remedy, in Chinese.
     pub remedy_zh: &'static str,
-    /// The remedy.
+    /// The remedy, in English.
     pub remedy_en: &'static str,
 }
 

@@ -73,7 +73,7 @@ pub(in crate::console) const LOCAL_NAME: Words = words("名字", "Name");
 pub(in crate::console) const PASSWORD: Words = words("密码", "Password");
 /// A local administrator gave a wrong name or password.
 pub const NAME_OR_PASSWORD: Words = words("名字或密码不对。", "The name or the password is wrong.");
-/// How long somebody who guessed has to wait.
+/// The wait after too many wrong passwords.
 pub fn wait_seconds(seconds: u64) -> Words {
     (format!("试得太频繁，请过 {seconds} 秒再来。"), format!("That was too often: try again in {seconds} s.")).into()
 }

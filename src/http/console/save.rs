@@ -41,7 +41,7 @@ impl What {
         }
     }
 
-    /// In the trail.
+    /// The name of this step in the audit trail.
     const fn step(self) -> &'static str {
         match self {
             Self::Template => "template",
@@ -106,8 +106,8 @@ pub(in crate::http) struct Saver {
     pub address: String,
 }
 
-/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again. Whoever leaves
-/// meanwhile interrupts nothing: the file is checked, or put back, all the same.
+/// Saves `text` at `path`, over the file with the mark `seen`, and reads the configuration again. A client
+/// that disconnects does not interrupt it: the file is checked, or put back, all the same.
 pub(in crate::http) async fn save(
     gate: &Gate,
     saver: Saver,

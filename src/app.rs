@@ -218,8 +218,8 @@ impl App {
         &self.0.deliver
     }
 
-    /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes of the database and the
-    /// listening address are logged and wait for a restart. Returns the files besides the configuration itself whose
+    /// Replaces the whole configuration, or keeps the old one if the file is invalid. Changes that wait for a restart
+    /// (addresses, memory, database, lease) are logged. Returns the files besides the configuration itself whose
     /// change triggers the next reload: those it was read from, and those to be repaired; and what it came to.
     pub fn reload(&self) -> (Vec<PathBuf>, ReloadAnswer) {
         let old = self.config();
@@ -275,6 +275,7 @@ fn restart_only(first: &Config, new: &Config) -> Vec<String> {
         ("listen_monitoring", first.listen_monitoring != new.listen_monitoring),
         ("memory", first.memory != new.memory),
         ("database", first.database != new.database),
+        ("lease", first.lease != new.lease),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
 }

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::ingest::{self, Door, Explained};
 use crate::store::Store;
 use crate::time::Clock;
-use crate::words::{told, words};
+use crate::words::{spoken, told, words};
 
 /// `wegraf payloads`
 #[derive(Debug, Args)]
@@ -90,7 +90,7 @@ pub async fn run(arguments: Payloads) -> anyhow::Result<ExitCode> {
             let (config, _) = file.load_to_look()?;
             let body = find(&config, &from).await?;
             let explained = read(&config, &body)?;
-            ingest::draft(&explained, &body.bytes, body.content_type.as_deref(), &name)
+            ingest::draft(&explained, &body.bytes, body.content_type.as_deref(), &name, spoken().unwrap_or_default())
         }
     };
     let mut screen = Screen::new();

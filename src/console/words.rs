@@ -495,15 +495,15 @@ pub const ODD_SEARCH: Words = words(
 pub(super) const FACTS: Words = words("概况", "Facts");
 pub(super) const ATTEMPTS: Words = words("发送尝试", "Attempts");
 pub(super) const NO_ATTEMPT: Words = words("还没有尝试。", "Not tried yet.");
-pub(super) const SOURCE: Words = words("来源", "source");
-pub(super) const RECEIVED: Words = words("收到", "received");
-pub(super) const QUEUED_AT: Words = words("排队", "queued");
-pub(super) const SETTLED: Words = words("完结", "settled");
-pub(super) const FACE: Words = words("样式", "face");
-pub(super) const NO_PICTURE: Words = words("没有图", "no picture");
-pub(super) const ORIGIN: Words = words("代替或重发的消息", "in place of message");
-pub(super) const FOLDED_INTO: Words = words("并入的摘要", "told by digest");
-pub(super) const PICTURE_OF: Words = words("是这条消息的图", "picture of message");
+pub(super) const SOURCE: Words = words("来源", "Source");
+pub(super) const RECEIVED: Words = words("收到", "Received");
+pub(super) const QUEUED_AT: Words = words("排队", "Queued");
+pub(super) const SETTLED: Words = words("完结", "Settled");
+pub(super) const FACE: Words = words("样式", "Face");
+pub(super) const NO_PICTURE: Words = words("没有图", "No picture");
+pub(super) const ORIGIN: Words = words("代替或重发的消息", "In place of message");
+pub(super) const FOLDED_INTO: Words = words("并入的摘要", "Told by digest");
+pub(super) const PICTURE_OF: Words = words("是这条消息的图", "Picture of message");
 
 /// A picture that follows a message about `name`.
 pub(super) fn picture_of(name: &str) -> Words {

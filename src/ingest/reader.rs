@@ -233,15 +233,15 @@ impl Reader<'_> {
         let spoken = |over: bool| moment::spoken(text, over, zone).and_then(plausible);
         let beside = || moment::beside(&plain::first_line(&titled.raw).0, zone).and_then(plausible).filter(|_| !over);
         let begun =
-            || when::time(self, "", members, &when::begun(), lines).filter(|_| plain::is_missing(&given.starts_at));
+            || when::time(self, "", members, when::begun(), lines).filter(|_| plain::is_missing(&given.starts_at));
         let starts_at = begun()
-            .or_else(|| when::time(self, &given.starts_at, members, &when::starts(over), lines))
+            .or_else(|| when::time(self, &given.starts_at, members, when::starts(over), lines))
             .or_else(|| spoken(false))
             .or_else(beside);
         let end = || {
             when::time(self, &given.ends_at, members, ENDS, lines)
                 .or_else(|| spoken(true))
-                .or_else(|| when::time(self, "", members, &when::moments(), lines))
+                .or_else(|| when::time(self, "", members, when::moments(), lines))
         };
         let ends_at = over.then(end).flatten();
         // One time for both is that of the report: it lasted, and nothing says how long.
@@ -258,7 +258,7 @@ impl Reader<'_> {
         leaves: &[Leaf],
     ) -> bool {
         if plain::is_missing(&given.starts_at) {
-            return when::time(self, "", members, &when::begun(), lines).is_some();
+            return when::time(self, "", members, when::begun(), lines).is_some();
         }
         let is_of = |leaf: &Leaf| {
             let name = leaf.path.last().map(|name| crate::level::plain_name(name)).unwrap_or_default();

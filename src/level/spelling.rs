@@ -84,7 +84,9 @@ pub(super) fn of_pinyin(name: &str) -> Option<String> {
     let mut rest = &name[..name.len() - tail.len()];
     let mut han = String::new();
     while !rest.is_empty() {
-        let (syllables, word) = PINYIN.iter().find(|(syllables, _)| rest.starts_with(syllables))?;
+        // Most names are refused by their first letters alone.
+        let begins = |syllables: &str| syllables.as_bytes()[..2] == rest.as_bytes()[..2] && rest.starts_with(syllables);
+        let (syllables, word) = PINYIN.iter().find(|(syllables, _)| rest.len() > 2 && begins(syllables))?;
         han.push_str(word);
         rest = &rest[syllables.len()..];
     }

@@ -25,9 +25,9 @@ async fn health_and_reload_tell_how_it_is_by_their_exit_code() {
     let fine = run(&world, &["reload", "--listen", &listen, "--json"]).await.exits(0).json();
     assert_eq!((&fine["ok"], fine["restart"].as_array().map(Vec::len)), (&true.into(), Some(0)), "{fine}");
 
-    world.write("wegraf.yaml", &good.replace("127.0.0.1:0", "127.0.0.1:1"));
+    world.write("wegraf.yaml", &format!("lease: 9s\n{}", good.replace("127.0.0.1:0", "127.0.0.1:1")));
     let later = run(&world, &["reload", "--listen", &listen, "--json"]).await.exits(0).json();
-    assert_eq!(later["restart"], serde_json::json!(["listen"]), "{later}");
+    assert_eq!(later["restart"], serde_json::json!(["listen", "lease"]), "{later}");
 
     // What only the gateway sees, and what the command sees, too.
     world.write("wegraf.yaml", &good.replace("\nroute:", "\nroutte:"));

@@ -6,8 +6,7 @@ pub(in crate::console) const NO_SILENCES: Words = words(
     "现在没有从这里做的静默。要静默：在“现在”里打开一条告警，点“静默”，先看到会挡住几条。",
     "No silence made from here is in force. To make one, open an alert under “Now” and choose “Silence”: you see first what it would hide.",
 );
-pub(in crate::console) const NOTHING_TAKEN: Words =
-    words("现在没有人认领的告警。", "Nobody has acknowledged an alert that is on.");
+pub(in crate::console) const NOTHING_TAKEN: Words = words("现在没有人认领的告警。", "No firing alert is acknowledged.");
 pub(in crate::console) const MADE_HERE: Words = words("从这里做的", "Made from here");
 pub(in crate::console) const PENDING: Words = words("还没开始", "not begun yet");
 /// An upstream that is asked does not answer.

@@ -14,7 +14,8 @@ pub(in crate::console) fn health(troubles: usize) -> Words {
     if troubles == 0 {
         return words("一切正常", "All is well");
     }
-    (format!("有 {troubles} 件事要管"), format!("{troubles} things need you")).into()
+    let need = if troubles == 1 { "thing needs" } else { "things need" };
+    (format!("有 {troubles} 件事要管"), format!("{troubles} {need} you")).into()
 }
 
 /// Nothing is sent by a way; `since` says since when.

@@ -20,7 +20,7 @@ use crate::ingest::generic::{Mapping, Payloads};
 use crate::ingest::{self, Door, Explained};
 use crate::preview::Preview;
 use crate::store::{DeliveryFilter, Kept, StoreError};
-use crate::words::Words;
+use crate::words::{Language, Words};
 
 /// Messages of the last day that are searched for what the sender sent.
 const LATEST: usize = 300;
@@ -53,10 +53,10 @@ struct Looked {
 
 impl Looked {
     /// As it is read now.
-    fn now(gate: &Gate, kept: &Kept) -> Self {
+    fn now(gate: &Gate, kept: &Kept, language: Language) -> Self {
         let explained = explain(kept, &gate.server.setup.now().config.payloads);
         let kind = kept.content_type.as_deref();
-        let draft = explained.as_ref().map(|explained| ingest::draft(explained, &kept.raw, kind, "mine"));
+        let draft = explained.as_ref().map(|explained| ingest::draft(explained, &kept.raw, kind, "mine", language));
         Self { explained, draft: draft.unwrap_or_default(), ..Self::default() }.with(gate, kept)
     }
 
@@ -98,8 +98,8 @@ pub(super) async fn mapping(State(gate): State<Gate>, parts: Parts) -> Response 
     }
     let kept = read!(gate, guest, body(&gate, &asked.from).await);
     let Some(kept) = kept.map(Arc::new) else { return missing(&gate, &guest) };
-    let of = kept.clone();
-    let looked = gate.apart(move |gate| Looked::now(gate, &of)).await.unwrap_or_default();
+    let (of, language) = (kept.clone(), guest.frame(&gate).language);
+    let looked = gate.apart(move |gate| Looked::now(gate, &of, language)).await.unwrap_or_default();
     let said = kept.raw.is_empty().then_some((false, console::BODY_PRUNED));
     let draft = MappingDraft { text: looked.draft.clone(), ..MappingDraft::default() };
     show(&gate, &guest, &kept, draft, said, &looked)

@@ -185,7 +185,7 @@ fn unended(members: &Members<'_>) -> Option<(String, String, Word)> {
         _ => false,
     };
     let member = members.named(&OPEN).into_iter().find(|member| is_empty(member.value))?;
-    let starts = members.named(&super::when::starts(true));
+    let starts = members.named(super::when::starts(true));
     let begins = starts.into_iter().any(|start| start.depth == member.depth && spoken(start.value).is_some());
     begins.then(|| (member.name.to_owned(), String::new(), Word::Firing))
 }

@@ -1,5 +1,8 @@
 //! When it began and ended: the names of times, and what stands under them.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::super::tree::{self, Members};
@@ -110,18 +113,26 @@ const STARTS: &[(&str, bool)] = &[
 ];
 
 /// The names of times at which something began; of an end only those that can be of nothing else.
-pub(super) fn starts(over: bool) -> Vec<&'static str> {
-    STARTS.iter().filter(|(_, ambiguous)| !over || !ambiguous).map(|(name, _)| *name).collect()
+pub(super) fn starts(over: bool) -> &'static [&'static str] {
+    static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| names_of(|_| true));
+    static SURE: LazyLock<Vec<&str>> = LazyLock::new(|| names_of(|(_, ambiguous)| !ambiguous));
+    if over { &SURE } else { &ALL }
+}
+
+fn names_of(wanted: impl Fn(&(&'static str, bool)) -> bool) -> Vec<&'static str> {
+    STARTS.iter().filter(|start| wanted(start)).map(|(name, _)| *name).collect()
 }
 
 /// The names of times of which a body does not say whether something began or ended then.
-pub(super) fn moments() -> Vec<&'static str> {
-    STARTS.iter().filter(|(_, ambiguous)| *ambiguous).map(|(name, _)| *name).collect()
+pub(super) fn moments() -> &'static [&'static str] {
+    static AMBIGUOUS_ONES: LazyLock<Vec<&str>> = LazyLock::new(|| names_of(|(_, ambiguous)| *ambiguous));
+    &AMBIGUOUS_ONES
 }
 
 /// Is it the name of a time at which something began, or may have?
 pub(super) fn is_start(name: &str) -> bool {
-    STARTS.iter().any(|(start, _)| *start == name)
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| starts(false).iter().copied().collect());
+    ALL.contains(name)
 }
 
 /// Parts of names of times at which something began and that no later report moves: `time` and `event_time` may be those of
@@ -154,8 +165,9 @@ pub(super) fn begins(name: &str) -> bool {
 }
 
 /// The names of times at which something began, and no report was made.
-pub(super) fn begun() -> Vec<&'static str> {
-    STARTS.iter().map(|(name, _)| *name).filter(|name| begins(name)).collect()
+pub(super) fn begun() -> &'static [&'static str] {
+    static BEGUN_THEN: LazyLock<Vec<&str>> = LazyLock::new(|| names_of(|(name, _)| begins(name)));
+    &BEGUN_THEN
 }
 
 pub(super) const ENDS: &[&str] = &[

@@ -306,7 +306,7 @@ fn a_body_is_shown_as_its_text_and_the_tree_that_is_read() {
 fn a_draft_cuts_long_values_and_keeps_short_ones() {
     let body = json!({"title": "磁盘将满", "long": "x".repeat(121), "fits": "y".repeat(120)}).to_string();
     let explained = explain(body.as_bytes(), None, Door::Webhook, &SHIPPED, NOW).unwrap();
-    let draft = draft(&explained, body.as_bytes(), None, "mine");
+    let draft = draft(&explained, body.as_bytes(), None, "mine", crate::words::Language::Zh);
     assert!(draft.contains(&format!("body.long  {}…\n", "x".repeat(120))), "{draft}");
     assert!(draft.contains(&format!("body.fits  {}\n", "y".repeat(120))), "{draft}");
     assert!(draft.contains("name: \"{{ body.title }}\""), "{draft}");

@@ -6,9 +6,11 @@ use wecom_simulator::Setup;
 use wegraf::internals::store::ActFilter;
 
 use crate::api::Program;
+use crate::browser::Browser;
 use crate::console::{Visitor, hidden};
 use crate::harness::{World, alertmanager, crypto};
-use crate::programs::Server;
+use crate::pages::is_sound_in_two;
+use crate::programs::{Server, find};
 use crate::silences::NO_NOTIFIER;
 use crate::witness_alertmanager::holds;
 
@@ -233,4 +235,27 @@ async fn a_program_silences_matchers_as_the_command_does() {
     assert_eq!((&seen["count"], &seen["counted_by"]), (&json!(2), &json!("record")));
     let (status, problem, _) = program.post("/silences", "", json!({ "matchers": ["a=b"], "for": "1h" })).await;
     assert_eq!((status, &problem["code"]), (502, &json!("failed")), "{problem}");
+}
+
+#[tokio::test]
+async fn the_pages_of_silences_are_sound_in_a_browser() {
+    crypto();
+    if find("target/witnesses/node/node_modules/axe-core/axe.min.js").is_none() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let Some(server) = Server::alertmanager(folder.path(), NO_NOTIFIER).await else { return };
+    let world = world(&server).await;
+    let Some(mut browser) = Browser::open(390, 844, &[]).await else { return };
+    let ticket = world.app().acts().ticket("zhangsan", "command").await.unwrap();
+    browser.visit(&format!("{}/login/link/{ticket}", world.url)).await;
+    browser.evaluate("document.querySelector('form button').click()").await;
+    browser.until("location.pathname === '/now' && document.readyState === 'complete'").await;
+    for (name, path) in [
+        ("silence-preview", "silences/new?m=alertname%3D%22磁盘将满%22&for=2h"),
+        ("silence-wrong", "silences/new?m=alertname%3D%22x"),
+        ("silences-upstream", "silences?upstream=am"),
+    ] {
+        is_sound_in_two(&mut browser, name, &format!("{}/{path}", world.url)).await;
+    }
 }

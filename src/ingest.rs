@@ -43,6 +43,7 @@ use crate::level::{Level, Levels};
 use crate::names::Discriminator;
 use crate::plain;
 use crate::plain::excerpt;
+use crate::words::Words;
 use body::Body;
 pub use draft::draft;
 use generic::Payloads;
@@ -66,22 +67,18 @@ pub enum Door {
 }
 
 /// Why there is nothing to read in a body.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// No byte but white space.
-    #[error("the body is empty: nothing was sent; check the payload template of the sender")]
     Empty,
     /// More than can be held at a time: nothing of it is taken, because a part would hide the rest.
-    #[error("{objects} objects are too many for one body: make the groups upstream smaller (group_by, max_alerts)")]
     TooMany {
         /// How many objects there are, or values.
         objects: usize,
     },
     /// An empty array was pushed: correct, and nothing to do.
-    #[error("no alerts")]
     NothingPushed,
     /// Something else than alerts was pushed to `/api/v2/alerts`.
-    #[error("{message}")]
     NotAlerts {
         /// The HTTP status that Alertmanager gives.
         status: u16,
@@ -93,6 +90,16 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// The reason. What Alertmanager would answer is in its own words.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Empty => words::EMPTY_BODY.clone(),
+            Self::TooMany { objects } => words::too_many_objects(*objects),
+            Self::NothingPushed => words::NOTHING_PUSHED.clone(),
+            Self::NotAlerts { message, .. } => Words::quoted(message.clone()),
+        }
+    }
+
     /// The HTTP status to answer; 200 only for the empty push, as Alertmanager does.
     pub const fn status(&self) -> u16 {
         match self {
@@ -106,7 +113,7 @@ impl Unreadable {
     /// The body to answer, in Alertmanager's form `{code, message}`.
     pub fn answer(&self) -> Value {
         let code = if let Self::NotAlerts { code, .. } = self { *code } else { self.status() };
-        json!({ "code": code, "message": self.to_string() })
+        json!({ "code": code, "message": self.words().to_string() })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,18 +29,17 @@ impl Language {
     }
 }
 
-/// The language of the one person whom this process serves, if it is a command.
-static SPOKEN: OnceLock<Language> = OnceLock::new();
+/// The language of the one person whom this process serves, if it is a command; of a gateway, that of its configuration.
+static SPOKEN: RwLock<Option<Language>> = RwLock::new(None);
 
-/// From now on the `Display` of [`Words`] is in this language. For commands, once, at their start; a gateway answers many.
+/// From now on the `Display` of [`Words`] is in this language.
 pub fn speak(language: Language) {
-    // A second call changes nothing: what was printed stays in one language.
-    let _ = SPOKEN.set(language);
+    *SPOKEN.write().unwrap_or_else(PoisonError::into_inner) = Some(language);
 }
 
 /// What [`speak`] said.
 pub fn spoken() -> Option<Language> {
-    SPOKEN.get().copied()
+    *SPOKEN.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// [`Words`] from two formats that take the same arguments, in `format!`'s syntax. An argument that only one of the two

@@ -14,7 +14,7 @@ use crate::app::{self, App};
 use crate::config::Config;
 use crate::store::{Ticket, fresh_secret, hash};
 use crate::time::Clock;
-use crate::words::told;
+use crate::words::{spoken, told};
 
 /// Longest wait for the samples to arrive on the phone page.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,8 +80,8 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
     println!(
         "{}",
         told!(
-            "  以{PERSON_NAME}打开控制台  http://{gateway}/login/link/{ticket}",
-            "  the console, as {PERSON_NAME}   http://{gateway}/login/link/{ticket}"
+            "  以{PERSON_NAME}（{PERSON}）打开控制台  http://{gateway}/login/link/{ticket}",
+            "  the console, as {PERSON_NAME} ({PERSON})   http://{gateway}/login/link/{ticket}"
         )
     );
     println!(
@@ -105,10 +105,12 @@ async fn bind(wanted: &str) -> anyhow::Result<TcpListener> {
     }
 }
 
+/// In the language of the person at the terminal.
 fn configuration(api_url: &str, gateway: SocketAddr) -> String {
     let socket = api_url.replacen("http", "ws", 1);
+    let language = spoken().unwrap_or_default().as_str();
     format!(
-        "# wegraf demo\nlisten: {gateway}\nexternal_url: http://{gateway}\ndatabase: sqlite:demo.db\nwecom:\n  api_url: {api_url}\n  apps:\n    ops: {{ corp_id: wwsimcorp0000001, agent_id: 1000002, secret: sim-app-secret }}\n  bot_url: {socket}/ws\n  bots: {{ duty: {{ bot_id: {BOT}, secret: sim-bot-secret }} }}\n  webhooks:\n    ops-group: {{ key: sim-ops-group }}\n    dba-group: {{ key: sim-dba-group }}\n{RECEIVERS}"
+        "# wegraf demo\nlanguage: {language}\nlisten: {gateway}\nexternal_url: http://{gateway}\ndatabase: sqlite:demo.db\nwecom:\n  api_url: {api_url}\n  apps:\n    ops: {{ corp_id: wwsimcorp0000001, agent_id: 1000002, secret: sim-app-secret }}\n  bot_url: {socket}/ws\n  bots: {{ duty: {{ bot_id: {BOT}, secret: sim-bot-secret }} }}\n  webhooks:\n    ops-group: {{ key: sim-ops-group }}\n    dba-group: {{ key: sim-dba-group }}\n{RECEIVERS}"
     )
 }
 

@@ -37,6 +37,8 @@ const MEMBERS: usize = 50;
 const EMPTY_TEXT: i64 = 44004;
 /// Deadline for a mail server to answer, encrypt and accept the login.
 const MAIL_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time for a connection to WeCom's host.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// The root department; group chats need it in the visible scope (48002).
 const ROOT: i64 = 1;
 
@@ -66,17 +68,17 @@ pub async fn run(arguments: Doctor) -> anyhow::Result<ExitCode> {
     let setup = Setup::new(Arc::new(config), None, &Clock::System)?;
     let findings = match &arguments.picture {
         Some(file) => picture::check(&setup, file).await,
-        None => all(&setup).await,
+        None => all(&setup).await.0,
     };
     show(&findings, &notes, arguments.json)
 }
 
-/// Everything that the configuration names.
-async fn all(setup: &Setup) -> Vec<Finding> {
-    let mut findings = vec![network(&setup.config).await];
+/// Everything that the configuration names; and the names of people and chats that WeCom told.
+async fn all(setup: &Setup) -> (Vec<Finding>, Vec<String>) {
+    let (mut findings, mut names) = (vec![network(&setup.config).await], Vec::new());
     findings.extend(database(&setup.config).await);
     for (name, known) in &setup.config.wecom.apps {
-        app(setup, name, &deliver::app(known), &mut findings).await;
+        app(setup, name, &deliver::app(known), &mut findings, &mut names).await;
     }
     for (name, keys) in &setup.config.wecom.webhooks {
         for (index, key) in keys.iter().enumerate() {
@@ -106,12 +108,13 @@ async fn all(setup: &Setup) -> Vec<Finding> {
             result: upstream::series(known).await,
         });
     }
-    findings
+    (findings, names)
 }
 
-/// All results as text.
-pub(super) async fn text(setup: &Setup) -> String {
-    report(&all(setup).await, &[], false).as_str().to_owned()
+/// All results as text, and the names of people and chats in it.
+pub(super) async fn text(setup: &Setup) -> (String, Vec<String>) {
+    let (findings, names) = all(setup).await;
+    (report(&findings, &[], false).as_str().to_owned(), names)
 }
 
 /// Prints the results; exit code 1 if there is a fault.
@@ -177,7 +180,7 @@ async fn database(config: &Config) -> Option<Finding> {
     Some(Finding { about: told!("数据库 {}", "database {}", path.display()).to_string(), result })
 }
 
-/// Can WeCom's host be resolved? With a proxy, the proxy resolves it.
+/// Can WeCom's host be resolved and connected to? With a proxy, that is the proxy's task.
 async fn network(config: &Config) -> Finding {
     let about = told!("网络 {}", "network {}", config.wecom.api_url).to_string();
     if config.wecom.proxy.is_some() {
@@ -195,7 +198,22 @@ async fn network(config: &Config) -> Finding {
     let result = match lookup_host(&host).await {
         Ok(addresses) => {
             let addresses: Vec<String> = addresses.map(|address| address.ip().to_string()).collect();
-            Ok(addresses.join(" ") + &trouble)
+            match tokio::time::timeout(CONNECTING, tokio::net::TcpStream::connect(&host)).await {
+                Ok(Ok(_)) => Ok(addresses.join(" ") + &trouble),
+                Ok(Err(error)) => Err(told!(
+                    "{0} 连不上，请检查 `wecom.api_url`、`wecom.proxy` 和防火墙（{error}）",
+                    "{0} cannot be reached: check `wecom.api_url`, `wecom.proxy` and the firewall ({error})",
+                    addresses.join(" ")
+                )
+                .to_string()),
+                Err(_) => Err(told!(
+                    "{0} 在 {1} 秒内没有应答，请检查 `wecom.proxy` 和防火墙",
+                    "{0} does not answer within {1} s: check `wecom.proxy` and the firewall",
+                    addresses.join(" "),
+                    CONNECTING.as_secs()
+                )
+                .to_string()),
+            }
         }
         Err(error) => Err(told!(
             "域名无法解析，请检查 DNS 或设置 `wecom.proxy`（{error}{trouble}）",
@@ -207,7 +225,7 @@ async fn network(config: &Config) -> Finding {
 }
 
 /// Secret, trusted IP, agent id and scope at once; then the people and chats that the receivers name.
-async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Finding>) {
+async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Finding>, names: &mut Vec<String>) {
     let about = told!("应用 {name}", "app {name}").to_string();
     let agent = match setup.wecom.agent(app).await {
         Ok(agent) if agent.closed => {
@@ -257,7 +275,10 @@ async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Fin
     chats.dedup();
     for user in users.iter().take(MEMBERS) {
         let result = match setup.wecom.member(app, user).await {
-            Ok(member) if member.status == 1 => Ok(member.name),
+            Ok(member) if member.status == 1 => {
+                names.push(member.name.clone());
+                Ok(member.name)
+            }
             Ok(member) => Err(told!(
                 "状态 {}：未激活、停用或已离职，收不到消息",
                 "status {}: not active, gets no messages",
@@ -270,7 +291,10 @@ async fn app(setup: &Setup, name: &str, app: &wecom::App, findings: &mut Vec<Fin
     }
     for chat in chats {
         let result = match setup.wecom.chat(app, &chat).await {
-            Ok(chat) => Ok(told!("{}，{} 人", "{}, {} members", chat.name, chat.members.len()).to_string()),
+            Ok(chat) => {
+                names.push(chat.name.clone());
+                Ok(told!("{}，{} 人", "{}, {} members", chat.name, chat.members.len()).to_string())
+            }
             Err(error) if !agent.parties.contains(&ROOT) => Err(told!(
                 "可见范围要包含根部门。{}",
                 "the visible scope must hold the root department. {}",

@@ -70,7 +70,7 @@ fn unknown(name: &str, names: &[&str]) -> anyhow::Error {
 fn here(arguments: &Duty) -> anyhow::Result<Vec<Plan>> {
     let (config, _) = arguments.place.file.load_to_look()?;
     let now = Clock::System.now();
-    let at = arguments.at.as_ref().map_or(now, |at| at.resolve(now, &config.timezone));
+    let at = arguments.at.as_ref().map_or(now, |at| at.resolve_near(now, &config.timezone));
     let until = at.plus_millis(i64::from(arguments.days) * DAY_MS);
     let all = &config.rotas.0;
     let wanted = arguments.name.as_deref();
@@ -93,7 +93,7 @@ fn shift(rota: &Rota, from: Timestamp, on_call: OnCall) -> Shift {
 
 async fn there(gateway: &Gateway, arguments: &Duty) -> anyhow::Result<Vec<Plan>> {
     let now = Clock::System.now();
-    let at = arguments.at.as_ref().map_or(now, |at| at.resolve(now, gateway.zone()));
+    let at = arguments.at.as_ref().map_or(now, |at| at.resolve_near(now, gateway.zone()));
     let query = [("at", time(at)), ("days", arguments.days.to_string())];
     let found = gateway.found("duty", &query).await?;
     let rows = || found["items"].as_array().into_iter().flatten();

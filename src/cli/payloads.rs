@@ -130,7 +130,7 @@ async fn find(config: &Config, wanted: &str) -> anyhow::Result<Body> {
 
 fn read(config: &Config, body: &Body) -> anyhow::Result<Explained> {
     ingest::explain(&body.bytes, body.content_type.as_deref(), body.door, &config.payloads, body.received_at)
-        .map_err(|error| Misused(error.to_string()).into())
+        .map_err(|error| Misused(error.words().to_string()).into())
 }
 
 fn list(config: &Config, json: bool) -> String {

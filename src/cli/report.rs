@@ -49,7 +49,7 @@ pub struct ReportArguments {
 pub async fn run(arguments: ReportArguments) -> anyhow::Result<ExitCode> {
     let record = Record::open(&arguments.place).await?;
     let now = Clock::System.now();
-    let until = arguments.until.map_or(now, |until| until.resolve(now, record.zone()));
+    let until = arguments.until.map_or(now, |until| until.resolve_near(now, record.zone()));
     let since = arguments.since.map_or(until.plus_millis(-WEEK_MS), |since| since.resolve(now, record.zone()));
     if !(1..=LONGEST_MS).contains(&until.millis_since(since)) {
         return Err(Misused(
@@ -109,7 +109,8 @@ fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
     if report.cut {
         screen.line(words("太多，没有数全；请缩短时间", "too many, not all are counted: take a shorter span"));
     }
-    screen.line(words("\n    次数    夜里      认领      中位  规则", "\n   fired   night     taken    median  rule"));
+    screen.gap();
+    screen.line(words("    次数    夜里      认领      中位  规则", "   fired   night     taken    median  rule"));
     for rule in report.rules.iter().take(ROWS) {
         screen.line(format_args!("  {}", line(rule)));
     }
@@ -118,7 +119,8 @@ fn told(report: &Report, since: Timestamp, until: Timestamp) -> Screen {
         (words("来源", "sources"), &report.sources),
         (words("每天", "days"), &report.days),
     ] {
-        screen.line(format_args!("\n{title}"));
+        screen.gap();
+        screen.line(title);
         for sum in sums.iter().take(LIMIT) {
             screen.line(told!(
                 "  {:>6} 告警  {:>6} 消息  {:>4} 没送到  {}",

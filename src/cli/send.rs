@@ -22,7 +22,7 @@ use crate::deliver::{self, Writer};
 use crate::ingest::{self, Door};
 use crate::names::SourceId;
 use crate::preview;
-use crate::store::{Delivery, DeliveryFilter, State, Store};
+use crate::store::{AttemptRow, Delivery, DeliveryFilter, State, Store};
 use crate::time::Clock;
 use crate::words::{Words, told};
 
@@ -101,7 +101,8 @@ pub fn body(subject: &Subject, now: Timestamp) -> anyhow::Result<Vec<u8>> {
 
 /// Reads a body as the gateway would.
 pub fn read(config: &Config, body: &[u8], now: Timestamp) -> anyhow::Result<Notification> {
-    ingest::read(body, None, Door::Webhook, &config.payloads, now).map_err(|error| Misused(error.to_string()).into())
+    ingest::read(body, None, Door::Webhook, &config.payloads, now)
+        .map_err(|error| Misused(error.words().to_string()).into())
 }
 
 /// Admits `body` for `receiver` and waits until each of its messages is settled, or has failed once in a way that only
@@ -176,8 +177,8 @@ pub fn told(delivery: &Delivery) -> Screen {
     if let Some(error) = row.error.as_deref().filter(|_| row.state != State::Sent) {
         screen.line(format_args!("    {}", Words::of_record(error)));
     }
-    for invalid in delivery.attempts.iter().filter_map(|attempt| attempt.invalid_json.as_deref()) {
-        screen.line(told!("    没有送到：{invalid}", "    not reached: {invalid}"));
+    for names in delivery.attempts.iter().filter_map(AttemptRow::missed) {
+        screen.line(told!("    没有送到：{names}", "    not reached: {names}"));
     }
     screen
 }

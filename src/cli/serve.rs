@@ -11,11 +11,12 @@ use tracing::{info, warn};
 
 use super::Serve;
 use super::systemd::Systemd;
+use super::tongue;
 use crate::app::{self, App};
 use crate::http::{Doors, raise_descriptors};
 use crate::telemetry;
 use crate::time::Clock;
-use crate::words::told;
+use crate::words::{speak, told};
 
 /// Interval of checking the configuration file.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,6 +27,9 @@ pub async fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     // Taken before it is read: a change between the two is detected.
     let first = stamp(&arguments.file.config);
     let (config, notes) = arguments.file.load_listening(arguments.listen)?;
+    if !tongue::is_ordered() {
+        speak(config.language);
+    }
     telemetry::init(&arguments.log);
     for note in notes {
         warn!(%note, "The configuration has a note.");

@@ -68,7 +68,11 @@ pub async fn run(arguments: SupportBundle) -> anyhow::Result<ExitCode> {
     let output = arguments.output.clone().unwrap_or_else(|| format!("wegraf-support-{stamp}.tar.gz").into());
     if output.exists() {
         let file = output.display();
-        return Err(Misused(told!("{file} 已经存在", "{file} exists already").to_string()).into());
+        return Err(Misused(
+            told!("{file} 已经存在：用 --output 换个名字", "{file} exists already: choose another name with --output")
+                .to_string(),
+        )
+        .into());
     }
     let parts = collect(&arguments).await?;
     let mut screen = Screen::new();
@@ -87,10 +91,19 @@ pub async fn run(arguments: SupportBundle) -> anyhow::Result<ExitCode> {
         .and_then(|file| file.write_all(&packed))
         .with_context(|| output.display().to_string())?;
     let mut screen = Screen::new();
-    screen.lines(told!(
-        "✓ {0}\n  密钥、人名和告警内容已换掉；发出之前请自己再看一遍：tar -xzOf {0} | less",
-        "✓ {0}\n  secrets, people and texts of alerts are replaced; look at it before you send it: tar -xzOf {0} | less",
-        output.display()
+    let file = output.display();
+    screen.line(format_args!("✓ {file}"));
+    screen.line(if arguments.messages.is_empty() {
+        words("  密钥、人名和告警内容已换掉", "  secrets, people and texts of alerts are replaced")
+    } else {
+        words(
+            "  密钥和人名已换掉；你要的消息里有告警内容",
+            "  secrets and people are replaced; the messages that you asked for hold texts of alerts",
+        )
+    });
+    screen.line(told!(
+        "  发出之前请自己再看一遍：tar -xzOf {file} | less",
+        "  look at it before you send it: tar -xzOf {file} | less"
     ));
     screen.show()?;
     Ok(ExitCode::SUCCESS)
@@ -123,7 +136,13 @@ async fn collect(arguments: &SupportBundle) -> anyhow::Result<Vec<Part>> {
                 .map_err(anyhow::Error::new)
                 .and_then(|(config, _)| Setup::new(Arc::new(config), None, &Clock::System));
             let text = match setup {
-                Ok(setup) => doctor::text(&setup).await,
+                Ok(setup) => {
+                    let (text, names) = doctor::text(&setup).await;
+                    for name in names {
+                        hidden.word(Private::Person, &name);
+                    }
+                    text
+                }
                 Err(error) => format!("{error:#}\n"),
             };
             parts.push(part("doctor.txt", words("wegraf doctor 的结果", "what wegraf doctor says"), text));
@@ -223,7 +242,7 @@ async fn database(config: &Config) -> String {
         let room = Store::room(&config.database).await?.map(|room| room.bytes);
         let backlog = store.backlog().await?;
         let counters = json!({ "pending": audit.pending, "named": audit.named, "counted": audit.counted, "dead": audit.dead, "suppressed": audit.suppressed, "imbalance": audit.imbalance });
-        anyhow::Ok(json!({ "bytes": room, "schema": outline, "audit": counters, "backlog": format!("{backlog:?}") }))
+        anyhow::Ok(json!({ "bytes": room, "schema": outline, "audit": counters, "backlog": backlog }))
     };
     match read.await {
         Ok(said) => format!("{said:#}\n"),

@@ -23,11 +23,21 @@ pub enum Tongue {
 /// The variables that say in which language a terminal is read, the first one that is set counts (POSIX).
 const LOCALE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
 
+/// Was the language of this process ordered, by `--lang` or `WEGRAF_LANG`? A gateway speaks that of its configuration
+/// otherwise: the locale is that of its service manager.
+pub fn is_ordered() -> bool {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    ordered(&arguments, |name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned())).is_some()
+}
+
+fn ordered(arguments: &[OsString], variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    flag(arguments).or_else(|| variable("WEGRAF_LANG").filter(|text| !text.is_empty()))
+}
+
 /// The language of a command with these arguments; `None` is both. `--lang`, then `WEGRAF_LANG`, then the locale; Chinese
-/// where they say nothing (`C`, `POSIX`, another language).
+/// where it names no language (`C`, `POSIX`), English where it names another one.
 pub fn chosen(arguments: &[OsString], variable: impl Fn(&str) -> Option<String>) -> Option<Language> {
-    let flag = flag(arguments).or_else(|| variable("WEGRAF_LANG").filter(|text| !text.is_empty()));
-    match flag.as_deref() {
+    match ordered(arguments, &variable).as_deref() {
         Some("both") => return None,
         Some("en") => return Some(Language::En),
         Some("zh") => return Some(Language::Zh),
@@ -35,8 +45,9 @@ pub fn chosen(arguments: &[OsString], variable: impl Fn(&str) -> Option<String>)
         _ => {}
     }
     let locale = LOCALE.iter().find_map(|name| variable(name).filter(|text| !text.is_empty()));
-    let english = locale.is_some_and(|locale| locale.to_lowercase().starts_with("en"));
-    Some(if english { Language::En } else { Language::Zh })
+    let locale = locale.unwrap_or_default().to_lowercase();
+    let name = locale.split(['.', '_', '@', '-']).next().unwrap_or_default();
+    Some(if matches!(name, "" | "c" | "posix" | "zh") { Language::Zh } else { Language::En })
 }
 
 fn flag(arguments: &[OsString]) -> Option<String> {
@@ -158,6 +169,8 @@ mod tests {
         assert_eq!(language(&[], &[("LC_ALL", "zh_CN.UTF-8"), ("LANG", "en_US.UTF-8")]), zh);
         assert_eq!(language(&[], &[("LC_ALL", ""), ("LC_MESSAGES", "en_GB"), ("LANG", "zh_CN")]), en);
         assert_eq!(language(&[], &[("LANG", "C.UTF-8")]), zh);
+        assert_eq!(language(&[], &[("LANG", "POSIX")]), zh);
+        assert_eq!(language(&[], &[("LANG", "de_DE.UTF-8")]), en);
         assert_eq!(language(&[], &[("WEGRAF_LANG", "en"), ("LANG", "zh_CN")]), en);
         assert_eq!(language(&["--lang", "both"], &[("LANG", "zh_CN")]), None);
         assert_eq!(language(&["--", "--lang", "en"], &[]), zh, "what follows -- is no flag");

@@ -370,6 +370,7 @@ impl<'a> Resolver<'a> {
             }
             Secret::File(file) => {
                 let file = self.folder.join(file);
+                self.files.push(file.clone());
                 match std::fs::read_to_string(&file) {
                     Ok(text) => {
                         self.secret_file(place, &file);

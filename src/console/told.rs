@@ -98,7 +98,7 @@ impl Step {
         text.extend(tried.errcode.filter(|code| *code != 0).map(|code| format!("errcode {code}")));
         let said = tried.errmsg.as_deref().filter(|_| !good).map(Words::of_record);
         text.extend(said.map(|said| one_line(said.get(f.language))).filter(|said| !said.is_empty()));
-        text.extend(tried.invalid_json.as_deref().map(|missed| f.say(words::not_reached(missed)).into_owned()));
+        text.extend(tried.missed().map(|missed| f.say(words::not_reached(&missed)).into_owned()));
         let dead = tried.outcome.is_some() && !good;
         Self::new(clock, tried.at, if dead { "dead" } else { "sent" }, text.join(" · "))
     }

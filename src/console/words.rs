@@ -77,8 +77,10 @@ pub const TOO_SLOW: Words = words(
      add a condition.",
 );
 /// A form that is not ours.
-pub const FORM_UNREADABLE: Words =
-    words("表单读不懂，请回到页面重试。", "The form cannot be read; go back and try again.");
+pub const FORM_UNREADABLE: Words = words(
+    "表单读不懂，或不是从这里的页面提交的（缺少 Origin 请求头也会这样）。请回到页面重试。",
+    "The form cannot be read, or does not come from a page of this console (a request without the header Origin does not either). Go back and try again.",
+);
 
 // The gateway's own address.
 
@@ -515,9 +517,9 @@ pub(super) fn took(ms: i64) -> Words {
     (format!("{ms} 毫秒"), format!("{ms} ms")).into()
 }
 
-/// People whom WeCom did not reach, as it lists them.
-pub(super) fn not_reached(listed: &str) -> Words {
-    (format!("没有送到：{listed}"), format!("not reached: {listed}")).into()
+/// People whom WeCom did not reach.
+pub(super) fn not_reached(missed: &Words) -> Words {
+    (format!("没有送到：{}", missed.zh), format!("not reached: {}", missed.en)).into()
 }
 
 /// A message was made for a lane.

@@ -92,7 +92,7 @@ impl Refusal {
             }
             Self::Intake(Refused::Unreadable(reason)) => {
                 let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                (status, Words::quoted(reason.to_string()))
+                (status, reason.words())
             }
             // The reason may contain a path: it is logged, not sent to the sender.
             Self::Intake(Refused::Store(_)) => (StatusCode::SERVICE_UNAVAILABLE, words::NOT_STORED),
@@ -111,7 +111,7 @@ impl Refusal {
             Self::Intake(Refused::NoRoom(NoRoom::Ever { .. })) => Cause::new("too_many").detail(self.said().1),
             Self::Busy | Self::Intake(Refused::NoRoom(NoRoom::Now)) => Cause::new("busy"),
             Self::Intake(Refused::Encoding(reason)) => Cause::new("encoding").detail(reason),
-            Self::Intake(Refused::Unreadable(reason)) => Cause::new("unreadable").detail(reason.to_string()),
+            Self::Intake(Refused::Unreadable(reason)) => Cause::new("unreadable").detail(reason.words().en),
             Self::Intake(Refused::Store(error)) => Cause::new("store").detail(error.to_string()),
         };
         match source {

@@ -28,3 +28,20 @@ pub(super) fn of_kind(kind: &str) -> Words {
     };
     (format!("{zh} ({kind})"), format!("{en} ({kind})")).into()
 }
+
+/// A body without a byte.
+pub(super) static EMPTY_BODY: Words = words(
+    "请求体是空的：什么也没有发来，请检查发送方的模板",
+    "the body is empty: nothing was sent; check the payload template of the sender",
+);
+
+/// An empty list of alerts.
+pub(super) static NOTHING_PUSHED: Words = words("没有告警", "no alerts");
+
+/// A body of more objects than can be held at a time.
+pub(super) fn too_many_objects(objects: usize) -> Words {
+    told!(
+        "一个请求体里有 {objects} 个对象，太多了：请在上游把分组改小（group_by、max_alerts）",
+        "{objects} objects are too many for one body: make the groups upstream smaller (group_by, max_alerts)"
+    )
+}

@@ -1,11 +1,15 @@
 //! The record: which message went to whom and when, whether it arrived, and if not, why.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
-use super::{ActKind, Fate, Kept, Moved, State};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{ActKind, Fate, Kept, Moved, State, words};
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
 use crate::search::Question;
+use crate::words::Words;
 
 /// Bytes of an answer's text that are kept with an attempt.
 pub const ERROR_BYTES: usize = 1000;
@@ -189,6 +193,31 @@ pub struct AttemptRow {
     pub invalid_json: Option<String>,
 }
 
+impl AttemptRow {
+    /// The recipients that WeCom did not reach: userids, then departments and tags.
+    pub fn missed(&self) -> Option<Words> {
+        missed(self.invalid_json.as_deref()?)
+    }
+}
+
+fn missed(json: &str) -> Option<Words> {
+    let lists: BTreeMap<String, Vec<Value>> = serde_json::from_str(json).ok()?;
+    let named = |list: &str, kind: &Words| {
+        let names = lists.get(list).into_iter().flatten();
+        let name = |name: &Value| name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+        let both = |name: String| (format!("{}{name}", kind.zh), format!("{}{name}", kind.en));
+        names.map(name).map(both).collect::<Vec<_>>()
+    };
+    let kinds = [
+        ("users", Words::default()),
+        ("parties", words::DEPARTMENT),
+        ("tags", words::TAG),
+        ("unlicensed", words::UNLICENSED),
+    ];
+    let (zh, en): (Vec<String>, Vec<String>) = kinds.iter().flat_map(|(list, kind)| named(list, kind)).unzip();
+    Some((zh.join(&words::BETWEEN_NAMES.zh), en.join(&words::BETWEEN_NAMES.en)).into())
+}
+
 /// A request body as sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FrozenPart {
@@ -290,4 +319,18 @@ fn as_text<S: serde::Serializer>(thread: &ThreadId, serializer: S) -> Result<S::
 fn as_json<S: serde::Serializer>(json: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     let value: Option<serde_json::Value> = json.as_deref().and_then(|json| serde_json::from_str(json).ok());
     value.serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_were_not_reached_are_named_in_words() {
+        let all = r#"{"users":["lisi","wang"],"parties":["3"],"tags":[],"unlicensed":["zhao"]}"#;
+        let said = missed(all).unwrap();
+        assert_eq!(said.zh, "lisi、wang、部门 3、没有许可的 zhao");
+        assert_eq!(said.en, "lisi, wang, department 3, without a licence zhao");
+        assert_eq!(missed("odd"), None);
+    }
 }

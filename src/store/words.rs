@@ -138,6 +138,13 @@ pub(super) fn faulty_sqlite(version: &str) -> Words {
 }
 
 pub(super) const EXISTS: Words = words("已经有这个文件，不会覆盖", "it exists and is not overwritten");
+/// What stands before the number of a department, of a tag, and before a userid without a licence, in a list of those
+/// who were not reached.
+pub(super) const DEPARTMENT: Words = words("部门 ", "department ");
+pub(super) const TAG: Words = words("标签 ", "tag ");
+pub(super) const UNLICENSED: Words = words("没有许可的 ", "without a licence ");
+/// Between the names of a list.
+pub(super) const BETWEEN_NAMES: Words = words("、", ", ");
 pub(super) const NOT_UTF8: Words = words("路径不是 UTF-8", "the path is not UTF-8");
 
 pub(super) fn wrong_address(reason: &str) -> Words {

@@ -254,7 +254,7 @@ async fn the_pages_of_silences_are_sound_in_a_browser() {
     for (name, path) in [
         ("silence-preview", "silences/new?m=alertname%3D%22磁盘将满%22&for=2h"),
         ("silence-wrong", "silences/new?m=alertname%3D%22x"),
-        ("silences-upstream", "silences?upstream=am"),
+        ("silences-made", "silences?x=1"),
     ] {
         is_sound_in_two(&mut browser, name, &format!("{}/{path}", world.url)).await;
     }

@@ -19,7 +19,9 @@ fn settled(text: &str) -> String {
         r#"#[0-9A-Z]{4}\b|/(d|i|c)/[^ "\\]+|s=[A-Za-z0-9_-]+|stream_[0-9a-f_]+|media/[0-9a-f]+|/l/[0-9A-Z]+"#,
     )
     .unwrap();
-    digits.replace_all(&ids.replace_all(text, "ID"), "0").into_owned()
+    // A time gets its day once midnight has passed.
+    let days = regex::Regex::new("(?:昨天|0月0日) ").unwrap();
+    days.replace_all(&digits.replace_all(&ids.replace_all(text, "ID"), "0"), "").into_owned()
 }
 
 /// The screen of one run: what stands in each conversation, in its order.

@@ -10,7 +10,7 @@ use wecom_simulator::Setup;
 
 use crate::console::{Visitor, hidden};
 use crate::harness::{World, alertmanager};
-use crate::process::{Answer, run};
+use crate::process::{Answer, Wegraf, run};
 
 /// A refused app, a list of people that vanishes, a recipient that does not exist, a bot that does not connect.
 const BROKEN: &str = "
@@ -135,6 +135,22 @@ async fn what_is_said_of_troubles_is_in_the_language_of_the_reader() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A gateway answers in the language of its configuration, whatever the locale of its service manager.
+#[tokio::test]
+async fn a_gateway_answers_senders_in_the_language_of_its_configuration() {
+    for (language, says) in [("en", "credentials"), ("zh", "凭证")] {
+        let mut world = World::idle(Setup::demo(), "").await;
+        let rest =
+            format!("language: {language}\n{BROKEN}").replace("app: ops, users_file: people.txt", "webhook: ops-group");
+        world.write_config(&rest);
+        let gateway = Wegraf::serve_in_locale(&mut world, "de_DE.UTF-8").await;
+        let answer = world.http.post(format!("{}/webhook", world.url)).body("{}").send().await.unwrap();
+        let said = answer.text().await.unwrap();
+        assert_eq!((foreign(&said, language), said.contains(says)), (vec![], true), "{language}: {said}");
+        drop(gateway);
+    }
 }
 
 /// English is the language of one receiver and of one reader of the console; the configuration is in Chinese.

@@ -49,9 +49,20 @@ impl Wegraf {
         Self::start(world, &["--listen", &address.to_string()]).await
     }
 
+    /// The same where only the locale says in which language, as under a service manager.
+    pub async fn serve_in_locale(world: &mut World, locale: &str) -> Self {
+        let mut command = command(world);
+        command.env_remove("WEGRAF_LANG").env("LANG", locale);
+        Self::start_by(command, world, &["--listen", "127.0.0.1:0"]).await
+    }
+
     async fn start(world: &mut World, arguments: &[&str]) -> Self {
-        let mut child =
-            command(world).args(["serve", "-c", "wegraf.yaml"]).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_by(command(world), world, arguments).await
+    }
+
+    async fn start_by(mut command: Command, world: &mut World, arguments: &[&str]) -> Self {
+        let command = command.args(["serve", "-c", "wegraf.yaml"]).args(arguments).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         loop {

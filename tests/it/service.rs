@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use wecom_simulator::Setup;
 
-use crate::harness::{PATIENCE, World};
+use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::{PROGRAM, Wegraf, run};
 use crate::witness_alertmanager::OPS;
 
@@ -100,4 +100,24 @@ async fn systemd_holds_the_socket_and_is_told_when_it_is_ready_alive_and_stoppin
     assert!(Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().await.unwrap().success());
     told(&manager, "STOPPING=1").await;
     assert!(tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_secret_whose_file_changes_counts_without_a_restart() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    world.write("token", "the-first-token-0001");
+    world.write_config(&format!("sources: {{ prom: {{ bearer: {{ file: token }} }} }}\n{OPS}"));
+    let _running = Wegraf::serve(&mut world).await;
+    let status = async |token: &str| {
+        let call = world.http.post(format!("{}/webhook", world.url)).bearer_auth(token);
+        call.body(alertmanager("DiskFull", &[("db-1", "firing")])).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status("the-first-token-0001").await, status("the-second-token-02").await), (200, 401));
+    world.write("token", "the-second-token-02");
+    let begun = std::time::Instant::now();
+    while status("the-second-token-02").await != 200 {
+        assert!(begun.elapsed() < PATIENCE, "the new token never counted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status("the-first-token-0001").await, 401);
 }

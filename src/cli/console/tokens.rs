@@ -195,6 +195,8 @@ async fn listed(list: &List) -> anyhow::Result<Screen> {
     }
     let clock = Reading { now, zone: &config.timezone, language: config.language };
     let time = |at| clock.time(at).unwrap_or_default();
+    let day =
+        |at: crate::alert::Timestamp| jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().strftime("%Y-%m-%d");
     let mut screen = Screen::new();
     if tokens.is_empty() {
         screen.line(words("没有令牌", "there are no tokens"));
@@ -207,7 +209,8 @@ async fn listed(list: &List) -> anyhow::Result<Screen> {
         };
         let used = match token.used_at {
             None => words("没用过", "never used"),
-            Some(at) => told!("用过 {}", "used {}", time(at)),
+            // The record keeps the day only.
+            Some(at) => told!("用过 {0}", "used {0}", day(at)),
         };
         let receivers = token.receivers.as_ref().map(|names| names.join(" ")).unwrap_or_default();
         screen.line(format_args!(

@@ -148,7 +148,7 @@ impl Selection {
     /// What the store is asked for, with the times read at `now` in `zone`.
     pub fn filter(self, now: Timestamp, zone: &TimeZone) -> Result<DeliveryFilter, Misused> {
         let since = self.since.map(|since| since.resolve(now, zone));
-        let until = self.until.map(|until| until.resolve(now, zone));
+        let until = self.until.map(|until| until.resolve_near(now, zone));
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {

@@ -7,7 +7,7 @@ use super::{beside, mark, time, what};
 use crate::cli::record::Record;
 use crate::cli::screen::Screen;
 use crate::store::{DeliveryFilter, DeliveryRow, State};
-use crate::words::{Words, told, words};
+use crate::words::{Words, plural, told, words};
 
 /// A wider name of a target does not move the columns of the others.
 const TARGET: usize = 32;
@@ -70,8 +70,8 @@ fn trouble(row: &DeliveryRow, zone: &TimeZone) -> Vec<String> {
             .to_string()
     });
     let again = (row.repeated > 0).then(|| {
-        told!("上游又报了 {0} 次，没有变化，未再发", "came again {0} times unchanged, not told", row.repeated)
-            .to_string()
+        let (times, s) = (row.repeated, plural(row.repeated));
+        told!("上游又报了 {times} 次，没有变化，未再发", "came again {times} time{s} unchanged, not told").to_string()
     });
     error.into_iter().chain(next).chain(again).collect()
 }

@@ -147,8 +147,8 @@ fn tried(attempt: &AttemptRow, zone: &TimeZone, lines: &mut Vec<String>) {
         )
         .to_string(),
     );
-    if let Some(invalid) = &attempt.invalid_json {
-        lines.push(told!("    没有送到：{invalid}", "    not reached: {invalid}").to_string());
+    if let Some(names) = attempt.missed() {
+        lines.push(told!("    没有送到：{names}", "    not reached: {names}").to_string());
     }
     if let Some(msgid) = &attempt.msgid {
         lines.push(format!("    msgid {msgid}"));

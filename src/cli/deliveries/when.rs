@@ -27,8 +27,8 @@ pub enum When {
     At(Timestamp),
     /// A time on a wall clock.
     Wall(DateTime),
-    /// The same without a year: the last one that has passed.
-    LastWall(DateTime),
+    /// The same without a year.
+    Yearless(DateTime),
 }
 
 impl When {
@@ -44,20 +44,30 @@ impl When {
         if let Ok(wall) = text.parse::<DateTime>() {
             return Ok(Self::Wall(wall));
         }
-        format!("{LEAP}-{text}").parse::<DateTime>().map(Self::LastWall).map_err(|_| HOW.to_string())
+        format!("{LEAP}-{text}").parse::<DateTime>().map(Self::Yearless).map_err(|_| HOW.to_string())
     }
 
-    /// The instant, given the present time and zone.
+    /// The instant, given the present time and zone. Without a year it is the last one that has passed.
     pub fn resolve(&self, now: Timestamp, zone: &TimeZone) -> Timestamp {
+        self.within(now, zone, |instant| if instant <= now { now.millis_since(instant) } else { i64::MAX })
+    }
+
+    /// The same for a time that may lie ahead: without a year it is the one nearest to now.
+    pub fn resolve_near(&self, now: Timestamp, zone: &TimeZone) -> Timestamp {
+        self.within(now, zone, |instant| now.millis_since(instant).abs())
+    }
+
+    /// Of the years that a time without one may mean, that with the least `distance`.
+    fn within(&self, now: Timestamp, zone: &TimeZone, distance: impl Fn(Timestamp) -> i64) -> Timestamp {
         match self {
             Self::Ago(age) => now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
             Self::At(instant) => *instant,
             Self::Wall(wall) => instant(*wall, zone).unwrap_or(now),
-            Self::LastWall(wall) => {
+            Self::Yearless(wall) => {
                 let today = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default().to_zoned(zone.clone());
                 let in_year = |back| wall.with().year(today.year() - back).build().ok();
-                let mut past = (0..=YEARS).filter_map(in_year).filter_map(|wall| instant(wall, zone));
-                past.find(|instant| *instant <= now).unwrap_or(now)
+                let all = (-YEARS..=YEARS).filter_map(in_year).filter_map(|wall| instant(wall, zone));
+                all.min_by_key(|instant| distance(*instant)).unwrap_or(now)
             }
         }
     }
@@ -96,6 +106,17 @@ mod tests {
         ] {
             assert_eq!(read(text, now), instant, "{text}");
         }
+        // The end of a span may lie ahead.
+        let near = |text: &str| {
+            let zone = TimeZone::get("Asia/Shanghai").unwrap();
+            let now = Timestamp(now.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+            let instant = When::parse(text).unwrap().resolve_near(now, &zone);
+            jiff::Timestamp::from_millisecond(instant.0).unwrap().to_string()
+        };
+        assert_eq!(near("12-01 08:00"), "2026-12-01T00:00:00Z");
+        assert_eq!(near("01-05"), "2027-01-04T16:00:00Z");
+        assert_eq!(near("11-23 08:00"), "2026-11-23T00:00:00Z");
+        assert_eq!(near("2h"), "2026-11-25T10:00:00Z");
     }
 
     #[test]

@@ -237,7 +237,7 @@ async fn made(
     }
     let made = gate.apart(move |gate| {
         let read = ingest::explain(&body, kind.as_deref(), door, &config.payloads, gate.server.clock.now());
-        let notification: Notification = read.map_err(|why| why.to_string())?.notification;
+        let notification: Notification = read.map_err(|why| why.words())?.notification;
         let kept = preview::kept(&config, &source, &notification);
         let made = previews(gate, &source, &notification, receiver.as_deref()).into_iter().map(|made| {
             let labels = explain.map(|language| {
@@ -248,7 +248,7 @@ async fn made(
         });
         Ok((made.collect(), kept))
     });
-    let made: Result<_, String> = made.await.ok_or_else(|| Wrong::Failed(words::UNFINISHED))?;
-    let (made, kept) = made.map_err(|why| Wrong::Body(Words::quoted(why)))?;
+    let made: Result<_, Words> = made.await.ok_or_else(|| Wrong::Failed(words::UNFINISHED))?;
+    let (made, kept) = made.map_err(Wrong::Body)?;
     Ok(WouldBeSent { items: made, kept, next: None })
 }

@@ -313,6 +313,33 @@ fn a_draft_cuts_long_values_and_keeps_short_ones() {
 }
 
 #[test]
+fn a_draft_reads_the_body_that_it_was_made_of() {
+    let both = json!([{"title": "备份失败", "error": "超时", "host": "bk-01"}, {"title": "校验失败", "error": "坏块", "host": "bk-02"}]);
+    let one = json!({"title": "备份失败", "error": "超时", "host": "bk-01"});
+    let bodies = [
+        (json!({"kind": "nightly", "events": both}), 2),
+        (json!({"kind": "nightly", "jobs": both}), 2),
+        (json!({"kind": "nightly", "data": {"jobs": [one]}}), 1),
+        (both.clone(), 2),
+        (one.clone(), 1),
+    ];
+    let english = |body: &[u8]| {
+        let read = explain(body, None, Door::Webhook, &SHIPPED, NOW).unwrap();
+        draft(&read, body, None, "mine", crate::words::Language::En)
+    };
+    for (body, alerts) in bodies {
+        let body = body.to_string();
+        let text = english(body.as_bytes());
+        let mappings: Vec<Mapping> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let payloads = Payloads::compile(mappings).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
+        let read = explain(body.as_bytes(), None, Door::Webhook, &payloads, NOW).unwrap();
+        assert_eq!((read.by.as_str(), read.notification.alerts.len()), ("mine", alerts), "{text}");
+    }
+    let text = english(b"disk full");
+    assert!(text.starts_with("# This body has no fields"), "{text}");
+}
+
+#[test]
 fn names_in_titles_tell_alerts_apart() {
     let alert = only(webhook(r#"{"title":"慢","alert_title":"web-17 响应慢","severity":"critical","message":"x"}"#));
     assert!(alert.kin.as_ref().unwrap().marks.contains("web-17"), "{:?}", alert.kin);

@@ -16,7 +16,7 @@ function toast(words) {
   toasted = setTimeout(() => { $("toast").hidden = true; }, 4000);
 }
 
-const NOBODY = "没有程序在接收 · nobody is there to take it";
+const NOBODY = say("没有程序在接收", "no program takes it");
 
 /** What presses a key of the card in this message; null where nothing comes back. */
 function presser(message) {
@@ -28,7 +28,7 @@ function presser(message) {
     try {
       const click = await post("clicks", { message: message.id, user, key, selected });
       if (!click.delivered) toast(NOBODY);
-      else if (!(await answered(click.id))) toast("没有应答 · no answer came");
+      else if (!(await answered(click.id))) toast(say("没有应答", "no answer came"));
     } catch (error) {
       toast(error.message);
     }

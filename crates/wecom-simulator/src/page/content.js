@@ -10,10 +10,10 @@ function draw(message, ctx) {
     case "markdown": return bubble(message.channel === "bot" ? markdown2(content.content, ctx) : markdown(content.content, ctx));
     case "stream": return bubble(content.content ? markdown2(content.content, ctx) : h("span", "writing", "…"));
     case "markdown_v2": return bubble(markdown2(content.content, ctx));
-    case "image": return { node: opens(content.url, "photo", picture(content.url, "", "图片")), wide: false };
-    case "voice": return { node: opens(content.url, "bubble voice", "🔊 语音", h("small", "", size(content.bytes))), wide: false };
+    case "image": return { node: opens(content.url, "photo", picture(content.url, "", say("图片", "picture"))), wide: false };
+    case "voice": return { node: opens(content.url, "bubble voice", say("🔊 语音", "🔊 voice"), h("small", "", size(content.bytes))), wide: false };
     case "video": return card(opens(content.url, "card file", h("div", "name", content.title || content.name, h("small", "", content.description || size(content.bytes))), h("span", "kind", "MP4")));
-    case "file": return card(opens(content.url, "card file", h("div", "name", content.name || "文件", h("small", "", size(content.bytes))), h("span", "kind", suffix(content.name))));
+    case "file": return card(opens(content.url, "card file", h("div", "name", content.name || say("文件", "file"), h("small", "", size(content.bytes))), h("span", "kind", suffix(content.name))));
     case "textcard": return card(textcard(content));
     case "news": return card(news(content.articles));
     case "mpnews": return card(news(content.articles.map((a) => ({ title: a.title, description: a.digest, picurl: a.picurl, url: a.content_source_url }))));
@@ -25,18 +25,18 @@ function draw(message, ctx) {
 
 /** One line for the list of conversations. */
 function preview(message, ctx) {
-  if (message.recalled) return "撤回了一条消息";
+  if (message.recalled) return say("撤回了一条消息", "took a message back");
   const content = message.content;
   const flat = (text) => String(text ?? "").replace(/<@([^>]+)>/g, (_, id) => `@${ctx.name(id)}`).replace(/<\/?(?:font|a|div|br)\b[^>]*>/g, "")
     .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/^\s*\|?[\s:|-]+\|?\s*$/gm, " ").replace(/[*`#>|]+/g, " ").replace(/\s+/g, " ").trim();
   switch (message.msgtype) {
     case "text": case "markdown": case "markdown_v2": case "stream": return flat(content.content).slice(0, 120);
-    case "image": return "[图片]";
-    case "voice": return "[语音]";
-    case "video": return "[视频]";
-    case "file": return `[文件] ${content.name ?? ""}`;
-    case "news": case "mpnews": return `[图文] ${content.articles[0].title}`;
-    case "template_card": return content.main_title?.title || content.sub_title_text || "[卡片]";
+    case "image": return say("[图片]", "[picture]");
+    case "voice": return say("[语音]", "[voice]");
+    case "video": return say("[视频]", "[video]");
+    case "file": return `${say("[文件]", "[file]")} ${content.name ?? ""}`;
+    case "news": case "mpnews": return `${say("[图文]", "[article]")} ${content.articles[0].title}`;
+    case "template_card": return content.main_title?.title || content.sub_title_text || say("[卡片]", "[card]");
     default: return content.title || `[${message.msgtype}]`;
   }
 }
@@ -63,7 +63,7 @@ function size(bytes) {
 }
 
 function suffix(name) {
-  return (/\.([A-Za-z0-9]{1,4})$/.exec(name ?? "")?.[1] ?? "文件").toUpperCase();
+  return (/\.([A-Za-z0-9]{1,4})$/.exec(name ?? "")?.[1] ?? say("文件", "file")).toUpperCase();
 }
 
 function textcard(content) {
@@ -85,7 +85,7 @@ function news(articles) {
 function miniprogram(content) {
   return h("div", "card", h("h4", "", content.title), content.description && h("p", "desc", content.description),
     (content.content_item ?? []).map((item) => h("div", "pair", h("span", "", item.key), h("span", "", item.value))),
-    h("div", "more", "小程序"));
+    h("div", "more", say("小程序", "mini program")));
 }
 
 const SOURCE_COLOURS = ["grey", "black", "red", "green"];
@@ -131,7 +131,7 @@ function templateCard(card, ctx, message) {
   if (card.checkbox) put(choices(card.checkbox, chosen, over));
   box.append(...buttons(card, chosen, press));
   if (safeUrl(card.card_action?.url) && !card.button_list) {
-    box.append(link(card.card_action.url, "more", "查看详情"));
+    box.append(link(card.card_action.url, "more", say("查看详情", "Details")));
   }
   return box;
 }
@@ -154,7 +154,7 @@ function select(question, chosen, over) {
   const note = () => { chosen[question.question_key] = [list.value]; };
   list.addEventListener("change", note);
   if (options.length) note();
-  return h("label", "pair ask", h("span", "", question.title || "请选择"), list);
+  return h("label", "pair ask", h("span", "", question.title || say("请选择", "choose")), list);
 }
 
 /** Boxes to tick: one, or as many as the reader likes. */
@@ -202,7 +202,7 @@ function buttons(card, chosen, press) {
     const node = h("button", style, button.text);
     node.type = "button";
     node.disabled = !press;
-    node.title = press ? "" : "这里按不了 · nothing comes back from here";
+    node.title = press ? "" : say("这里按不了", "no program listens to presses here");
     node.addEventListener("click", () => press(button.key, chosen, node));
     return node;
   }))];

@@ -2,6 +2,10 @@
 // From the text of a message to nodes. Nothing here ever parses HTML: every word becomes a text node, every element
 // is made by name, so that a message cannot bring markup, scripts or handlers of its own.
 
+// The reader of the page: Chinese, or English for everybody else. What programs sent stays as it was sent.
+const chinese = (navigator.language || "zh").toLowerCase().startsWith("zh");
+const say = (zh, en) => (chinese ? zh : en);
+
 /** An element with a class and children; strings become text nodes. */
 function h(tag, className, ...children) {
   const node = document.createElement(tag);
@@ -31,7 +35,7 @@ function link(url, className, ...children) {
 /** A picture, or a note that it cannot be fetched: WeCom's clients need it to be reachable, too. */
 function picture(url, className, alt) {
   const src = typeof url === "string" && url.startsWith("/_simulator/") ? url : safeUrl(url);
-  const missing = () => h("span", `${className} missing`, "图片无法加载", h("small", "", "picture not reachable"));
+  const missing = () => h("span", `${className} missing`, say("图片无法加载", "the picture cannot be loaded"));
   if (!src) return missing();
   const node = h("img", className);
   node.alt = alt || "";

@@ -10,7 +10,7 @@ const state = { corp: null, messages: new Map(), read: load(), open: "", drawn: 
 const ctx = {
   /** A person's name. */
   name(userid) {
-    if (userid === "@all") return "所有人";
+    if (userid === "@all") return say("所有人", "everybody");
     const wanted = String(userid).toLowerCase();
     for (const corp of state.corp?.corps ?? []) {
       const user = corp.users.find((user) => user.userid.toLowerCase() === wanted);
@@ -35,26 +35,26 @@ function conversations() {
   const all = [];
   for (const corp of state.corp?.corps ?? []) {
     for (const user of corp.users) {
-      all.push({ key: `user/${user.userid}`, group: "成员 · Members", name: user.name || user.userid, mark: (user.name || user.userid).slice(-2), sub: `${user.userid} · 应用消息 App messages` });
+      all.push({ key: `user/${user.userid}`, group: say("成员", "Members"), name: user.name || user.userid, mark: (user.name || user.userid).slice(-2), sub: `${user.userid} · ${say("应用消息", "app messages")}` });
     }
     for (const chat of corp.chats) {
-      all.push({ key: `chat/${chat.chatid}`, group: "应用群聊 · App chats", name: chat.name || chat.chatid, count: chat.members.length, mark: "群", sub: `${chat.chatid} · ${chat.members.map(ctx.name).join("、")}` });
+      all.push({ key: `chat/${chat.chatid}`, group: say("应用群聊", "App chats"), name: chat.name || chat.chatid, count: chat.members.length, mark: say("群", "G"), sub: `${chat.chatid} · ${chat.members.map(ctx.name).join("、")}` });
     }
   }
   for (const hook of state.corp?.webhooks ?? []) {
-    all.push({ key: `webhook/${hook.key}`, group: "消息推送群 · Webhook groups", name: hook.chat || hook.key, count: hook.members.length, mark: "群", sub: `${hook.key} · ${hook.members.map(ctx.name).join("、")}` });
+    all.push({ key: `webhook/${hook.key}`, group: say("消息推送群", "Webhook groups"), name: hook.chat || hook.key, count: hook.members.length, mark: say("群", "G"), sub: `${hook.key} · ${hook.members.map(ctx.name).join("、")}` });
   }
   const users = (state.corp?.corps ?? []).flatMap((corp) => corp.users);
   const talked = new Set([...state.messages.values()].map((message) => message.bot));
   for (const bot of state.corp?.bots ?? []) {
     const name = bot.name || bot.bot_id;
-    const group = "智能机器人 · Bots";
+    const group = say("智能机器人", "Bots");
     for (const room of bot.groups) {
-      all.push({ key: `bot/${bot.bot_id}/${room.chatid}`, group, name: room.name || room.chatid, count: room.members.length + 1, mark: "群", sub: `${room.chatid} · ${name}、${room.members.map(ctx.name).join("、")}` });
+      all.push({ key: `bot/${bot.bot_id}/${room.chatid}`, group, name: room.name || room.chatid, count: room.members.length + 1, mark: say("群", "G"), sub: `${room.chatid} · ${name}、${room.members.map(ctx.name).join("、")}` });
     }
     users.forEach((user, at) => {
       if (at >= ALONE && !talked.has(`${bot.bot_id}/${user.userid}`)) return;
-      all.push({ key: `bot/${bot.bot_id}/${user.userid}`, group, name: `${name} · ${user.name || user.userid}`, mark: name.slice(0, 2), sub: `${bot.bot_id} · ${user.userid} 的单聊 single chat` });
+      all.push({ key: `bot/${bot.bot_id}/${user.userid}`, group, name: `${name} · ${user.name || user.userid}`, mark: name.slice(0, 2), sub: `${bot.bot_id} · ${say(`${user.userid} 的单聊`, `single chat with ${user.userid}`)}` });
     });
   }
   return all;
@@ -96,7 +96,7 @@ function seen(message, key) {
 function clock(ms, withDay) {
   const at = new Date(ms);
   const time = at.toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false });
-  return withDay ? `${at.getMonth() + 1}月${at.getDate()}日 ${time}` : time;
+  return withDay ? `${say(`${at.getMonth() + 1}月${at.getDate()}日`, at.toLocaleDateString("en", { day: "numeric", month: "short" }))} ${time}` : time;
 }
 
 const dayOf = (ms) => new Date(ms).toDateString();
@@ -136,20 +136,20 @@ function drawList() {
       avatar(one.mark, one.key),
       h("span", "words",
         h("span", "line", h("b", "", one.name), h("time", "", last ? clock(last.at_ms, dayOf(last.at_ms) !== dayOf(Date.now())) : "")),
-        h("span", "line", h("span", "preview", entry.called && h("em", "", "[有人被@] "), last ? preview(last, ctx) : "还没有消息"),
+        h("span", "line", h("span", "preview", entry.called && h("em", "", say("[有人被@] ", "[@] ")), last ? preview(last, ctx) : say("还没有消息", "no messages yet")),
           entry.unread > 0 && h("span", "badge", entry.unread > 99 ? "99+" : String(entry.unread)))));
     item.href = `#${one.key}`;
     nodes.push(item);
   }
   $("conversations").replaceChildren(...nodes);
-  document.title = `${unread ? `(${unread}) ` : ""}企业微信模拟器 · WeCom simulator`;
+  document.title = `${unread ? `(${unread}) ` : ""}${say("企业微信模拟器", "WeCom simulator")}`;
 }
 
 // ---- the conversation ----
 
 function drawMessage(original, key) {
   const message = seen(original, key);
-  if (message.recalled) return h("div", "note", `${message.sender} 撤回了一条消息`);
+  if (message.recalled) return h("div", "note", `${message.sender} ${say("撤回了一条消息", "took a message back")}`);
   if (message.said_by) {
     const name = ctx.name(message.said_by);
     return h("div", "message mine", avatar(name.slice(-2), `user/${message.said_by}`, "small"),
@@ -160,13 +160,13 @@ function drawMessage(original, key) {
   try {
     drawn = draw(message, ctx);
   } catch (error) {
-    drawn = { node: h("div", "bubble", "无法显示 cannot draw this: ", JSON.stringify(message.content)), wide: false };
+    drawn = { node: h("div", "bubble", say("无法显示：", "this cannot be drawn: "), JSON.stringify(message.content)), wide: false };
     console.error(error);
   }
   return h("div", `message${drawn.wide ? " wide" : ""}`,
     avatar(message.sender.slice(0, 1) || "?", `sender ${message.sender}`, "small"),
     h("div", "said",
-      h("div", "sender", message.sender, message.safe && h("span", "tag", "保密"), message.updated && h("span", "tag", "已更新")),
+      h("div", "sender", message.sender, message.safe && h("span", "tag", say("保密", "confidential")), message.updated && h("span", "tag", say("已更新", "updated"))),
       drawn.node));
 }
 
@@ -180,14 +180,14 @@ function drawRoom() {
   if (key === "" || key === "about") return drawAbout(key);
   const one = conversations().find((one) => one.key === key);
   $("title").textContent = one ? one.name + (one.count ? ` (${one.count})` : "") : key;
-  $("subtitle").textContent = one ? one.sub : "没有这个会话 · no such conversation";
-  $("foot").textContent = key.startsWith("bot/") ? "这里是与智能机器人的会话 · a conversation with a bot" : key.startsWith("user/") ? "这里是成员手机上看到的样子 · what this member sees" : "这里是群成员看到的样子 · what the group sees";
+  $("subtitle").textContent = one ? one.sub : say("没有这个会话", "there is no such conversation");
+  $("foot").textContent = key.startsWith("bot/") ? say("这里是与智能机器人的会话", "a conversation with a bot") : key.startsWith("user/") ? say("这里是成员手机上看到的样子", "what this member sees on the phone") : say("这里是群成员看到的样子", "what the members of the group see");
   const all = messagesOf(key);
-  const nodes = all.length > SHOWN ? [h("div", "note", `只显示最近 ${SHOWN} 条 · the last ${SHOWN} of ${all.length}`)] : [];
+  const nodes = all.length > SHOWN ? [h("div", "note", say(`只显示最近 ${SHOWN} 条`, `the last ${SHOWN} of ${all.length}`))] : [];
   pane.replaceChildren(...nodes);
   state.last = null;
   for (const message of all.slice(-SHOWN)) append(message);
-  if (!all.length) pane.append(h("div", "empty", h("p", "", "还没有消息"), h("small", "", "nothing has arrived yet")));
+  if (!all.length) pane.append(h("div", "empty", h("p", "", say("还没有消息", "Nothing has arrived yet"))));
   pane.scrollTop = pane.scrollHeight;
   state.follow = true;
   mark(all[all.length - 1]);
@@ -220,25 +220,25 @@ function mark(message) {
 }
 
 function drawAbout() {
-  $("title").textContent = "接入参数";
+  $("title").textContent = say("接入参数", "How to connect");
   $("subtitle").textContent = "How to connect";
   $("foot").textContent = "";
   const row = (label, value) => h("div", "pair", h("span", "", label), h("span", "", h("code", "", value)));
-  const parts = [h("section", "card", h("h4", "", "地址 · Base URL"), row("api_url", location.origin))];
+  const parts = [h("section", "card", h("h4", "", say("地址", "Base URL")), row("api_url", location.origin))];
   for (const corp of state.corp?.corps ?? []) {
     parts.push(h("section", "card", h("h4", "", corp.name || corp.corp_id), row("corp_id", corp.corp_id),
       corp.apps.map((app) => [h("hr"), row(app.name || "app", `agent_id ${app.agent_id}`), row("secret", app.secret)])));
   }
-  parts.push(h("section", "card", h("h4", "", "消息推送 · Webhooks"), (state.corp?.webhooks ?? []).map((hook) => row(hook.chat || "webhook", `key ${hook.key}`))));
+  parts.push(h("section", "card", h("h4", "", say("消息推送", "Webhooks")), (state.corp?.webhooks ?? []).map((hook) => row(hook.chat || "webhook", `key ${hook.key}`))));
   for (const bot of state.corp?.bots ?? []) {
-    parts.push(h("section", "card", h("h4", "", "智能机器人 · Bot"), row("socket", `${location.origin.replace(/^http/, "ws")}/ws`), row("bot_id", bot.bot_id), row("secret", bot.secret)));
+    parts.push(h("section", "card", h("h4", "", say("智能机器人", "Bot")), row("socket", `${location.origin.replace(/^http/, "ws")}/ws`), row("bot_id", bot.bot_id), row("secret", bot.secret)));
   }
   const hook = state.corp?.webhooks[0];
   if (hook) {
-    const sample = `curl '${location.origin}/cgi-bin/webhook/send?key=${hook.key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{"msgtype":"markdown","markdown":{"content":"**你好** <font color=\\"info\\">WeCom</font>"}}'`;
-    parts.push(h("section", "card", h("h4", "", "试一试 · Try it"), h("pre", "", h("code", "", sample))));
+    const sample = `curl '${location.origin}/cgi-bin/webhook/send?key=${hook.key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{"msgtype":"markdown","markdown":{"content":"${say("**你好**", "**Hello**")} <font color=\\"info\\">WeCom</font>"}}'`;
+    parts.push(h("section", "card", h("h4", "", say("试一试", "Try it")), h("pre", "", h("code", "", sample))));
   }
-  parts.push(h("p", "hint", "消息、请求、故障、时钟都在 /_simulator/ 下 · messages, requests, faults and the clock are under /_simulator/"));
+  parts.push(h("p", "hint", say("消息、请求、故障、时钟都在 /_simulator/ 下", "messages, requests, faults and the clock are under /_simulator/")));
   $("messages").replaceChildren(h("div", "about", parts));
 }
 
@@ -319,12 +319,12 @@ function listen() {
   const live = (on, words) => { $("live").textContent = words; $("live").classList.toggle("on", on); };
   const events = new EventSource("/_simulator/events");
   const data = (handle) => (event) => handle(JSON.parse(event.data));
-  events.addEventListener("hello", () => refresh().then(() => live(true, "在线")));
+  events.addEventListener("hello", () => refresh().then(() => live(true, say("在线", "online"))));
   events.addEventListener("message", data(arrived));
   events.addEventListener("change", data(changed));
   events.addEventListener("corp", refresh);
   events.addEventListener("reset", () => { state.read = {}; save(); refresh(); });
-  events.addEventListener("error", () => live(false, "已断开"));
+  events.addEventListener("error", () => live(false, say("已断开", "disconnected")));
 }
 
 // A picture that has arrived makes the conversation longer: who read the end stays at the end.

@@ -73,7 +73,7 @@ pub const fn words(zh: &'static str, en: &'static str) -> Words {
 }
 
 /// Between the two languages of a text on record: no text of a program or a person holds it.
-const BETWEEN: char = '\u{1f}';
+pub const BETWEEN: char = '\u{1f}';
 /// Bytes that are kept of each language: both, and what is between them, fit the column of a failure (1,000 bytes).
 const RECORDED: usize = 490;
 

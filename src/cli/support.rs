@@ -28,7 +28,7 @@ use crate::http::SupportAnswer;
 use crate::links::LinkKey;
 use crate::store::Store;
 use crate::time::Clock;
-use crate::words::{Words, told, words};
+use crate::words::{BETWEEN, Words, told, words};
 
 /// Deadline for metrics and readiness.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -194,7 +194,8 @@ async fn running(
         Ok(said) => {
             *pid = Some(said.pid);
             let lines: String = said.lines.iter().map(|line| readable(line, hidden) + "\n").collect();
-            let refusals = json!({ "since": said.since, "sources": said.sources });
+            let mut refusals = json!({ "since": said.since, "sources": said.sources });
+            in_one_language(&mut refusals);
             (lines, format!("{refusals:#}\n"))
         }
         Err(error) => (format!("{error:#}\n"), "{}\n".to_owned()),
@@ -205,6 +206,16 @@ async fn running(
         words("最近被拒绝的请求，没有正文", "the newest refused requests, without bodies"),
         refusals,
     ));
+}
+
+/// Texts of the record hold both languages: the person who made the bundle reads one.
+fn in_one_language(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(BETWEEN) => *text = Words::of_record(text).to_string(),
+        Value::Array(items) => items.iter_mut().for_each(in_one_language),
+        Value::Object(members) => members.values_mut().for_each(in_one_language),
+        _ => {}
+    }
 }
 
 /// A log line without its private fields; the people of a lane become words.

@@ -11,8 +11,8 @@ pub(in crate::console) const AUDIT: Words = words("操作与登录", "Acts and s
 pub(in crate::console) const MY_PAGE: Words = words("我收到的", "What I got");
 
 pub(in crate::console) const NO_ROTA: Words = words(
-    "没有配置值班表：照 rota.example.yaml 写一个，在配置的 rotas 里指明，用 `wegraf duty` 看排得对不对。",
-    "There is no rota: write one like rota.example.yaml, name it under `rotas`, and look at it with `wegraf duty`.",
+    "没有配置值班表：照 docs/duty.md 里的例子写一个，在配置的 rotas 里指明，用 `wegraf duty` 看排得对不对。",
+    "There is no rota: write one like the example in docs/duty.en.md, name it under `rotas`, and look at it with `wegraf duty`.",
 );
 pub(in crate::console) const SUBSTITUTE: Words = words("替班", "substitute");
 pub(in crate::console) const HOLIDAY: Words = words("节假日", "holiday");

@@ -14,6 +14,8 @@ pub struct Known {
     pub error: Option<Words>,
     /// Conversations in which a user has written to it, and why it may not write there, if that is so.
     pub conversations: Vec<(Conversation, Option<Words>)>,
+    /// What is held back, and why.
+    pub breakers: Vec<Breaker>,
 }
 
 impl Known {
@@ -37,17 +39,24 @@ impl Known {
         let breakers: Vec<Breaker> = store.breakers().await?;
         let error =
             |scope: &Scope| breakers.iter().find(|open| open.scope == *scope).map(|open| Words::of_record(&open.error));
-        let scope = |conversation: &Conversation| {
-            Scope::of(&Part::Conversation {
-                bot: conversation.bot.as_str().into(),
-                chat: conversation.chat.as_str().into(),
-            })
-        };
+        let scope = |conversation: &Conversation| scope(&conversation.bot, &conversation.chat);
         let of_bot = store.conversations().await?.into_iter().filter(|conversation| conversation.bot == bot);
         let conversations = of_bot.map(|conversation| {
             let error = error(&scope(&conversation));
             (conversation, error)
         });
-        Ok(Self { holder: None, error: error(&super::scope(bot)), conversations: conversations.collect() })
+        let (error, conversations) = (error(&super::scope(bot)), conversations.collect());
+        Ok(Self { holder: None, error, conversations, breakers })
     }
+
+    /// Why the bot may not write in this conversation, if WeCom has said so.
+    pub fn refusal(&self, bot: &str, chat: &str) -> Option<Words> {
+        let scope = scope(bot, chat);
+        self.breakers.iter().find(|open| open.scope == scope).map(|open| Words::of_record(&open.error))
+    }
+}
+
+/// The scope of one conversation of a bot.
+fn scope(bot: &str, chat: &str) -> Scope {
+    Scope::of(&Part::Conversation { bot: bot.into(), chat: chat.into() })
 }

@@ -31,7 +31,7 @@ impl Ask<'_> {
         let default = if kept { told!("，回车不变", "; Enter keeps it") } else { Words::default() };
         write!(self.screen, "{question} ({hint}{default})\n> ")?;
         self.screen.flush()?;
-        let answer = if self.terminal { Some(self.hidden()?) } else { self.read()? };
+        let answer = if self.terminal { self.hidden()? } else { self.read()? };
         if let Some(secret) = answer.as_ref().filter(|secret| !secret.is_empty()) {
             let length = secret.chars().count();
             writeln!(self.screen, "{}", told!("  收到 {length} 个字符", "  {length} characters"))?;
@@ -45,18 +45,19 @@ impl Ask<'_> {
         Ok((read > 0).then(|| line.trim().to_owned()))
     }
 
-    /// A line of the terminal, letter by letter and unseen. Ctrl-C comes as a letter, so that the terminal is put right
+    /// A line of the terminal, letter by letter and unseen; `None` at its end, which is Ctrl-D on an empty line. Ctrl-C comes as a letter, so that the terminal is put right
     /// before the program ends.
-    fn hidden(&mut self) -> anyhow::Result<String> {
+    fn hidden(&mut self) -> anyhow::Result<Option<String>> {
         let quiet = Quiet::new()?;
         let mut line = Vec::new();
-        loop {
+        let ended = loop {
             let mut byte = [0];
             if self.input.read(&mut byte)? == 0 {
-                break;
+                break true;
             }
             match byte[0] {
-                b'\r' | b'\n' | 4 => break,
+                b'\r' | b'\n' => break false,
+                4 => break true,
                 3 => {
                     drop(quiet);
                     writeln!(self.screen)?;
@@ -66,10 +67,11 @@ impl Ask<'_> {
                 21 => line.clear(),
                 byte => line.push(byte),
             }
-        }
+        };
         drop(quiet);
         writeln!(self.screen)?;
-        Ok(String::from_utf8_lossy(&line).trim().to_owned())
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        Ok((!ended || !line.is_empty()).then_some(line))
     }
 }
 

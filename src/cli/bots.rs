@@ -94,7 +94,7 @@ fn told(row: &Value) -> Option<Listed> {
         Some((heard, said(row)))
     };
     let conversations = row["conversations"].as_array()?.iter().map(conversation).collect::<Option<_>>()?;
-    let known = Known { holder: text(row, "holder"), error: said(row), conversations };
+    let known = Known { holder: text(row, "holder"), error: said(row), conversations, breakers: Vec::new() };
     Some(Listed { bot_id: text(row, "bot_id")?, known, name })
 }
 
@@ -135,8 +135,8 @@ fn in_words(Listed { name, bot_id, known }: &Listed, zone: &TimeZone) -> Screen 
     screen.line(format_args!("{name}  {bot_id}  {state}"));
     if known.conversations.is_empty() {
         screen.lines(words(
-            "    还没有人对它说过话：单聊里发一句，或在群里 @ 它一次",
-            "    no one has spoken to it yet: write to it, or mention it once in a group",
+            "    网关运行以来还没有人对它说过话（`wegraf init` 里说的不记在这里）：要看会话，单聊里发一句，或在群里 @ 它一次",
+            "    no one has spoken to it since the gateway runs (what was said to `wegraf init` is not on this record): to see a conversation, write to it, or mention it once in a group",
         ));
     }
     for (conversation, error) in &known.conversations {
@@ -182,7 +182,7 @@ async fn connect(config: &Config, account: &BotAccount) -> Result<String, String
     let options = bots::options(config, account, Arc::new(|| Clock::System.now().0));
     let (bot, socket) = Bot::open(options, events, stop).map_err(|error| error.to_string())?;
     let socket = tokio::spawn(socket);
-    let result = live(&bot).await.map_err(|dead| dead.words.to_string());
+    let result = live(&bot).await.map_err(|dead| dead.of(config).to_string());
     drop(end);
     // The result does not matter.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket).await;
@@ -197,6 +197,20 @@ pub struct Dead {
     pub refused: bool,
     /// What happened.
     pub words: Words,
+}
+
+impl Dead {
+    /// What happened, with the address that did not answer and its key in the configuration, unless WeCom refused.
+    pub fn of(self, config: &Config) -> Words {
+        if self.refused {
+            return self.words;
+        }
+        let url = &config.wecom.bot_url;
+        // Bots have an address of their own.
+        let own = |text: &str| text.replace("api_url", "bot_url");
+        let (zh, en) = (own(&self.words.zh), own(&self.words.en));
+        Words::from((format!("{zh}（wecom.bot_url: {url}）"), format!("{en} (wecom.bot_url: {url})")))
+    }
 }
 
 /// Waits until a bot is connected.

@@ -350,15 +350,15 @@ async fn bot(config: &Config, name: &str, account: &BotAccount, findings: &mut V
             .push(Finding { about: told!("  会话 {}", "  conversation {}", conversation.chat).to_string(), result });
     }
     for chat in bots::mute(config, name, &known) {
-        let result = words(
-            "还没有人在那里对机器人说过话，可能推不进去：说一句，或在群里 @ 它一次",
-            "no one has spoken to the bot there yet, so it may not speak either: write to it, or mention it once",
-        )
-        .to_string();
-        findings
-            .push(Finding {
-                about: told!("  会话 {chat}", "  conversation {chat}").to_string(), result: Err(result)
-            });
+        let unheard = || {
+            words(
+                "没有记录：网关运行以来还没有人在那里对机器人说过话（`wegraf init` 里说的不记在这里）；推不进去就说一句，或在群里 @ 它一次",
+                "not on record: no one has spoken to the bot there since the gateway runs (what was said to `wegraf init` is not recorded); if nothing arrives, write to it, or mention it once",
+            )
+        };
+        // Whether it may write there is only known once it was refused.
+        let result = known.refusal(name, chat).map_or_else(|| Ok(unheard().to_string()), |why| Err(why.to_string()));
+        findings.push(Finding { about: told!("  会话 {chat}", "  conversation {chat}").to_string(), result });
     }
 }
 

@@ -32,8 +32,21 @@ pub fn run(arguments: &Init) -> anyhow::Result<ExitCode> {
     }
     let stdin = std::io::stdin();
     let terminal = stdin.is_terminal();
-    let ask = Ask { input: &mut stdin.lock(), screen: &mut std::io::stderr().lock(), terminal };
+    if terminal {
+        std::thread::spawn(interrupted);
+    }
+    // Not locked: Ctrl-C says its word there (`interrupted`).
+    let ask = Ask { input: &mut stdin.lock(), screen: &mut std::io::stderr(), terminal };
     talk(arguments, ask, &mut screen)
+}
+
+/// Waits for Ctrl-C and ends the program with a word; while a secret is typed, Ctrl-C is a letter (`ask.rs`).
+fn interrupted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    if runtime.is_ok_and(|runtime| runtime.block_on(tokio::signal::ctrl_c()).is_ok()) {
+        super::screen::warn(format_args!("\n{}", words("已中断，没有写任何文件", "interrupted; nothing was written")));
+        std::process::exit(1);
+    }
 }
 
 /// What became of a failed proof.
@@ -54,6 +67,9 @@ fn talk(arguments: &Init, mut ask: Ask<'_>, screen: &mut dyn Write) -> anyhow::R
         if arguments.no_test {
             break;
         }
+        if let Some(note) = host_note(&answers, arguments, existing.as_ref()) {
+            writeln!(ask.screen, "! {note}")?;
+        }
         let draft = Draft::new(&answers, arguments, existing.as_ref())?;
         let Err(trouble) = super::wait(prove::prove(arguments, &draft, &mut answers, ask.screen, screen))? else {
             break;
@@ -67,7 +83,7 @@ fn talk(arguments: &Init, mut ask: Ask<'_>, screen: &mut dyn Write) -> anyhow::R
                     ask.screen,
                     "{}\n  {}",
                     words("没有写任何文件；这些回答可以这样再给：", "Nothing was written; the same answers once more:"),
-                    answers.again()
+                    answers.again(arguments)
                 )?;
                 return Ok(ExitCode::FAILURE);
             }
@@ -82,10 +98,33 @@ fn talk(arguments: &Init, mut ask: Ask<'_>, screen: &mut dyn Write) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
+/// What becomes of the host of a webhook's address that leads elsewhere than to WeCom.
+fn host_note(answers: &Answers, arguments: &Init, existing: Option<&Existing>) -> Option<Words> {
+    let url = answers.api_url(arguments)?;
+    match existing {
+        Some(there) if there.api_url() != url => Some(told!(
+            "{url} 不是 {} 里的 wecom.api_url（{}）：发到后者",
+            "{url} is not wecom.api_url of {} ({}): messages go to the latter",
+            arguments.output.display(),
+            there.api_url()
+        )),
+        None if arguments.api_url.is_none() => Some(told!(
+            "地址的主机不是企业微信：配置里写 wecom.api_url: {url}",
+            "the address is not WeCom's: the configuration gets wecom.api_url: {url}"
+        )),
+        Some(_) | None => None,
+    }
+}
+
 /// Asks what is open.
 fn complete(arguments: &Init, ask: &mut Ask<'_>, answers: &mut Answers) -> anyhow::Result<()> {
     while let Some(question) = answers.open().first().copied() {
-        let answer = if arguments.yes { None } else { put(ask, answers, question)? };
+        let back = if question.is_first() {
+            words("；直接回车回到上一问", "; Enter alone goes back")
+        } else {
+            Words::default()
+        };
+        let answer = if arguments.yes { None } else { put(ask, answers, question, &back)? };
         let Some(text) = answer else {
             let missing = answers.missing();
             return Err(Misused(
@@ -97,20 +136,26 @@ fn complete(arguments: &Init, ask: &mut Ask<'_>, answers: &mut Answers) -> anyho
             )
             .into());
         };
-        if let Err(wrong) = answers.take(question, &text) {
-            writeln!(ask.screen, "✗ {wrong}")?;
+        if matches!(text.as_str(), "q" | "quit") {
+            anyhow::bail!(words("已退出，没有写任何文件", "quit; nothing was written"));
+        }
+        if answers.goes_back(question, &text) {
+            continue;
+        }
+        match (answers.take(question, &text), question, answers.way) {
+            (Err(wrong), ..) => writeln!(ask.screen, "✗ {wrong}")?,
+            (Ok(()), Question::Way, Some(way)) => writeln!(ask.screen, "→ {}", Question::chosen(way))?,
+            (Ok(()), ..) => {}
         }
     }
     Ok(())
 }
 
-fn put(ask: &mut Ask<'_>, answers: &Answers, question: Question) -> anyhow::Result<Option<String>> {
+fn put(ask: &mut Ask<'_>, answers: &Answers, question: Question, more: &Words) -> anyhow::Result<Option<String>> {
     let kept = answers.get(question);
-    if question.is_secret() {
-        ask.secret(&question.text(), kept.is_some())
-    } else {
-        ask.line(&question.text(), kept.as_deref())
-    }
+    let text = question.text();
+    let text = Words::from((format!("{}{}", text.zh, more.zh), format!("{}{}", text.en, more.en)));
+    if question.is_secret() { ask.secret(&text, kept.is_some()) } else { ask.line(&text, kept.as_deref()) }
 }
 
 /// After a failure: the one answer that was wrong is asked for again, if it is known.
@@ -128,7 +173,7 @@ fn again(arguments: &Init, ask: &mut Ask<'_>, answers: &mut Answers, trouble: &T
     )?;
     loop {
         let answer = match trouble.question {
-            Some(question) => put(ask, answers, question)?,
+            Some(question) => put(ask, answers, question, &Words::default())?,
             None => ask.line(&Words::default(), None)?,
         };
         match (answer.as_deref(), trouble.question) {

@@ -75,8 +75,8 @@ async fn free_bots(config: &Config, receiver: &str) -> anyhow::Result<BTreeSet<S
         if Store::socket_holder(&config.database, name).await?.is_some() {
             let url = format!("{}/webhook/{receiver}", config.door(Area::Webhook).url());
             bail!(told!(
-                "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发到 {url}",
-                "the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to {url}"
+                "机器人 {name} 正被运行中的网关连着，再连一次会把它顶掉：请把告警发给网关\n  curl -H 'Authorization: Bearer 令牌' -d 'hello' '{url}'",
+                "the running gateway has the socket of bot {name}, and another connection would evict it: post an alert to the gateway\n  curl -H 'Authorization: Bearer TOKEN' -d 'hello' '{url}'"
             ));
         }
     }

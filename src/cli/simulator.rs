@@ -11,6 +11,9 @@ use crate::words::told;
 
 /// The members of the corp that is played.
 const MEMBERS: &str = "daixuan zhangsan lisi wangwu";
+/// Its bot.
+const BOT: &str = "sim-bot";
+const BOT_SECRET: &str = "sim-bot-secret";
 
 /// Simulates WeCom on `listen`, with the demo corp.
 pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
@@ -21,13 +24,19 @@ pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let url = simulator.url();
     println!("{}", told!("企业微信模拟器\n", "a local WeCom\n"));
     println!("{}", told!("  手机页面    {url}/", "  phone page    {url}/"));
-    println!("{}", told!("  接口地址    {url}", "  api_url       {url}"));
+    println!("{}", told!("  接口地址    api_url {url}", "  api_url       {url}"));
+    let socket = url.replacen("http", "ws", 1);
+    println!("{}", told!("  机器人连接  bot_url {socket}/ws", "  bot_url       {socket}/ws"));
     println!(
         "{}",
         told!(
             "  应用        corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret",
             "  app           corp_id wwsimcorp0000001, agent_id 1000002, secret sim-app-secret"
         )
+    );
+    println!(
+        "{}",
+        told!("  机器人      bot_id {BOT}, secret {BOT_SECRET}", "  bot           bot_id {BOT}, secret {BOT_SECRET}")
     );
     println!("{}", told!("  成员        {MEMBERS}", "  members       {MEMBERS}"));
     println!("{}", told!("  群聊        AITest", "  chat          AITest"));

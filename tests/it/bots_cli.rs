@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bots::{PERSON, RECEIVERS, bot, connected, idle, mute, said, say, talking};
-use crate::harness::World;
+use crate::harness::{World, alertmanager};
 use crate::process::{run, run_on};
 use crate::programs::until;
 
@@ -31,12 +31,16 @@ async fn first_run(world: &World, chat: Option<&str>) -> (crate::process::Answer
 async fn the_first_run_is_init_hello_and_a_press() {
     let world = idle(RECEIVERS).await;
     let (answer, click) = first_run(&world, None).await;
-    answer.exits(0).says(&["机器人已连上", "zhangsan", "new.yaml", "按了按钮", "wegraf serve -c new.yaml"]);
+    let answer =
+        answer.exits(0).says(&["机器人已连上", "zhangsan 说话了", "new.yaml", "按了按钮", "wegraf serve -c new.yaml"]);
+    assert!(answer.out.contains("curl -H") && !answer.out.contains("wegraf send"), "{}", answer.out);
     assert_eq!((&click["answers"][0]["errcode"], &click["answers"][0]["in_time"]), (&0.into(), &true.into()));
     run(&world, &["check", "-c", "new.yaml"]).await.exits(0);
     let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
     assert!(written.contains("{ bot: duty, chat: \"zhangsan\", face: card }"), "{written}");
     assert!(bot(&world).await["live"].is_null(), "the socket is left to the gateway");
+    // What was proved is no fault because no database has it.
+    run(&world, &["doctor", "-c", "new.yaml"]).await.exits(0).says(&["✓   会话 zhangsan", "not on record"]);
 }
 
 #[tokio::test]
@@ -101,7 +105,7 @@ async fn a_doctor_connects_where_no_gateway_does_and_evicts_no_connection() {
     let world = idle(RECEIVERS).await;
     let found = doctor(&world).await;
     assert!(found[0].1 && found[0].2.contains("试连成功"), "{found:?}");
-    assert!(!found[1].1 && found[1].2.contains("no one has spoken"), "{found:?}");
+    assert!(found[1].1 && found[1].2.contains("not on record"), "{found:?}");
     assert_eq!(bot(&world).await["subscribes"], 1);
 
     let world = mute(RECEIVERS).await;
@@ -111,4 +115,32 @@ async fn a_doctor_connects_where_no_gateway_does_and_evicts_no_connection() {
     assert!(found[1].0.contains("zhangsan") && found[1].1, "{found:?}");
     let bot = bot(&world).await;
     assert_eq!((&bot["subscribes"], &bot["evictions"]), (&1.into(), &0.into()), "{bot:#}");
+}
+
+#[tokio::test]
+async fn a_conversation_that_refused_the_bot_is_a_fault() {
+    let world = mute(RECEIVERS).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    until("the refusal is found", async || {
+        let found = doctor(&world).await;
+        found
+            .iter()
+            .any(|(about, fine, says)| about.contains("zhangsan") && !fine && says.contains("93001"))
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bot_that_cannot_connect_names_its_own_key_and_address() {
+    let world = idle(RECEIVERS).await;
+    let arguments = ["init", "-o", "new.yaml", "--bot-id", "sim-bot", "--bot-secret", "sim-bot-secret"];
+    let elsewhere = ["--bot-url", "ws://127.0.0.1:9/ws", "--chat", "zhangsan", "--yes"];
+    let answer = run(&world, &[&arguments[..], &elsewhere].concat()).await.exits(1);
+    assert!(answer.err.contains("wecom.bot_url: ws://127.0.0.1:9/ws"), "{}", answer.err);
+    assert!(!answer.err.contains("api_url"), "{}", answer.err);
+    for text in ["WEGRAF_BOT_SECRET=…", "--bot-id 'sim-bot'", "--chat 'zhangsan'", "--bot-url 'ws://127.0.0.1:9/ws'"]
+    {
+        assert!(answer.err.contains(text), "{text}: {}", answer.err);
+    }
 }

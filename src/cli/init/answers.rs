@@ -2,8 +2,17 @@
 
 use std::fmt;
 
-use crate::cli::Init;
+use std::path::Path;
+
+use clap::ValueEnum as _;
+
+use crate::cli::{Init, SecretsIn};
 use crate::words::{Words, told, words};
+
+/// The host of WeCom's own webhooks.
+const WECOM: &str = "qyapi.weixin.qq.com";
+/// Where the configuration is written unless the command line says so.
+const OUTPUT: &str = "wegraf.yaml";
 
 /// How messages get into WeCom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,25 +128,40 @@ impl Answers {
     }
 
     fn choose(&mut self, text: &str) -> Result<(), Words> {
-        let (way, question) = match text {
-            "" | "1" => (Way::Bot, None),
-            "2" => (Way::Webhook, None),
-            "3" => (Way::App, None),
-            url if url.contains("://") || is_uuid(url) => (Way::Webhook, Some(Question::Webhook)),
-            id if id.starts_with("ww") => (Way::App, Some(Question::CorpId)),
-            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+        let (way, question) = match text.to_ascii_lowercase().as_str() {
+            "" | "1" | "bot" => (Way::Bot, None),
+            "2" | "webhook" => (Way::Webhook, None),
+            "3" | "app" => (Way::App, None),
+            _ if text.contains("://") || is_uuid(text) => (Way::Webhook, Some(Question::Webhook)),
+            _ if text.starts_with("ww") => (Way::App, Some(Question::CorpId)),
+            _ if is_bot_id(text) => (Way::Bot, Some(Question::BotId)),
+            _ => {
                 return Err(words(
                     "写 1、2 或 3，或粘贴 Bot ID、Webhook 地址、企业 ID",
                     "write 1, 2 or 3, or paste a Bot ID, a webhook's URL or a corp id",
                 ));
             }
-            _ => (Way::Bot, Some(Question::BotId)),
         };
         if let Some(question) = question {
             self.take(question, text)?;
         }
         self.way = Some(way);
         Ok(())
+    }
+
+    /// An empty answer to the first question of a way goes back to the choice of the way. Does this one?
+    pub(super) fn goes_back(&mut self, question: Question, text: &str) -> bool {
+        let back = question.is_first() && text.is_empty();
+        if back {
+            self.way = None;
+        }
+        back
+    }
+
+    /// Where WeCom is: what the command line says, else where the webhook's address leads. `None`: WeCom itself.
+    pub(super) fn api_url(&self, arguments: &Init) -> Option<String> {
+        let pasted = self.webhook.as_deref().filter(|_| self.way == Some(Way::Webhook)).and_then(elsewhere);
+        arguments.api_url.clone().or(pasted)
     }
 
     /// The first answer of the command line that is invalid by its form, without asking WeCom.
@@ -165,26 +189,55 @@ impl Answers {
         flags.join("  ")
     }
 
-    /// The command that gives the same answers again, without its secrets.
-    pub(super) fn again(&self) -> String {
-        let flag = |name: &str, value: &Option<String>| {
-            value.as_ref().map(|value| format!(" {name} '{}'", value.replace('\'', "'\\''"))).unwrap_or_default()
+    /// The command that gives the same answers again; its secrets stand as variables without their values.
+    pub(super) fn again(&self, arguments: &Init) -> String {
+        let (secret, ways) = match self.way {
+            Some(Way::Bot) => ("WEGRAF_BOT_SECRET=… ", vec![("--bot-id", &self.bot_id), ("--chat", &self.chat)]),
+            Some(Way::Webhook) => ("WEGRAF_WEBHOOK=… ", Vec::new()),
+            Some(Way::App) => (
+                "WEGRAF_SECRET=… ",
+                vec![("--corp-id", &self.corp_id), ("--agent-id", &self.agent_id), ("--users", &self.users)],
+            ),
+            None => ("", Vec::new()),
         };
-        let text = match self.way {
-            Some(Way::Bot) => flag("--bot-id", &self.bot_id) + &flag("--chat", &self.chat),
-            Some(Way::App) => {
-                flag("--corp-id", &self.corp_id) + &flag("--agent-id", &self.agent_id) + &flag("--users", &self.users)
-            }
-            Some(Way::Webhook) | None => String::new(),
-        };
-        format!("wegraf init{text}")
+        let secrets = (arguments.secrets != SecretsIn::default()).then(|| arguments.secrets.to_possible_value());
+        let others = [
+            ("--api-url", self.api_url(arguments)),
+            ("--bot-url", arguments.bot_url.clone()),
+            ("--proxy", arguments.proxy.clone()),
+            ("--name", arguments.name.clone()),
+            ("--receiver", arguments.receiver.clone()),
+            ("--listen", arguments.listen.map(|listen| listen.to_string())),
+            ("--language", arguments.language.map(|language| language.as_str().to_owned())),
+            ("--secrets", secrets.flatten().map(|secrets| secrets.get_name().to_owned())),
+            ("--output", (arguments.output != Path::new(OUTPUT)).then(|| arguments.output.display().to_string())),
+        ];
+        let flag = |(name, value): (&str, &str)| format!(" {name} '{}'", value.replace('\'', "'\\''"));
+        let ways = ways.into_iter().filter_map(|(name, value)| Some(flag((name, value.as_deref()?))));
+        let others = others.iter().filter_map(|(name, value)| Some(flag((name, value.as_deref()?))));
+        format!("{secret}wegraf init{}", ways.chain(others).collect::<String>())
     }
 }
 
 impl Question {
     /// Is the answer a secret?
     pub(super) const fn is_secret(self) -> bool {
-        matches!(self, Self::BotSecret | Self::Webhook | Self::AppSecret)
+        // A webhook's address may be pasted into the first question.
+        matches!(self, Self::Way | Self::BotSecret | Self::Webhook | Self::AppSecret)
+    }
+
+    /// Is it the first question of a way, from which one goes back to the choice of the way?
+    pub(super) const fn is_first(self) -> bool {
+        matches!(self, Self::BotId | Self::Webhook | Self::CorpId)
+    }
+
+    /// The way that an answer to the first question has chosen.
+    pub(super) const fn chosen(way: Way) -> Words {
+        match way {
+            Way::Bot => words("智能机器人", "an AI bot"),
+            Way::Webhook => words("消息推送（Webhook）", "a group's webhook"),
+            Way::App => words("自建应用", "a self-built app"),
+        }
     }
 
     const fn flag(self) -> &'static str {
@@ -205,10 +258,11 @@ impl Question {
         match self {
             Self::Way => words(
                 "告警怎么进企业微信？也可以直接粘贴 Bot ID、Webhook 地址或企业 ID\n  \
-                 1 智能机器人（推荐：不需要公网地址，能按按钮）\n  2 群里的消息推送（Webhook）\n  3 自建应用",
+                 1 智能机器人（推荐：不需要公网地址，能按按钮）\n  2 群里的消息推送（Webhook）\n  3 自建应用\n  \
+                 直接回车就是 1；q 退出",
                 "How do alerts get into WeCom? You may paste a Bot ID, a webhook's URL or a corp id\n  \
                  1 an AI bot (recommended: no public address is needed, and buttons work)\n  2 a group's webhook\n  \
-                 3 a self-built app",
+                 3 a self-built app\n  Enter alone is 1; q quits",
             ),
             Self::BotId => words(
                 "机器人的 Bot ID：机器人的详情页 → API 模式 → 长连接",
@@ -235,6 +289,10 @@ fn misshapen(question: Question, text: &str) -> Option<Words> {
     match question {
         _ if text.is_empty() => Some(words("不能是空的", "it must not be empty")),
         Question::Users | Question::Way => None,
+        Question::BotId if is_word(text) => Some(told!(
+            "“{text}”不是 Bot ID：它很长，以 aib 开头",
+            "“{text}” is no Bot ID, which is long and starts with aib"
+        )),
         Question::AgentId if text.parse::<i64>().is_err() => Some(told!(
             "AgentId 应是数字，例如 1000002，而不是“{text}”",
             "AgentId is a number, for example 1000002, and not “{text}”"
@@ -245,6 +303,26 @@ fn misshapen(question: Question, text: &str) -> Option<Words> {
         _ if blank => Some(words("中间有空白：再复制一次", "it has blanks in it: copy it again")),
         _ => None,
     }
+}
+
+/// Ids of bots are long and hold more than letters, unlike words that are typed by mistake.
+fn is_bot_id(text: &str) -> bool {
+    let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let long = text.len() > 6 && !text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    known && !number && (long || text.starts_with("aib"))
+}
+
+/// A word that a person typed, such as `webhook`, where an id of a bot is asked for.
+fn is_word(text: &str) -> bool {
+    text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) && !text.starts_with("aib")
+}
+
+/// Where the address of a webhook leads, if that is not WeCom itself.
+fn elsewhere(webhook: &str) -> Option<String> {
+    let (base, _) = webhook.split_once("/cgi-bin/webhook/")?;
+    let url = reqwest::Url::parse(base).ok()?;
+    (url.host_str() != Some(WECOM)).then(|| base.to_owned())
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -272,7 +350,27 @@ mod tests {
             answers.take(Question::Way, text).unwrap();
             assert_eq!((answers.way, answers.open().len()), (Some(way), open), "{text}");
         }
-        assert!(Answers::default().take(Question::Way, "7").is_err());
+        for wrong in ["7", "q", "webhok", "quit", "智能机器人?", "no bot"] {
+            let mut answers = Answers::default();
+            assert!(answers.take(Question::Way, wrong).is_err(), "{wrong}");
+            assert_eq!(answers.open(), [Question::Way], "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_pasted_webhook_is_where_it_is_sent() {
+        let webhook = |url: &str| {
+            let mut answers = Answers::default();
+            answers.take(Question::Way, url).unwrap();
+            answers
+        };
+        let arguments = Init::default();
+        let key = "cgi-bin/webhook/send?key=11111111-2222";
+        let simulator = webhook(&format!("http://127.0.0.1:8081/{key}"));
+        assert_eq!(simulator.api_url(&arguments).as_deref(), Some("http://127.0.0.1:8081"));
+        assert_eq!(webhook(&format!("https://qyapi.weixin.qq.com/{key}")).api_url(&arguments), None);
+        let given = Init { api_url: Some("https://proxy.example.com".to_owned()), ..Init::default() };
+        assert_eq!(simulator.api_url(&given).as_deref(), Some("https://proxy.example.com"));
     }
 
     #[test]
@@ -281,6 +379,7 @@ mod tests {
         answers.take(Question::Way, "ww0123456789abcdef").unwrap();
         assert!(answers.take(Question::AgentId, "abc").unwrap_err().en.contains("AgentId"));
         assert!(answers.take(Question::AppSecret, "two words").is_err());
+        assert!(answers.take(Question::BotId, "webhook").unwrap_err().en.contains("no Bot ID"));
         assert_eq!(answers.get(Question::CorpId).as_deref(), Some("ww0123456789abcdef"));
         assert_eq!(answers.missing(), "--agent-id NUMBER  WEGRAF_SECRET=…  --users USERIDS");
     }
@@ -290,8 +389,20 @@ mod tests {
         let mut answers = Answers { way: Some(Way::App), ..Answers::default() };
         answers.take(Question::AppSecret, "canary-secret").unwrap();
         answers.take(Question::CorpId, "ww1").unwrap();
-        assert!(!format!("{answers:?}{}", answers.again()).contains("canary"));
-        assert_eq!(answers.again(), "wegraf init --corp-id 'ww1'");
+        let arguments = Init {
+            output: "wegraf.yaml".into(),
+            listen: Some("127.0.0.1:9000".parse().unwrap()),
+            api_url: Some("http://127.0.0.1:8081".to_owned()),
+            ..Init::default()
+        };
+        let again = answers.again(&arguments);
+        assert!(!format!("{answers:?}{again}").contains("canary"));
+        let flags = "--corp-id 'ww1' --api-url 'http://127.0.0.1:8081' --listen '127.0.0.1:9000'";
+        assert_eq!(again, format!("WEGRAF_SECRET=… wegraf init {flags}"));
+        let mut answers = Answers::default();
+        answers.take(Question::Way, "http://127.0.0.1:8081/cgi-bin/webhook/send?key=canary-2222").unwrap();
+        let again = answers.again(&Init { output: "a b.yaml".into(), ..Init::default() });
+        assert_eq!(again, "WEGRAF_WEBHOOK=… wegraf init --api-url 'http://127.0.0.1:8081' --output 'a b.yaml'");
     }
 
     #[test]

@@ -67,7 +67,7 @@ async fn talk(
     let connecting = words("正在连接企业微信", "Connecting to WeCom");
     if let Err(dead) = alive(life, &connecting, live(bot)).await? {
         let question = dead.refused.then_some(Question::BotSecret);
-        let Words { zh, en } = dead.words;
+        let Words { zh, en } = dead.of(&draft.config);
         let words = Words::from((format!("机器人连不上企业微信：{zh}"), format!("the bot cannot connect: {en}")));
         return Ok(Err(Trouble::new(question, words)));
     }
@@ -110,7 +110,12 @@ async fn hello(
         return Ok(Err(Trouble::new(None, words("没有等到有人对机器人说话", "no one spoke to the bot"))));
     };
     let chat = chat.id().to_owned();
-    writeln!(screen, "✓ {}", told!("{from} 在 {chat} 说话了", "{from} has spoken in {chat}"))?;
+    let heard = if chat == from {
+        told!("{from} 说话了", "{from} has spoken")
+    } else {
+        told!("{from} 在 {chat} 说话了", "{from} has spoken in {chat}")
+    };
+    writeln!(screen, "✓ {heard}")?;
     let hello = words(
         "你好，告警会送到这里。下面是一张试发的卡片，按一下它的按钮。",
         "Hello, alerts will come here. Below is a first card: press its button.",

@@ -34,6 +34,11 @@ impl Existing {
         let (config, _) = Config::parse_to_look(&text, path).map_err(Misconfigured)?;
         Ok(Some(Self { text, config }))
     }
+
+    /// Where its WeCom is.
+    pub(super) fn api_url(&self) -> &str {
+        &self.config.wecom.api_url
+    }
 }
 
 /// A secret and the name under which the configuration refers to it.
@@ -91,7 +96,7 @@ impl Draft {
                 Some(there) => entries
                     .iter()
                     .try_fold(there.text.clone(), |text, (path, name, value)| insert(&text, path, name, value)),
-                None => Some(new_file(arguments, &entries, &secret(1))),
+                None => Some(new_file(arguments, answers.api_url(arguments).as_deref(), &entries, &secret(1))),
             };
             (entries, text)
         };
@@ -184,13 +189,16 @@ fn entries(
     ]
 }
 
-fn new_file(arguments: &Init, entries: &[(&[&str], String, String)], token: &str) -> String {
+fn new_file(arguments: &Init, api_url: Option<&str>, entries: &[(&[&str], String, String)], token: &str) -> String {
     let language = arguments.language.or_else(spoken).unwrap_or_default();
     let listen = arguments.listen.map_or_else(|| LISTEN.to_owned(), |address| address.to_string());
+    let open = format!("0.0.0.0:{}", listen.rsplit_once(':').map_or("8080", |(_, port)| port));
     let zh = language == Language::Zh;
     let say = |chinese: &'static str, english: &'static str| if zh { chinese } else { english };
     let mut wecom = String::new();
-    for (key, url) in [("api_url", &arguments.api_url), ("bot_url", &arguments.bot_url), ("proxy", &arguments.proxy)] {
+    for (key, url) in
+        [("api_url", api_url), ("bot_url", arguments.bot_url.as_deref()), ("proxy", arguments.proxy.as_deref())]
+    {
         wecom.extend(url.iter().map(|url| format!("  {key}: {}\n", quoted(url))));
     }
     let database = if arguments.output.parent() == Some(Path::new(PACKAGED)) {
@@ -203,10 +211,15 @@ fn new_file(arguments: &Init, entries: &[(&[&str], String, String)], token: &str
         "# wegraf 的配置。全部的键：wegraf init --print",
         "# The configuration of wegraf. Every key: wegraf init --print",
     );
-    let reach = say(
-        "# 只有本机连得上。别的机器要投递告警时改成 0.0.0.0:8080，或在前面放 TLS 反向代理。",
-        "# Reached from this machine only. For others: 0.0.0.0:8080, or a proxy with TLS in front.",
-    );
+    let reach = if arguments.listen.is_none_or(|address| address.ip().is_loopback()) {
+        told!(
+            "# 只有本机连得上。别的机器要投递告警时改成 {open}，或在前面放 TLS 反向代理。\n",
+            "# Reached from this machine only. For others: {open}, or a proxy with TLS in front.\n"
+        )
+    } else {
+        Words::default()
+    };
+    let reach = reach.get(language);
     let proof = say(
         "# 告警从哪里来，凭什么放行。再加一个：wegraf source new",
         "# Who may post alerts. One more: wegraf source new",
@@ -216,7 +229,7 @@ fn new_file(arguments: &Init, entries: &[(&[&str], String, String)], token: &str
         "# It gets every alert; to tell different people: route in wegraf init --print.",
     );
     format!(
-        "{about}\n\n{reach}\nlisten: {listen}\nlanguage: {}\ntimezone: Asia/Shanghai\n{database}\n\
+        "{about}\n\n{reach}listen: {listen}\nlanguage: {}\ntimezone: Asia/Shanghai\n{database}\n\
          {proof}\nsources:\n  grafana: {{ bearer: {token} }}\n\n\
          wecom:\n{wecom}  {}:\n    {account}: {entry}\n\n\
          receivers:\n  {receiver}: {targets}\n\n\

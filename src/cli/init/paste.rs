@@ -60,13 +60,21 @@ pub(super) fn tell(draft: &Draft, written: &Written, arguments: &Init, screen: &
     for (name, value) in pasted(Sender::Grafana, &base, "", token).1 {
         writeln!(screen, "  {name}: {value}")?;
     }
-    writeln!(screen, "\nAlertmanager (alertmanager.yml)\nreceivers:\n  - name: wegraf")?;
+    let whole = words(
+        "整个文件；已经有了，就只加 receivers 里的这一项，并在 route 里写 receiver: wegraf",
+        "the whole file; to one that exists add the entry of receivers only, and name it in route: receiver: wegraf",
+    );
+    writeln!(screen, "\nAlertmanager (alertmanager.yml): {whole}")?;
+    writeln!(screen, "route:\n  receiver: wegraf\n  group_by: [alertname]\nreceivers:\n  - name: wegraf")?;
     for (_, value) in pasted(Sender::Alertmanager, &base, "", token).1 {
         writeln!(screen, "    webhook_configs:{value}")?;
     }
     writeln!(screen, "\n{}", words("试一下（先启动）", "Try it (once it runs)"))?;
     writeln!(screen, "  curl -H 'Authorization: Bearer {token}' -d 'hello' '{base}/webhook'")?;
-    if arguments.output.starts_with("/etc/wegraf") {
+    if draft.config.wecom.bots.contains_key(account) {
+        // The running gateway has the bot's one connection, which `wegraf send` does not take from it.
+        Ok(())
+    } else if arguments.output.starts_with("/etc/wegraf") {
         writeln!(screen, "  sudo wegraf send {receiver} --sample grafana-firing -c {file}")
     } else {
         writeln!(screen, "  wegraf send {receiver} --sample grafana-firing -c {file}")

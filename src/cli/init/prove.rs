@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use wecom::{Api, CallError, Failure};
 
 use super::answers::{Answers, Question, Way};
@@ -12,7 +13,7 @@ use super::draft::Draft;
 use crate::cli::{Init, doctor, send};
 use crate::deliver::{self, Setup};
 use crate::time::Clock;
-use crate::words::{Words, told, words};
+use crate::words::{Language, Words, told, words};
 
 /// Why it did not work, and the answer that is to blame, if one is.
 pub(super) struct Trouble {
@@ -69,7 +70,7 @@ async fn webhook(draft: &Draft, life: &mut dyn Write, screen: &mut dyn Write) ->
     let asking = words("正在问企业微信这个 key 对不对", "Asking WeCom whether the key is good");
     if let Err(failure) = alive(life, &asking, doctor::knock(&setup, key.clone())).await? {
         let question = failure.errcode().map(|_| Question::Webhook);
-        return Ok(Err(Trouble::new(question, said(&failure))));
+        return Ok(Err(Trouble::new(question, placed(&failure, draft))));
     }
     message(draft, life, screen).await
 }
@@ -88,7 +89,7 @@ async fn app(
     let asking = words("正在问企业微信这个应用", "Asking WeCom about the app");
     match alive(life, &asking, setup.wecom.agent(&account)).await? {
         Ok(agent) => writeln!(screen, "✓ {}", told!("应用 {}", "app {}", agent.name))?,
-        Err(error) => return Ok(Err(blamed(&error))),
+        Err(error) => return Ok(Err(blamed(&error, draft))),
     }
     for user in answers.users().iter().filter(|user| *user != "@all") {
         let asking = told!("正在找 {user}", "Looking for {user}");
@@ -117,10 +118,9 @@ async fn message(draft: &Draft, life: &mut dyn Write, screen: &mut dyn Write) ->
     let mut config = draft.config()?;
     // Their sockets belong to a gateway that may be running.
     config.wecom.bots.clear();
-    let text = words("wegraf 已连通，告警会发到这里。", "wegraf is connected; alerts will come here.");
-    let text = text.get(config.language).to_owned();
+    let notice = notice(config.language);
     let sending = words("正在试发一条", "Sending a test message");
-    let outcomes = alive(life, &sending, Box::pin(send::through(config, &draft.receiver, text.into_bytes()))).await??;
+    let outcomes = alive(life, &sending, Box::pin(send::through(config, &draft.receiver, notice))).await??;
     for outcome in &outcomes {
         write!(screen, "{}", send::told(outcome).as_str())?;
     }
@@ -135,8 +135,20 @@ async fn message(draft: &Draft, life: &mut dyn Write, screen: &mut dyn Write) ->
     Ok(Ok(()))
 }
 
+/// The test message: a notice, which no one takes for an alert.
+fn notice(language: Language) -> Vec<u8> {
+    let title = words("wegraf 已连通", "wegraf is connected");
+    let text = words("告警会发到这里。", "Alerts will come here.");
+    let alert = json!({
+        "status": "firing",
+        "labels": { "alertname": title.get(language), "severity": "info" },
+        "annotations": { "description": text.get(language) },
+    });
+    json!({ "version": "4", "receiver": "wegraf", "status": "firing", "alerts": [alert] }).to_string().into_bytes()
+}
+
 /// Which answer a refusal of WeCom's is about.
-fn blamed(error: &CallError) -> Trouble {
+fn blamed(error: &CallError, draft: &Draft) -> Trouble {
     let failure = error.failure();
     let question = match (failure.errcode(), failure.api) {
         (Some(40013), _) => Some(Question::CorpId),
@@ -145,7 +157,7 @@ fn blamed(error: &CallError) -> Trouble {
         (Some(_), Api::GetToken) => Some(Question::AppSecret),
         (Some(_), _) => Some(Question::AgentId),
     };
-    let said = said(failure);
+    let said = placed(failure, draft);
     let words = match failure.egress_ip {
         Some(ip) => Words::from((
             format!("{}\n  把 {ip} 加进应用的“企业可信IP”，再按回车", said.zh),
@@ -154,6 +166,16 @@ fn blamed(error: &CallError) -> Trouble {
         None => said,
     };
     Trouble::new(question, words)
+}
+
+/// A failure in both languages; one without an answer of WeCom's names the address.
+fn placed(failure: &Failure, draft: &Draft) -> Words {
+    let Words { zh, en } = said(failure);
+    let url = &draft.config.wecom.api_url;
+    match failure.errcode() {
+        Some(_) => Words { zh, en },
+        None => Words::from((format!("{zh}（wecom.api_url: {url}）"), format!("{en} (wecom.api_url: {url})"))),
+    }
 }
 
 /// A failure in both languages.

@@ -122,3 +122,29 @@ fn secrets_stand_where_they_are_wanted() {
         assert!(modes.iter().all(|mode| *mode == 0o600));
     }
 }
+
+#[test]
+fn without_a_bot_one_goes_back_to_the_first_question_and_may_leave() {
+    // Enter is the bot; Enter again goes back.
+    let (config, asked, _) = made("webhok\n\nwebhook\n\n2\n\nwebhook\nthe-key\n");
+    assert_eq!(config.wecom.webhooks["group"][0].expose_secret(), "the-key");
+    assert!(config.wecom.bots.is_empty());
+    assert!(asked.contains("Enter alone is 1") && asked.contains("Enter alone goes back"), "{asked}");
+    assert!(asked.contains("✗") && !asked.contains("the-key"), "{asked}");
+    let folder = tempfile::tempdir().unwrap();
+    for quits in ["q\n", "\nq\n"] {
+        let (done, ..) = scripted(&arguments(&folder), quits);
+        assert!(done.unwrap_err().to_string().contains("nothing was written"));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_printed_for_alertmanager_is_a_whole_file_and_the_port_is_the_chosen_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = Init { listen: Some("127.0.0.1:9100".parse().unwrap()), ..arguments(&folder) };
+    let (_, _, screen) = scripted(&arguments, "2\nthe-key\n");
+    assert!(screen.contains("\nroute:\n  receiver: wegraf\n") && screen.contains("http://127.0.0.1:9100/"), "{screen}");
+    let text = std::fs::read_to_string(&arguments.output).unwrap();
+    assert!(text.contains("0.0.0.0:9100") && !text.contains("8080"), "{text}");
+}

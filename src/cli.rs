@@ -190,7 +190,7 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<ListenAt>,
     /// 日志级别：error、warn、info、debug，可按模块写。 What is logged: error, warn, info, debug, also by module.
-    #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info")]
+    #[arg(long, value_name = "FILTER", env = "WEGRAF_LOG", default_value = "info", value_parser = log::filter)]
     pub log: String,
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{self, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -43,10 +43,27 @@ struct Control {
     now: Mutex<(String, u64)>,
 }
 
+/// The levels of a filter.
+pub const LEVELS: &str = "off, error, warn, info, debug, trace";
+
+/// A filter, or `None` if it is none. A bare word is a level: by the syntax it could be a module, but then a mistyped
+/// level would silence everything else.
+fn parse(filter: &str) -> Option<EnvFilter> {
+    let parsed = EnvFilter::try_new(filter).ok()?;
+    // Spans and their fields are left to the parser.
+    let bare = |part: &&str| !part.is_empty() && !part.contains(['=', '[', ']', '{', '}', '"']);
+    filter.split(',').map(str::trim).filter(bare).all(|part| part.parse::<LevelFilter>().is_ok()).then_some(parsed)
+}
+
+/// Is this a filter?
+pub fn is_filter(filter: &str) -> bool {
+    parse(filter).is_some()
+}
+
 /// Why the filter stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Unchanged {
-    /// It is no filter; the parser's words.
+    /// It is no filter; the levels that there are.
     #[error("{0}")]
     NoFilter(String),
     /// This process has no log of its own: it is a test.
@@ -57,9 +74,9 @@ pub enum Unchanged {
 /// Sends log lines to standard error from here on. `filter` has the syntax of `RUST_LOG`; JSON unless standard error is
 /// a terminal. Other crates log from `info` up only, with any `filter`. The newest lines are kept ([`recent()`]).
 pub fn init(filter: &str) {
-    let (usual, parsed) = match EnvFilter::try_new(filter) {
-        Ok(parsed) => (filter, parsed),
-        Err(_) => ("info", EnvFilter::new("info")),
+    let (usual, parsed) = match parse(filter) {
+        Some(parsed) => (filter, parsed),
+        None => ("info", EnvFilter::new("info")),
     };
     let terminal = stderr().is_terminal();
     let lines = Lossy::start(!terminal);
@@ -88,7 +105,7 @@ pub fn filters() -> Option<(String, String)> {
 
 /// Puts another filter in force; returns the number of this change, for [`usual`].
 pub fn change(filter: &str) -> Result<u64, Unchanged> {
-    let parsed = EnvFilter::try_new(filter).map_err(|error| Unchanged::NoFilter(error.to_string()))?;
+    let parsed = parse(filter).ok_or_else(|| Unchanged::NoFilter(LEVELS.to_owned()))?;
     let control = CONTROL.get().ok_or(Unchanged::NoLog)?;
     let mut now = control.now.lock().unwrap_or_else(PoisonError::into_inner);
     control.handle.reload(parsed).map_err(|_| Unchanged::NoLog)?;
@@ -245,6 +262,16 @@ mod tests {
         tracing::subscriber::with_default(subscriber.with(layer), event);
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_bare_word_is_a_level() {
+        for good in ["info", "DEBUG", "off", "warn,wegraf::deliver=debug", "info,wegraf[admit{a=1}]=trace", "warn,"] {
+            assert!(is_filter(good), "{good}");
+        }
+        for wrong in ["inof", "nonsense", "warn,wegraf::deliver", "wegraf=loud", "a=b=c"] {
+            assert!(!is_filter(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
@@ -35,8 +35,11 @@ pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
         .into());
     }
     let to = match (&folder, arguments.to) {
-        (Some(folder), _) => folder.join(format!("{PREFIX}{}.db", stamp(now))),
-        (None, Some(file)) => file,
+        (Some(folder), _) => folder.join(format!("{PREFIX}{}.db", stamp(now, &config.timezone))),
+        (None, Some(file)) => {
+            folder_exists(&file)?;
+            file
+        }
         (None, None) => return Err(Misused(words("--to 是空的", "--to is empty").to_string()).into()),
     };
     let made = backup::backup(path, to.clone(), !arguments.without_tokens).await;
@@ -45,10 +48,10 @@ pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
         prune(folder, keep.max(1)).context(words("旧备份没有清理", "older backups were not deleted"))?;
     }
     let screen = if arguments.json {
-        Screen::json(&described(&made, &to))
+        Screen::json(&described(&made, &to, &config.timezone))
     } else {
         let mut screen = Screen::new();
-        screen.lines(format_args!("✓ {}\n{}", to.display(), summary(&made)));
+        screen.lines(format_args!("✓ {}\n{}", to.display(), summary(&made, &config.timezone)));
         screen.lines(words(
             "  里面有告警和访问令牌，只有你能读 (0600)；取回：wegraf restore 文件",
             "  it holds alerts and access tokens, only you can read it (0600); the way back: wegraf restore FILE",
@@ -74,17 +77,17 @@ pub async fn restore(arguments: Restore) -> anyhow::Result<ExitCode> {
         None | Some(Waiting::Send) => None,
     };
     let now = Clock::System.now();
-    let aside = named(&path, &format!(".before-restore-{}", stamp(now)));
+    let aside = aside(&path, now, &config.timezone);
     let former = backup::restore(arguments.backup, path.clone(), aside, given_up, now).await;
     let former =
         former.context(words("没有取回，数据库没有改动", "nothing was restored, the database is as it was"))?;
     let screen = if arguments.json {
-        let mut said = described(&held, &path);
+        let mut said = described(&held, &path, &config.timezone);
         said["former"] = json!(former);
         Screen::json(&said)
     } else {
         let mut screen = Screen::new();
-        screen.lines(format_args!("✓ {}\n{}", path.display(), summary(&held)));
+        screen.lines(format_args!("✓ {}\n{}", path.display(), summary(&held, &config.timezone)));
         if let Some(former) = former {
             screen.lines(told!("  原来的数据库在 {0}", "  the former database is {0}", former.display()));
         }
@@ -105,9 +108,9 @@ fn file_of(config: &Config) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn summary(held: &Backup) -> String {
+fn summary(held: &Backup, zone: &TimeZone) -> String {
     let Backup { bytes, schema, messages, newest, waiting } = held;
-    let newest = newest.map_or_else(|| "—".to_owned(), |at| shown(at, "%Y-%m-%d %H:%M:%S %Z"));
+    let newest = newest.map_or_else(|| "—".to_owned(), |at| shown(at, zone, "%Y-%m-%d %H:%M:%S %Z"));
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let megabytes = *bytes as f64 / 1e6;
     told!(
@@ -117,20 +120,35 @@ fn summary(held: &Backup) -> String {
     .to_string()
 }
 
-fn described(held: &Backup, file: &Path) -> serde_json::Value {
+fn described(held: &Backup, file: &Path, zone: &TimeZone) -> serde_json::Value {
     let Backup { bytes, schema, messages, newest, waiting } = held;
-    let newest = newest.map(|at| shown(at, "%Y-%m-%dT%H:%M:%S%:z"));
+    let newest = newest.map(|at| shown(at, zone, "%Y-%m-%dT%H:%M:%S%:z"));
     json!({ "file": file, "bytes": bytes, "schema": schema, "messages": messages, "newest": newest, "waiting": waiting })
 }
 
-/// A moment as a part of a name that sorts by time.
-pub(super) fn stamp(at: Timestamp) -> String {
-    shown(at, "%Y%m%d-%H%M%S")
+/// A moment as a part of a name that sorts by time, in the zone of the configuration.
+pub(super) fn stamp(at: Timestamp, zone: &TimeZone) -> String {
+    shown(at, zone, "%Y%m%d-%H%M%S")
 }
 
-fn shown(at: Timestamp, form: &str) -> String {
+fn shown(at: Timestamp, zone: &TimeZone, form: &str) -> String {
     let moment = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-    moment.to_zoned(TimeZone::system()).strftime(form).to_string()
+    moment.to_zoned(zone.clone()).strftime(form).to_string()
+}
+
+/// The folder of a file that is to be made; an error if there is none.
+pub(super) fn folder_exists(file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), told!("没有目录 {}", "there is no folder {}", folder.display()));
+    Ok(())
+}
+
+/// Where the former database is put: a name that is free also where another one was put aside in the same second.
+fn aside(path: &Path, now: Timestamp, zone: &TimeZone) -> PathBuf {
+    let first = named(path, &format!(".before-restore-{}", stamp(now, zone)));
+    let others = (2..).map(|number| named(&first, &format!("-{number}")));
+    let mut names = std::iter::once(first.clone()).chain(others);
+    names.find(|name| !name.exists()).unwrap_or_else(|| first.clone())
 }
 
 fn named(path: &Path, suffix: &str) -> PathBuf {
@@ -147,4 +165,22 @@ fn prune(folder: &Path, keep: usize) -> std::io::Result<()> {
     let mut names: Vec<String> = names.filter(|name| ours(name)).collect();
     names.sort_unstable();
     names.iter().rev().skip(keep).try_for_each(|name| std::fs::remove_file(folder.join(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_the_configured_zone_and_free_within_one_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, now) = (folder.path().join("w.db"), Timestamp(1_800_000_000_000));
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        assert_eq!(stamp(now, &zone), "20270115-160000");
+        for name in ["", "-2", "-3"] {
+            let free = aside(&path, now, &zone);
+            assert_eq!(free, folder.path().join(format!("w.db.before-restore-20270115-160000{name}")));
+            std::fs::write(free, "").unwrap();
+        }
+    }
 }

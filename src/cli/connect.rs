@@ -200,7 +200,7 @@ async fn replace(api: &Api, tree: &Value, changed: &Value, screen: &mut Screen) 
                 .to_string(),
         ));
     }
-    let name = format!("wegraf-policies-{}.json", backup::stamp(Clock::System.now()));
+    let name = format!("wegraf-policies-{}.json", backup::stamp(Clock::System.now(), &jiff::tz::TimeZone::system()));
     let text = format!("{tree:#}\n");
     std::fs::write(&name, text).map_err(|error| Refused::Other(format!("{name}: {error}")))?;
     screen.line(told!(
@@ -250,7 +250,7 @@ async fn test(
 async fn taken(arguments: &ConnectGrafana, config: &Config, source: &str) -> anyhow::Result<u64> {
     let store = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(store.link_secrets().await?);
-    let gateway = Gateway::new(config, arguments.listen.as_ref(), "?".to_owned(), key)?;
+    let gateway = Gateway::new(config, arguments.listen.as_ref(), None, key)?;
     let (_, said) = gateway.order("/api/v1/sources", Vec::new()).await?;
     let record: Option<Record> = said.get(source).map(|record| serde_json::from_value(record.clone())).transpose()?;
     Ok(record.map_or(0, |record| record.taken))

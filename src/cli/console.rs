@@ -177,7 +177,7 @@ async fn ordered(
 ) -> anyhow::Result<Value> {
     let record = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(record.link_secrets().await?);
-    let gateway = Gateway::new(config, listen.as_ref(), pid, key)?;
+    let gateway = Gateway::new(config, listen.as_ref(), Some(pid), key)?;
     Ok(gateway.order(path, body).await?.1)
 }
 

@@ -73,10 +73,23 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
         Ok(messages) => println!("{}", told!("\n{messages} 条消息已送达", "\n{messages} messages have arrived")),
         Err(error) => println!("\n{error:#}"),
     }
+    if !once {
+        doors(&app, gateway, &simulator.url()).await?;
+        println!("{}", told!("\n按 Ctrl-C 结束", "\npress Ctrl-C to end"));
+        tokio::signal::ctrl_c().await?;
+    }
+    stop.cancel();
+    running.await??;
+    simulator.stop().await;
+    arrived.map(|_| ExitCode::SUCCESS)
+}
+
+/// Prints where to look and where to post.
+async fn doors(app: &App, gateway: SocketAddr, phone: &str) -> anyhow::Result<()> {
     let ticket = fresh_secret();
     let person = Ticket { person: PERSON.to_owned(), way: "command".to_owned() };
     app.store().offer(hash(&ticket), person, app.now()).await?;
-    println!("{}", told!("\n  打开手机页面      {}/#{OPEN}", "\n  open the phone page    {}/#{OPEN}", simulator.url()));
+    println!("{}", told!("\n  打开手机页面      {phone}/#{OPEN}", "\n  open the phone page    {phone}/#{OPEN}"));
     println!(
         "{}",
         told!(
@@ -88,14 +101,15 @@ pub async fn run(once: bool) -> anyhow::Result<ExitCode> {
         "{}",
         told!("  把告警发到这里    http://{gateway}/webhook", "  send alerts to         http://{gateway}/webhook")
     );
-    if !once {
-        println!("{}", told!("\n按 Ctrl-C 结束", "\npress Ctrl-C to end"));
-        tokio::signal::ctrl_c().await?;
-    }
-    stop.cancel();
-    running.await??;
-    simulator.stop().await;
-    arrived.map(|_| ExitCode::SUCCESS)
+    let socket = phone.replacen("http", "ws", 1);
+    println!(
+        "{}",
+        told!(
+            "  模拟的企业微信    api_url {phone}  bot_url {socket}/ws",
+            "  the simulated WeCom    api_url {phone}  bot_url {socket}/ws"
+        )
+    );
+    Ok(())
 }
 
 async fn bind(wanted: &str) -> anyhow::Result<TcpListener> {

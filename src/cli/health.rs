@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 
 use super::Health;
-use super::gateway::client_for;
+use super::gateway::{cause, client_for};
 use super::screen::Screen;
 use crate::config::Area;
-use crate::words::told;
+use crate::words::{Words, told};
 
 /// Deadline for the whole answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -24,9 +24,7 @@ pub async fn run(arguments: Health) -> anyhow::Result<ExitCode> {
     };
     let client = client.timeout(DEADLINE).build()?;
     let url = format!("{base}/readyz");
-    let answer = client.get(&url).send().await.map_err(reqwest::Error::without_url);
-    let answer =
-        answer.with_context(|| told!("{url} 没有在 3 秒内回答", "{url} does not answer within 3 s").to_string())?;
+    let answer = client.get(&url).send().await.map_err(|error| anyhow!(unready(&url, &error)))?;
     let status = answer.status();
     let said = answer.text().await.unwrap_or_default();
     let mut screen = Screen::new();
@@ -34,4 +32,13 @@ pub async fn run(arguments: Health) -> anyhow::Result<ExitCode> {
     screen.lines(format_args!("{mark} {url} {}\n{}", status.as_u16(), said.trim_end()));
     screen.show()?;
     Ok(ExitCode::from(u8::from(!status.is_success())))
+}
+
+/// Why there is no answer.
+fn unready(url: &str, error: &reqwest::Error) -> Words {
+    if error.is_timeout() {
+        return told!("{url} 没有在 3 秒内回答", "{url} does not answer within 3 s");
+    }
+    let Words { zh, en } = cause(error);
+    Words::from((format!("连不上 {url}：{zh}"), format!("{url} cannot be reached: {en}")))
 }

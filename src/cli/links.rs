@@ -76,7 +76,7 @@ async fn replace(config: &Config, rotate: &Rotate) -> anyhow::Result<()> {
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let record = Store::open_reading(&config.database).await?;
             let key = LinkKey::from(record.link_secrets().await?);
-            let gateway = Gateway::new(config, rotate.listen.as_ref(), pid, key)?;
+            let gateway = Gateway::new(config, rotate.listen.as_ref(), Some(pid), key)?;
             let order = RotateOrder { by: rotate.by.clone() };
             gateway.order("/api/v1/links/rotate", serde_json::to_vec(&order)?).await?;
         }

@@ -12,6 +12,7 @@ use crate::config::{ListenAt, parse_duration};
 use crate::http::{LogAnswer, LogOrder};
 use crate::links::LinkKey;
 use crate::store::Store;
+use crate::telemetry::{self, LEVELS};
 use crate::words::{told, words};
 
 /// `wegraf log`
@@ -21,7 +22,7 @@ pub struct Log {
     #[command(flatten)]
     pub file: ConfigFile,
     /// 记什么，写法同 `WEGRAF_LOG`：debug，或 `warn,wegraf::deliver=debug`；不写则只看。 What to log, as in `WEGRAF_LOG`: debug, or `warn,wegraf::deliver=debug`; default: only look.
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", value_parser = filter)]
     pub filter: Option<String>,
     /// 多久，1s 到 24h；之后自己恢复。 For how long, 1s to 24h; later it goes back by itself.
     #[arg(long = "for", value_name = "SPAN", default_value = "15m", value_parser = span)]
@@ -44,13 +45,25 @@ fn span(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// What is to be logged, if it is a filter.
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    if telemetry::is_filter(text) {
+        return Ok(text.to_owned());
+    }
+    Err(told!(
+        "级别有 {LEVELS}；按模块写成 warn,wegraf::deliver=debug",
+        "the levels are {LEVELS}; by module it is written as warn,wegraf::deliver=debug"
+    )
+    .to_string())
+}
+
 /// Asks the running gateway. Exit code 2 if it does not take the filter.
 pub async fn run(arguments: Log) -> anyhow::Result<ExitCode> {
     let Log { file, filter, span, listen, by, json } = arguments;
     let (config, _) = file.load_to_look()?;
     let store = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(store.link_secrets().await?);
-    let gateway = Gateway::new(&config, listen.as_ref(), "?".to_owned(), key)?;
+    let gateway = Gateway::new(&config, listen.as_ref(), None, key)?;
     let changed = filter.is_some();
     let order = LogOrder { filter, seconds: span.as_secs(), by };
     let (status, said) = gateway.order("/api/v1/log", serde_json::to_vec(&order)?).await?;

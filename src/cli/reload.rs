@@ -24,7 +24,7 @@ pub async fn run(arguments: Reload) -> anyhow::Result<ExitCode> {
     };
     let store = Store::open_reading(&config.database).await?;
     let key = LinkKey::from(store.link_secrets().await?);
-    let gateway = Gateway::new(&config, arguments.listen.as_ref(), "?".to_owned(), key)?;
+    let gateway = Gateway::new(&config, arguments.listen.as_ref(), None, key)?;
     let (_, said) = gateway.order("/api/v1/reload", Vec::new()).await?;
     tell(&arguments, &serde_json::from_value(said)?)
 }

@@ -108,7 +108,14 @@ fn answer(arguments: &SourceNew, draft: &Draft, written: bool) -> Screen {
         }));
     }
     let mut screen = Screen::new();
-    if written {
+    if written && let Some(variable) = &arguments.env {
+        let file = arguments.file.config.display();
+        screen.line(told!("✓ 已写进 {file}：来源 {}", "✓ written into {file}: source {}", arguments.name));
+        screen.line(told!(
+            "! 运行中的 wegraf 没有变量 {variable}，读不了新的配置：在它的环境里设好，再重启它；在那之前旧配置继续有效",
+            "! a running wegraf has no variable {variable} and cannot read the new configuration: set it in its environment and restart it; until then the old one stays in force"
+        ));
+    } else if written {
         screen.line(told!(
             "✓ 已写进 {}：来源 {}；运行中的 wegraf 会自动重读",
             "✓ written into {}: source {}; a running wegraf reads it by itself",
@@ -120,7 +127,7 @@ fn answer(arguments: &SourceNew, draft: &Draft, written: bool) -> Screen {
         screen.line(format_args!("  {}: {}", arguments.name, draft.entry));
     }
     if let Some(variable) = &arguments.env {
-        screen.line(words("设置环境变量，再启动：", "set the variable before starting:"));
+        screen.line(words("设置环境变量，再（重新）启动：", "set the variable, then start or restart:"));
         screen.line(format_args!("  {variable}={}", draft.secret));
     }
     screen.gap();
@@ -184,6 +191,12 @@ mod tests {
                 assert_eq!(notes, [], "{sender:?}");
                 let shown = answer(&arguments, &draft, true);
                 assert!(shown.as_str().contains(&draft.secret), "{sender:?}");
+                let alone = shown.as_str().contains("reads it by itself");
+                assert_eq!(
+                    (alone, shown.as_str().contains("restart it")),
+                    (env.is_none(), env.is_some()),
+                    "{sender:?}"
+                );
                 assert_eq!(draft.entry.contains(&draft.secret), env.is_none(), "{sender:?}");
             }
         }

@@ -64,7 +64,7 @@ struct Part {
 
 /// Collects everything, says what it is and writes it.
 pub async fn run(arguments: SupportBundle) -> anyhow::Result<ExitCode> {
-    let stamp = backup::stamp(Clock::System.now());
+    let stamp = backup::stamp(Clock::System.now(), &jiff::tz::TimeZone::system());
     let output = arguments.output.clone().unwrap_or_else(|| format!("wegraf-support-{stamp}.tar.gz").into());
     if output.exists() {
         let file = output.display();
@@ -187,7 +187,7 @@ async fn running(
     let asked = async {
         let store = Store::open_reading(&config.database).await?;
         let key = LinkKey::from(store.link_secrets().await?);
-        let (_, said) = Gateway::new(config, listen, "?".to_owned(), key)?.order("/api/v1/support", Vec::new()).await?;
+        let (_, said) = Gateway::new(config, listen, None, key)?.order("/api/v1/support", Vec::new()).await?;
         anyhow::Ok(serde_json::from_value::<SupportAnswer>(said)?)
     };
     let (log, refusals) = match asked.await {

@@ -82,6 +82,13 @@ async fn a_backup_under_load_is_whole_also_where_it_is_killed_and_comes_back() {
     let back = run(&world, &["restore", "whole.db", "--waiting", "drop", "--json"]).await.exits(0).json();
     assert!(back["former"].as_str().unwrap().contains(".before-restore-"), "{back}");
     assert_eq!(sound(&world.folder.path().join("wegraf.db")).await, taken);
+    // Once more within the same second: nothing is in the way, and nothing is left behind.
+    for _ in 0..2 {
+        run(&world, &["restore", "whole.db", "--waiting", "drop"]).await.exits(0);
+    }
+    let files = std::fs::read_dir(world.folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let left: Vec<_> = files.filter(|name| name.to_string_lossy().contains(".db.part")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ route:
   routes: [ { matchers: ['team=~"dba|database"'], receiver: dba } ]
 "#;
 
+/// A source, for which commands ask the running gateway.
+const SOURCE: &str = "sources: { g: { bearer: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa } }\n";
+
 async fn idle(rest: &str) -> World {
     World::idle(Setup::demo(), rest).await
 }
@@ -350,7 +353,61 @@ async fn schema_completions_and_man_print_what_their_readers_expect() {
 async fn demo_once_shows_that_everything_works_and_exits_0() {
     let world = idle(ROUTED).await;
     let answer = run(&world, &["demo", "--once"]).await.exits(0);
-    answer.says(&["messages have arrived", "grafana-legacy-alerting", "alertmanager-group", "phone page"]);
+    let answer = answer.says(&["messages have arrived", "grafana-legacy-alerting", "alertmanager-group"]);
+    for gone in ["phone page", "login/link", "Ctrl-C"] {
+        assert!(!answer.out.contains(gone), "it has ended, so nothing can be opened: {}", answer.out);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_names_no_level_is_refused_before_anything_is_asked() {
+    let world = idle(ROUTED).await;
+    for wrong in [&["log", "nonsense"][..], &["log", "warn,inof"], &["serve", "--log", "inof"], &["log", "a=b=c"]] {
+        let answer = run(&world, wrong).await.exits(2);
+        assert!(answer.err.contains("warn, info, debug"), "{wrong:?}: {}", answer.err);
+    }
+}
+
+#[tokio::test]
+async fn commands_say_that_no_gateway_answers_and_which_folder_is_missing() {
+    let mut world = idle(ROUTED).await;
+    world.write("wegraf.yaml", &world.config_text("127.0.0.1:9", &format!("{SOURCE}{ROUTED}")));
+    Wegraf::serve(&mut world).await.kill().await;
+    for command in [&["reload"][..], &["log"], &["log", "debug"]] {
+        let answer = run(&world, command).await.exits(1);
+        assert!(answer.err.contains("no gateway answers at 127.0.0.1:9"), "{command:?}: {}", answer.err);
+        assert!(!answer.err.contains("os error") && !answer.err.contains("process ?"), "{command:?}: {}", answer.err);
+    }
+    let source = run(&world, &["doctor", "--source", "g"]).await.exits(0).says(&["no gateway answers at 127.0.0.1:9"]);
+    assert!(!source.out.contains("os error"), "{}", source.out);
+    let health = run(&world, &["health"]).await.exits(1);
+    assert!(health.err.contains("refused") && !health.err.contains("3 s"), "{}", health.err);
+    for (command, folder) in [
+        (&["deliveries", "export", "-o", "/nonexistent/x.csv"][..], "/nonexistent"),
+        (&["backup", "--to", "nowhere/x.db"], "nowhere"),
+    ] {
+        let answer = run(&world, command).await.exits(1);
+        assert!(answer.err.contains(&format!("there is no folder {folder}")), "{}", answer.err);
+    }
+}
+
+#[tokio::test]
+async fn the_host_of_a_pasted_webhook_is_kept_and_its_test_is_a_notice() {
+    let world = idle(ROUTED).await;
+    let pasted = format!("{}/cgi-bin/webhook/send?key=sim-ops-group\n", world.simulator.url());
+    let answer = run_on(&world, &["init", "-o", "new.yaml"], pasted.as_bytes()).await.exits(0);
+    assert!(answer.err.contains("wecom.api_url") && !answer.err.contains("sim-ops-group"), "{}", answer.err);
+    let written = std::fs::read_to_string(world.folder.path().join("new.yaml")).unwrap();
+    assert!(written.contains(&format!("api_url: \"{}\"", world.simulator.url())), "{written}");
+    let said = world.arrived("webhook=sim-ops-group", 1).await[0]["content"].to_string();
+    assert!(said.contains("🔵") && !said.contains("🔴"), "{said}");
+    // A host that does not answer is named, and all answers but the key are given back.
+    let dead = b"http://127.0.0.1:9/cgi-bin/webhook/send?key=sim-ops-group\n";
+    let answer = run_on(&world, &["init", "-o", "other.yaml", "--listen", "127.0.0.1:9000"], dead).await.exits(1);
+    for text in ["wecom.api_url: http://127.0.0.1:9", "WEGRAF_WEBHOOK=…", "--api-url 'http://127.0.0.1:9'", "--listen"]
+    {
+        assert!(answer.err.contains(text), "{text}: {}", answer.err);
+    }
 }
 
 #[tokio::test]

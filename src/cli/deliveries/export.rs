@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::arguments::Format;
 use super::{beside, clock};
+use crate::cli::backup::folder_exists;
 use crate::cli::record::{Next, Record};
 use crate::shown::{self, CSV_MARK, csv_line as line, csv_text as harmless};
 use crate::store::{ActKind, DeliveryFilter, DeliveryRow};
@@ -58,6 +59,7 @@ pub(super) async fn run(
         write(record, filter, format, &mut out, |_| ()).await?;
         return Ok(ExitCode::SUCCESS);
     };
+    folder_exists(path)?;
     let file = create(path).with_context(|| {
         told!(
             "无法新建 {0}：已有文件不会被覆盖，请换个名字或先移走",

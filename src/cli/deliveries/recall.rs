@@ -39,7 +39,7 @@ pub(super) async fn run(
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
-            let gateway = Gateway::new(config, listen, pid, key)?;
+            let gateway = Gateway::new(config, listen, Some(pid), key)?;
             let mut outcomes = Vec::new();
             for message in messages {
                 outcomes.push((message, order(&gateway, message, by).await?));

@@ -36,7 +36,7 @@ pub(super) async fn run(
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
-            (ask(&Gateway::new(config, listen, pid, key)?, &messages).await?, false)
+            (ask(&Gateway::new(config, listen, Some(pid), key)?, &messages).await?, false)
         }
         Err(error) => return Err(error.into()),
     };

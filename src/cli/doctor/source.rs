@@ -78,7 +78,7 @@ async fn ask(config: &Config, name: &str) -> Found {
 }
 
 async fn records(config: &Config, store: &Store) -> anyhow::Result<std::collections::BTreeMap<String, Record>> {
-    let gateway = Gateway::new(config, None, "?".to_owned(), LinkKey::from(store.link_secrets().await?))?;
+    let gateway = Gateway::new(config, None, None, LinkKey::from(store.link_secrets().await?))?;
     let (_, said) = gateway.order("/api/v1/sources", Vec::new()).await?;
     Ok(serde_json::from_value(said)?)
 }

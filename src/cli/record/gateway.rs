@@ -236,7 +236,8 @@ fn unreached(url: &str, error: &reqwest::Error) -> Words {
             "TLS with {url} fails: {why}. For a CA of your own set SSL_CERT_FILE"
         );
     }
-    told!("连不上 {url}：{why}", "{url} cannot be reached: {why}")
+    let Words { zh, en } = crate::cli::gateway::cause(error);
+    Words::from((format!("连不上 {url}：{zh}"), format!("{url} cannot be reached: {en}")))
 }
 
 /// Why a gateway does not answer what was asked.

@@ -29,7 +29,7 @@ pub(super) async fn all(config: &Config, by: &ByWhom, acts: &[Act<'_>]) -> anyho
         }
         Err(StoreError::Open { why: Unopened::InUse { pid }, .. }) => {
             let key = LinkKey::from(record.link_secrets().await?);
-            let gateway = Gateway::new(config, by.listen.as_ref(), pid, key)?;
+            let gateway = Gateway::new(config, by.listen.as_ref(), Some(pid), key)?;
             for act in acts {
                 gateway.order("/api/v1/acts", serde_json::to_vec(&order(act, by))?).await?;
             }

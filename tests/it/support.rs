@@ -130,6 +130,13 @@ async fn a_bundle_holds_what_a_report_needs_and_nothing_that_is_private() {
         files.pop();
     }
 
+    // Names that only WeCom knows come with the checks of `doctor`.
+    run(&world, &["support-bundle", "-o", "d.tar.gz", "--listen", &listen, "--doctor"]).await.exits(0);
+    let checked = unpacked(&world, "d.tar.gz").await;
+    assert_eq!(leak(&checked, &[&canaries[..], &["张三"]].concat()), None);
+    let doctor = &checked.iter().find(|(name, _)| name == "doctor.txt").expect("it was asked for").1;
+    assert!(doctor.contains("person-"), "{doctor}");
+
     // Without a gateway there is still a bundle.
     gateway.kill().await;
     run(&world, &["support-bundle", "-o", "c.tar.gz", "--listen", &listen]).await.exits(0);

@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 /// What is made, and from what.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Order {
     /// The repository.
     home: PathBuf,
@@ -126,9 +126,15 @@ fn make(order: &Order, program: Option<&Path>) -> anyhow::Result<()> {
         Some(program) => program.to_path_buf(),
         None => build::program(order, &tools)?,
     };
+    let speaker = if order.machine() == std::env::consts::ARCH {
+        program.clone()
+    } else {
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        build::program(&Order { target, ..order.clone() }, &tools)?
+    };
     let inventory = inventory::read(order)?;
     std::fs::write(order.sbom(), inventory.sbom(order)?)?;
-    stage::lay(order, &program, &inventory)?;
+    stage::lay(order, &program, &speaker, &inventory)?;
     stage::tar(order)?;
     packages::make(order, &tools)?;
     match image::make(order) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::inventory::Inventory;
 use super::{Order, output};
@@ -12,8 +13,9 @@ pub(super) fn root(order: &Order) -> PathBuf {
     order.work().join("root")
 }
 
-/// Lays the files out anew.
-pub(super) fn lay(order: &Order, program: &Path, inventory: &Inventory) -> anyhow::Result<()> {
+/// Lays the files out anew. `speaker` is the program for this machine, which writes its pages and completions: that of
+/// another processor cannot be run.
+pub(super) fn lay(order: &Order, program: &Path, speaker: &Path, inventory: &Inventory) -> anyhow::Result<()> {
     let (work, root) = (order.work(), root(order));
     if work.exists() {
         fs::remove_dir_all(&work)?;
@@ -49,7 +51,7 @@ pub(super) fn lay(order: &Order, program: &Path, inventory: &Inventory) -> anyho
     fs::write(root.join("usr/share/doc/wegraf/THIRD-PARTY.txt"), inventory.licences())?;
     let pages = root.join("usr/share/man/man1");
     fs::create_dir_all(&pages)?;
-    output(Command::new(program).arg("man").arg(&pages))?;
+    output(Command::new(speaker).arg("man").arg(&pages))?;
     for page in fs::read_dir(&pages)? {
         output(Command::new("gzip").args(["-n9"]).arg(page?.path()))?;
     }
@@ -58,11 +60,22 @@ pub(super) fn lay(order: &Order, program: &Path, inventory: &Inventory) -> anyho
         ("zsh", "usr/share/zsh/site-functions/_wegraf"),
         ("fish", "usr/share/fish/vendor_completions.d/wegraf.fish"),
     ] {
-        let script = output(Command::new(program).args(["completions", shell]))?;
+        let script = output(Command::new(speaker).args(["completions", shell]))?;
         fs::create_dir_all(root.join(to).parent().unwrap_or(&root))?;
         fs::write(root.join(to), script)?;
     }
-    Ok(())
+    let time = UNIX_EPOCH + Duration::from_secs(order.time);
+    every_file(&root, &mut |file| Ok(fs::File::open(file)?.set_modified(time)?))
+}
+
+/// Calls `visit` for all files and folders at and below `path`, folders after what is in them.
+pub(super) fn every_file(path: &Path, visit: &mut dyn FnMut(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            every_file(&entry?.path(), visit)?;
+        }
+    }
+    visit(path)
 }
 
 /// The archive for where there is no package manager, or no network: everything below one folder.

@@ -146,7 +146,7 @@ async fn connect(
             "+ 联络点 {name} → {url}，用来源 {source} 的 bearer",
             "+ contact point {name} → {url}, with the bearer of source {source}"
         ),
-        Change::Update { from, .. } if from == url => told!(
+        Change::Update { from, .. } if from == plan::host(url) => told!(
             "~ 联络点 {name} → {url}，用来源 {source} 的 bearer",
             "~ contact point {name} → {url}, with the bearer of source {source}"
         ),

@@ -20,7 +20,7 @@ pub fn simplified(text: &str) -> Cow<'_, str> {
 }
 
 /// The letter as it is written in simplified Han.
-pub(super) fn twin(letter: char) -> char {
+fn twin(letter: char) -> char {
     static OF: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
         let letters: Vec<char> = TWINS.chars().filter(|letter| !letter.is_whitespace()).collect();
         // A letter that is listed twice keeps its first twin.

@@ -12,7 +12,7 @@ pub(super) enum Change {
     None,
     /// It is made.
     Make,
-    /// The one with this uid is changed, which sends to `from` now; the query, which may hold a key, is left out.
+    /// The one with this uid is changed, which sends to the host `from` now; the rest of the address may hold a key.
     Update { uid: String, from: String },
 }
 
@@ -74,8 +74,15 @@ pub(super) fn contact(points: &Value, wanted: &Value) -> Result<Change, Refused>
         return Ok(Change::None);
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let from = text(&point["settings"]["url"]).split('?').next().unwrap_or_default().to_owned();
+    let from = host(&text(&point["settings"]["url"])).to_owned();
     Ok(Change::Update { uid: text(&point["uid"]), from })
+}
+
+/// Scheme, host and port of an address.
+pub(super) fn host(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
 }
 
 /// The tree of policies with one route more, or with another default; `None` if it has that already. All else stays.
@@ -151,12 +158,12 @@ mod tests {
         assert_eq!(contact(&json!([]), &wanted).unwrap(), Change::Make);
         let mut there = wanted.clone();
         there["uid"] = "u1".into();
-        let updated = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w/webhook".to_owned() };
+        let updated = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w".to_owned() };
         assert_eq!(contact(&json!([there]), &wanted).unwrap(), Change::None);
         there["settings"]["authorization_credentials"] = "[REDACTED]".into();
         assert_eq!(contact(&json!([there]), &wanted).unwrap(), updated("u1"));
         there["settings"]["url"] = "https://w.old/webhook".into();
-        let from = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w.old/webhook".to_owned() };
+        let from = |uid: &str| Change::Update { uid: uid.to_owned(), from: "https://w.old".to_owned() };
         assert_eq!(contact(&json!([there]), &wanted).unwrap(), from("u1"), "wegraf has another address now");
         there["settings"]["url"] = "https://w/webhook".into();
         there["provenance"] = "file".into();
@@ -175,7 +182,10 @@ mod tests {
         let (pager, chat, ours) =
             (point("p", "https://pager/x"), point("c", "https://chat/x"), point("w", "https://w/webhook"));
         let changed = contact(&json!([pager, ours, chat]), &wanted).unwrap();
-        assert_eq!(changed, Change::Update { uid: "w".to_owned(), from: "https://w/webhook".to_owned() });
+        assert_eq!(changed, Change::Update { uid: "w".to_owned(), from: "https://w".to_owned() });
         assert!(matches!(contact(&json!([pager, chat]), &wanted), Err(Refused::Other(_))));
+        for url in ["https://hooks.example.com:8443/services/T0/SECRET", "https://hooks.example.com:8443?key=SECRET"] {
+            assert_eq!(host(url), "https://hooks.example.com:8443", "a key in the address is not shown");
+        }
     }
 }

@@ -98,10 +98,14 @@ impl Incidents {
         }
     }
 
-    /// The incidents of the last quarter of an hour.
+    /// The incidents of the last quarter of an hour. An incident that was recorded after `now` was read, or before the
+    /// clock was set back, is one of this moment.
     pub fn recent(&self, now: Timestamp) -> Vec<Trouble> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (at, _)| (0..INCIDENT_MS).contains(&now.millis_since(*at)));
+        known.retain(|_, (at, _)| {
+            *at = now.min(*at);
+            now.millis_since(*at) < INCIDENT_MS
+        });
         let trouble = |((kind, subject), (_, detail)): (&(Kind, Subject), &Incident)| Trouble {
             kind: *kind,
             subject: subject.clone(),
@@ -123,5 +127,16 @@ mod tests {
         incidents.note(Kind::Lost, Subject::Lane(LaneKey::stored("webhook/w")), ["坏了".into(), "broken".into()], NOW);
         assert_eq!(incidents.recent(NOW.plus_millis(60_000)).len(), 1);
         assert!(incidents.recent(NOW.plus_millis(INCIDENT_MS)).is_empty());
+    }
+
+    #[test]
+    fn an_incident_that_was_recorded_after_the_time_of_a_look_was_read_is_kept() {
+        let incidents = Incidents::default();
+        incidents.note(Kind::Lost, Subject::Nothing, ["坏了".into(), "broken".into()], NOW);
+        assert_eq!(incidents.recent(NOW.plus_millis(-3)).len(), 1);
+        assert_eq!(incidents.recent(NOW.plus_millis(10_000)).len(), 1);
+        // The clock was set back by an hour: the incident is not trouble for more than a quarter of an hour.
+        assert_eq!(incidents.recent(NOW.plus_millis(-3_600_000)).len(), 1);
+        assert!(incidents.recent(NOW.plus_millis(INCIDENT_MS - 3_600_000)).is_empty());
     }
 }

@@ -45,10 +45,13 @@ const HOST_MS: i64 = 5_000;
 const AUDIT: Duration = Duration::from_mins(1);
 /// Expensive reads may take one part in this many of the time.
 const SHARE: u32 = 50;
-/// Interval of writing terms of messages, and the share of the time that it may take: reading takes most of it, and the
-/// writer's part is a fourth.
+/// Interval of writing terms of messages.
 const TERMS: Duration = Duration::from_secs(2);
-const TERMS_SHARE: u32 = 9;
+/// How many times as long as their work terms and counts for reports pause, while the writer has other work. The writer's
+/// part of that work is a fourth.
+const YIELDING: u32 = 9;
+/// The writer has other work if that takes more than one part in this many of the time.
+const OTHER_WORK: u32 = 20;
 /// Pause between counts for reports: what came since is added where it is asked.
 const TALLY: Duration = Duration::from_secs(30);
 /// Interval of pruning rounds, and pause between two batches of one round.
@@ -314,6 +317,7 @@ impl Watching {
     /// Writes the terms by which messages are found: after the commits, and only so much that intake keeps nearly all of
     /// the writer's time.
     async fn terms(&self) {
+        let mut others_work = true;
         loop {
             let begun = Instant::now();
             let done = async {
@@ -331,13 +335,13 @@ impl Watching {
                     false
                 }
             };
-            let pause = begun.elapsed() * TERMS_SHARE;
-            tokio::time::sleep(if more { pause } else { pause.max(TERMS) }).await;
+            others_work = self.rest(begun.elapsed(), if more { Duration::ZERO } else { TERMS }, others_work).await;
         }
     }
 
     /// Counts the record for reports: after the commits, and only so much that intake keeps nearly all of the writer's time.
     async fn tallies(&self) {
+        let mut others_work = true;
         loop {
             let begun = Instant::now();
             let done = async {
@@ -349,9 +353,16 @@ impl Watching {
                 debug!(%error, "The record could not be counted for reports; it is tried again.");
                 false
             });
-            let pause = begun.elapsed() * TERMS_SHARE;
-            tokio::time::sleep(if more { pause } else { pause.max(TALLY) }).await;
+            others_work = self.rest(begun.elapsed(), if more { Duration::ZERO } else { TALLY }, others_work).await;
         }
+    }
+
+    /// Pauses a job that took `took`, for `least` at least. Has the writer other work?
+    async fn rest(&self, took: Duration, least: Duration, others_work: bool) -> bool {
+        let busy = || Duration::from_micros(self.watch.store.counters().busy_micros);
+        let (before, begun) = (busy(), Instant::now());
+        tokio::time::sleep(pause(took, others_work).max(least)).await;
+        works(busy().saturating_sub(before), begun.elapsed())
     }
 
     /// Calls the heartbeat's URL while wegraf is healthy.
@@ -389,5 +400,29 @@ impl Watching {
             Some(_) => Err("a critical message has waited for more than two minutes".to_owned()),
             None => Ok(()),
         }
+    }
+}
+
+/// How long a job pauses after `took` of work, so that intake keeps nearly all of the writer's time.
+fn pause(took: Duration, others_work: bool) -> Duration {
+    if others_work { took * YIELDING } else { took }
+}
+
+/// Is a writer that was busy for `busy` of `elapsed` at work?
+fn works(busy: Duration, elapsed: Duration) -> bool {
+    busy * OTHER_WORK > elapsed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_takes_a_tenth_of_the_time_beside_intake_and_half_of_it_otherwise() {
+        let second = Duration::from_secs(1);
+        assert_eq!(pause(second, true), 9 * second);
+        assert_eq!(pause(second, false), second);
+        assert!(works(Duration::from_millis(60), second));
+        assert!(!works(Duration::from_millis(40), second) && !works(Duration::ZERO, Duration::ZERO));
     }
 }

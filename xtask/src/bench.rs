@@ -58,6 +58,9 @@ pub struct Options {
     /// Only these sections.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Section::value_variants().to_vec())]
     only: Vec<Section>,
+    /// Only over these stores.
+    #[arg(long, value_delimiter = ',', default_values_t = ["sqlite".to_owned(), "postgres".to_owned()])]
+    stores: Vec<String>,
     /// Also build and measure the artefact of `--profile dist` (slow).
     #[arg(long)]
     dist: bool,
@@ -144,7 +147,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         options.rounds,
         options.seconds
     );
-    let stores = Stores::new(folder.path())?;
+    let stores = Stores::new(folder.path(), &options.stores)?;
     let mut aims = Aims::default();
     if options.measures(Section::Intake) {
         let mut compared = Vec::new();
@@ -203,10 +206,12 @@ struct Stores<'a> {
     folder: &'a Path,
     /// `None`: PostgreSQL is not installed.
     server: Option<postgres::Server>,
+    /// Their names, as `--stores` has them.
+    only: &'a [String],
 }
 
 impl<'a> Stores<'a> {
-    fn new(folder: &'a Path) -> anyhow::Result<Self> {
+    fn new(folder: &'a Path, only: &'a [String]) -> anyhow::Result<Self> {
         let server = match postgres::Server::start() {
             Ok(server) => Some(server),
             Err(error) if error.is::<Skipped>() => {
@@ -215,11 +220,12 @@ impl<'a> Stores<'a> {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { folder, server })
+        Ok(Self { folder, server, only })
     }
 
     fn names(&self) -> Vec<&'static str> {
-        ["sqlite"].into_iter().chain(self.server.is_some().then_some("postgres")).collect()
+        let there = ["sqlite"].into_iter().chain(self.server.is_some().then_some("postgres"));
+        there.filter(|name| self.only.iter().any(|only| only == name)).collect()
     }
 
     /// An empty one.

@@ -38,8 +38,9 @@ const ARRIVING: u64 = 20;
 /// Open pages that show what happens as it happens, and how many of them one session may have.
 const STREAMS: usize = 64;
 const OF_SESSION: usize = 3;
-/// People who open one page after the other.
+/// People who open one page after the other, and how long each looks at one.
 const PEOPLE: usize = 10;
+const LOOKED_AT: Duration = Duration::from_secs(1);
 /// Until the terms of all messages are written.
 const PATIENCE: Duration = Duration::from_mins(40);
 
@@ -331,15 +332,14 @@ async fn beside(address: SocketAddr, sessions: &[String]) -> anyhow::Result<(f64
             .cloned()
             .map(|cookie| {
                 tokio::spawn(async move {
-                    // A person looks at a page before the next one is opened.
                     for path in ["/now", "/m", "/state", "/silences", "/m?q=host-190000"].iter().cycle() {
                         let _ = exchange(address, "GET", path, &cookie).await;
-                        tokio::time::sleep(Duration::from_millis(300)).await;
+                        tokio::time::sleep(LOOKED_AT).await;
                     }
                 })
             })
             .collect();
-        let until = Until::Elapsed(Duration::from_secs(3));
+        let until = Until::Elapsed(Duration::from_secs(5));
         let body = Arc::new(|number| single(1 << 41 | number));
         let report = load::post(address, "/webhook/hook001", 4, until, round << 32, body).await?;
         ensure!(report.errors == 0, "{} of {} were refused", report.errors, report.requests);

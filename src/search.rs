@@ -49,6 +49,7 @@ impl Terms {
             Want::Begins(term) => {
                 self.0.range(term.clone()..).next().is_some_and(|found| found.starts_with(term.as_str()))
             }
+            Want::Any(terms) => terms.iter().any(|term| self.0.contains(term)),
         })
     }
 }
@@ -64,6 +65,8 @@ pub enum Want {
     Whole(String),
     /// A term that begins so.
     Begins(String),
+    /// One of these terms.
+    Any(Vec<String>),
 }
 
 impl Question {
@@ -99,6 +102,15 @@ impl Question {
     /// The terms that must occur.
     pub fn wants(&self) -> &[Want] {
         &self.0
+    }
+
+    /// The same question with the terms of each beginning, as far as `terms` knows them.
+    pub fn spelled<E>(&self, mut terms: impl FnMut(&str) -> Result<Option<Vec<String>>, E>) -> Result<Self, E> {
+        let spelled = |want: &Want| match want {
+            Want::Begins(beginning) => Ok(terms(beginning)?.map_or_else(|| want.clone(), Want::Any)),
+            _ => Ok(want.clone()),
+        };
+        Ok(Self(self.0.iter().map(spelled).collect::<Result<_, _>>()?))
     }
 }
 

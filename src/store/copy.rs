@@ -114,7 +114,7 @@ mod tests {
 
     /// What only a file has: the record of its schema, its pulse, its index of alerts, the ids that it gave; and the terms
     /// of messages, which each half writes itself.
-    const OF_SQLITE: [&str; 12] = [
+    const OF_SQLITE: [&str; 13] = [
         "migration",
         "pulse",
         "alert_key",
@@ -125,6 +125,7 @@ mod tests {
         "message_term_idx",
         "message_term_docsize",
         "message_term_config",
+        "message_word",
         "term_mark",
         "term_again",
     ];

@@ -12,6 +12,8 @@ use crate::search::Question;
 
 /// Most rows in one list.
 const LIST: usize = 1000;
+/// Messages among which a list of few is looked for first.
+const NEWEST: i64 = 16_384;
 /// By how much the times of rows may contradict the order of their ids: clocks are set, and replicas have their own.
 const SLACK_MS: i64 = 5 * 60_000;
 
@@ -62,15 +64,23 @@ impl Statement {
         if let Some(since) = filter.since {
             self.and(&format!("{id} >= {}", first_at("message", "created_at")), times::<2>(since, -SLACK_MS));
         }
-        if let Some(before) = filter.before {
-            self.and(&format!("{id} < ?"), [Given::Number(before)]);
-        }
+        self.within(id, filter);
         if unread {
             let unread = " UNION ALL SELECT id FROM message WHERE id > (SELECT message FROM term_mark)
                            UNION ALL SELECT message_id FROM term_again";
             self.end(unread, []);
         }
         self.end(")", []);
+    }
+
+    /// Only messages of the filter's range of ids.
+    fn within(&mut self, id: &str, filter: &DeliveryFilter) {
+        if let Some(from) = filter.from {
+            self.and(&format!("{id} >= ?"), [Given::Number(from)]);
+        }
+        if let Some(before) = filter.before {
+            self.and(&format!("{id} < ?"), [Given::Number(before)]);
+        }
     }
 
     pub fn of_receivers(&mut self, column: &str, filter: &TallyFilter, dialect: &Dialect) {
@@ -134,9 +144,13 @@ fn times<const N: usize>(at: Timestamp, slack: i64) -> [Given; N] {
     std::array::from_fn(|_| Given::Number(at.0.saturating_add(slack)))
 }
 
+/// The most rows of a list, of which `asked` are asked for.
+fn length(asked: usize) -> usize {
+    if asked == 0 { 100 } else { asked.min(LIST) }
+}
+
 fn limit(asked: usize) -> Given {
-    let limit = if asked == 0 { 100 } else { asked.min(LIST) };
-    Given::Number(i64::try_from(limit).unwrap_or(i64::MAX))
+    Given::Number(i64::try_from(length(asked)).unwrap_or(i64::MAX))
 }
 
 /// Numbers as they stand in a statement.
@@ -146,6 +160,55 @@ fn numbers(all: &[i64]) -> String {
 
 fn json(names: &[String]) -> Given {
     Given::words(&serde_json::to_string(names).expect("names are JSON"))
+}
+
+/// The id behind the newest message that a filter admits by time, as a statement.
+pub(super) fn end(filter: &DeliveryFilter) -> Statement {
+    match filter.until {
+        Some(until) => {
+            let sql = format!("SELECT {}", first_at("message", "created_at"));
+            Statement { sql, values: times::<2>(until, SLACK_MS).into() }
+        }
+        None => Statement::new("SELECT coalesce(max(id), 0) + 1 FROM message"),
+    }
+}
+
+/// The ranges of ids that are read for a list, one after the other, until it is full. An errcode and words stand for a set
+/// of ids, which the database reads whole before the first row: a set that is large fills the list from the newest
+/// messages, so that only a small one is ever read over all of them.
+#[derive(Debug)]
+pub(super) struct Ranges {
+    filter: DeliveryFilter,
+    limit: usize,
+    /// The end of the ids, while the newest are to be read.
+    newest: Option<i64>,
+    done: bool,
+}
+
+impl Ranges {
+    /// `end`: what [`end`] selects.
+    pub fn new(filter: DeliveryFilter, end: i64) -> Self {
+        let end = filter.before.map_or(end, |before| end.min(before));
+        let sets =
+            filter.errcode.is_some() || filter.words.is_some() || filter.person.is_some() || !filter.labels.is_empty();
+        let newest = Some(end).filter(|end| sets && *end > NEWEST);
+        Self { limit: length(filter.limit), filter, newest, done: false }
+    }
+
+    /// The next range of a list that has `got` rows.
+    pub fn next(&mut self, got: usize) -> Option<DeliveryFilter> {
+        if self.done || got >= self.limit {
+            return None;
+        }
+        let mut range = DeliveryFilter { limit: self.limit - got, ..self.filter.clone() };
+        if let Some(end) = self.newest.take() {
+            range.from = Some(end - NEWEST);
+            self.filter.before = range.from;
+        } else {
+            self.done = true;
+        }
+        Some(range)
+    }
 }
 
 /// The list of messages, from `select`, which names them `m`; newest first.
@@ -294,6 +357,29 @@ fn of_alerts(select: &str, filter: &AlertFilter, dialect: &Dialect) -> Statement
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The ranges of a filter over 40,000 messages, each of which has `found` rows.
+    fn ranges(filter: &DeliveryFilter, found: usize) -> Vec<(usize, Option<i64>, Option<i64>)> {
+        let (mut ranges, mut got, mut all) = (Ranges::new(filter.clone(), 40_001), 0, Vec::new());
+        while let Some(range) = ranges.next(got) {
+            got += found;
+            all.push((range.limit, range.from, range.before));
+        }
+        all
+    }
+
+    #[test]
+    fn a_set_of_ids_is_read_for_the_newest_messages_first_and_for_all_only_if_those_are_too_few() {
+        let errcode = DeliveryFilter { errcode: Some(93_000), limit: 50, ..DeliveryFilter::default() };
+        assert_eq!(ranges(&errcode, 50), [(50, Some(23_617), None)]);
+        assert_eq!(ranges(&errcode, 20), [(50, Some(23_617), None), (30, None, Some(23_617))]);
+        let words = DeliveryFilter { words: Question::of("磁盘"), before: Some(30_000), ..DeliveryFilter::default() };
+        assert_eq!(ranges(&words, 1), [(100, Some(13_616), Some(30_000)), (99, None, Some(13_616))]);
+        // Few messages, or a condition that needs no set: one range.
+        let early = DeliveryFilter { before: Some(9_000), ..words };
+        assert_eq!(ranges(&early, 1), [(100, None, Some(9_000))]);
+        assert_eq!(ranges(&DeliveryFilter::default(), 1), [(100, None, None)]);
+    }
 
     #[test]
     fn values_are_numbered_in_their_order() {

@@ -36,6 +36,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0018.sql"),
     include_str!("schema/sqlite/0019.sql"),
     include_str!("schema/sqlite/0020.sql"),
+    include_str!("schema/sqlite/0021.sql"),
 ];
 
 /// The same for PostgreSQL.

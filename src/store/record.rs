@@ -47,6 +47,8 @@ pub struct DeliveryFilter {
     /// Holding these words: in names, labels, texts, people, codes or the short id. A message is found by them some seconds
     /// after it was queued.
     pub words: Option<Question>,
+    /// This message or a newer one.
+    pub from: Option<i64>,
     /// Older than this message, to continue a list.
     pub before: Option<i64>,
 }

@@ -108,6 +108,9 @@ pub(super) fn in_fts5(question: &Question) -> String {
     let term = |want: &Want| match want {
         Want::Whole(term) => format!("\"{term}\""),
         Want::Begins(term) => format!("\"{term}\"*"),
+        Want::Any(terms) => {
+            format!("({})", terms.iter().map(|term| format!("\"{term}\"")).collect::<Vec<_>>().join(" OR "))
+        }
     };
     question.wants().iter().map(term).collect::<Vec<_>>().join(" AND ")
 }
@@ -117,6 +120,9 @@ pub(super) fn in_tsquery(question: &Question) -> String {
     let term = |want: &Want| match want {
         Want::Whole(term) => format!("'{term}'"),
         Want::Begins(term) => format!("'{term}':*"),
+        Want::Any(terms) => {
+            format!("({})", terms.iter().map(|term| format!("'{term}'")).collect::<Vec<_>>().join(" | "))
+        }
     };
     question.wants().iter().map(term).collect::<Vec<_>>().join(" & ")
 }

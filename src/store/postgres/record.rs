@@ -42,10 +42,17 @@ const SELECT: &str = "
 
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
-        let list = lists::deliveries(SELECT, &filter, &DIALECT);
-        let (sql, values) = (list.numbered(), typed(&list.values));
+        let end = lists::end(&filter);
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            tx.rows(&sql, &values).await?.iter().map(row).collect()
+            let end = tx.only(&end.numbered(), &typed(&end.values)).await?.try_get(0)?;
+            let (mut ranges, mut found) = (lists::Ranges::new(filter.clone(), end), Vec::new());
+            while let Some(range) = ranges.next(found.len()) {
+                let list = lists::deliveries(SELECT, &range, &DIALECT);
+                for one in tx.rows(&list.numbered(), &typed(&list.values)).await? {
+                    found.push(row(&one)?);
+                }
+            }
+            Ok(found)
         })
     }
 

@@ -41,6 +41,12 @@ impl Db {
             }
             Ok(())
         })?;
+        // New rows stand in a list of the index that each search reads from its beginning to its end: the server would let
+        // it grow to 4 MB. The writers' lock is not held.
+        transaction!(&self.0.pool, Kind::Read, tx => async {
+            tx.only("SELECT gin_clean_pending_list('message_term_terms'::regclass)", values![]).await?;
+            Ok(())
+        })?;
         let full = usize::try_from(BATCH).unwrap_or(usize::MAX);
         Ok(Indexed { messages: count, more: count - again >= full || again >= full })
     }

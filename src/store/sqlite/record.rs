@@ -9,6 +9,7 @@ use super::lanes::{self, kept, named, time};
 use super::statement::Prepare as _;
 use crate::alert::{Format, ThreadId, Timestamp, TransitionKind};
 use crate::names::{LaneKey, SourceId};
+use crate::search::Question;
 use crate::store::lists::{self, Dialect, Given};
 use crate::store::record::LATE_LANES;
 use crate::store::terms::in_fts5;
@@ -16,6 +17,9 @@ use crate::store::{
     ActKind, AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, Fate, FrozenPart,
     LaneBacklog, State, StoreError, TransitionRow,
 };
+
+/// Terms with one beginning that are looked for each by itself.
+const FEW_TERMS: usize = 64;
 
 /// The columns of a [`DeliveryRow`] and, after them, those of a [`Delivery`].
 const SELECT: &str = "
@@ -37,10 +41,19 @@ const SELECT: &str = "
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
         self.read(move |connection| {
-            let list = lists::deliveries(SELECT, &filter, &DIALECT);
-            let mut select = connection.prepare(&list.sql)?;
-            let rows = select.query_map(params_from_iter(values(list.values)), row)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let end = lists::end(&filter);
+            let end = connection.held(&end.sql)?.query_row(params_from_iter(values(end.values)), |row| row.get(0))?;
+            let words = filter.words.as_ref().map(|words| spelled(connection, words)).transpose()?;
+            let filter = DeliveryFilter { words, ..filter };
+            let (mut ranges, mut found) = (lists::Ranges::new(filter, end), Vec::new());
+            while let Some(range) = ranges.next(found.len()) {
+                let list = lists::deliveries(SELECT, &range, &DIALECT);
+                let mut select = connection.prepare(&list.sql)?;
+                for row in select.query_map(params_from_iter(values(list.values)), row)? {
+                    found.push(row?);
+                }
+            }
+            Ok(found)
         })
         .await
     }
@@ -191,6 +204,17 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
     live: "m.id IN (SELECT id FROM message INDEXED BY message_live WHERE settled_at IS NULL)",
     firing: " INDEXED BY alert_firing",
 };
+
+/// A question with the terms of each beginning, where they are few: FTS5 puts all messages of a beginning together before
+/// it gives the first one, and of whole terms reads only those that are asked for.
+fn spelled(connection: &Connection, words: &Question) -> Result<Question, StoreError> {
+    words.spelled(|beginning| {
+        let mut select = connection.held("SELECT term FROM message_word WHERE term >= ?1 AND term < ?2")?;
+        let rows = select.query_map([beginning.to_owned(), format!("{beginning}{}", char::MAX)], |row| row.get(0))?;
+        let terms: Vec<String> = rows.take(FEW_TERMS + 1).collect::<Result<_, _>>()?;
+        Ok((1..=FEW_TERMS).contains(&terms.len()).then_some(terms))
+    })
+}
 
 /// The values of a list.
 pub(super) fn values(given: Vec<Given>) -> impl Iterator<Item = Value> {

@@ -6,6 +6,7 @@ use crate::search::Question;
 contract! {
     messages_are_found_by_what_they_say_and_to_whom,
     terms_of_pruned_messages_are_gone,
+    a_beginning_finds_few_and_many_terms,
 }
 
 const BODY: &str = r#"{"touser":"ZhangSan|li.si","msgtype":"text","text":{"content":"磁盘将满 db-1 剩 9.3%，见手册"}}"#;
@@ -71,6 +72,22 @@ async fn messages_are_found_by_what_they_say_and_to_whom(store: &Store) {
     assert_eq!((found(store, labelled("订单")).await, found(store, labelled("订")).await), (vec![1], vec![]));
     send(store, "webhook", 3).await;
     assert_eq!(store.index_terms().await.unwrap().messages, 1);
+}
+
+async fn a_beginning_finds_few_and_many_terms(store: &Store) {
+    let hosts = |from: usize, to: usize| (from..to).map(|number| firing(&format!("Host{number:03}"), 0)).collect();
+    store.admit(notification(0, "some", hosts(0, 9))).await.unwrap();
+    assert_eq!(by(store, "host0").await, [0; 0], "no term is written yet");
+    store.index_terms().await.unwrap();
+    assert_eq!((by(store, "host").await, by(store, "host00").await), (vec![1], vec![1]));
+    store.admit(notification(1, "others", hosts(9, 200))).await.unwrap();
+    store.index_terms().await.unwrap();
+    assert_eq!((by(store, "host").await, by(store, "host1").await), (vec![2, 1], vec![2]));
+    assert_eq!((by(store, "host008").await, by(store, "host20").await), (vec![1], vec![]));
+    for lane in ["some", "others"] {
+        send(store, lane, 2).await;
+    }
+    store.index_terms().await.unwrap();
 }
 
 async fn terms_of_pruned_messages_are_gone(store: &Store) {

@@ -7,6 +7,7 @@ contract! {
     messages_are_found_by_what_they_say_and_to_whom,
     terms_of_pruned_messages_are_gone,
     a_beginning_finds_few_and_many_terms,
+    a_set_of_messages_is_listed_once_and_newest_first,
 }
 
 const BODY: &str = r#"{"touser":"ZhangSan|li.si","msgtype":"text","text":{"content":"磁盘将满 db-1 剩 9.3%，见手册"}}"#;
@@ -101,6 +102,37 @@ async fn terms_of_pruned_messages_are_gone(store: &Store) {
     assert_eq!((by(store, "磁盘").await, by(store, "highcpu").await), (vec![], vec![2]));
     send(store, "other", 3).await;
     store.index_terms().await.unwrap();
+}
+
+/// Enough messages that the newest of them are read first, and then the rest.
+async fn a_set_of_messages_is_listed_once_and_newest_first(store: &Store) {
+    for number in 1..=40 {
+        let third = number % 3 == 0;
+        let labels_json = format!(r#"{{"third":"{}"}}"#, if third { "是" } else { "否" });
+        let alert = Arrival { labels_json, ..firing(&format!("alert {number}"), number) };
+        store.admit(notification(number, "lane", vec![alert])).await.unwrap();
+        let claimed = claim(store, "lane", number, BODY).await;
+        let errcode = Some(if third { 81013 } else { 45009 });
+        let outcome = Outcome { class: "refused", errcode, ..Outcome::default() };
+        let next = Next::Dead { reason: "refused".to_owned() };
+        store.settle(Settlement { outcome, ..settlement(claimed, "refused", next) }, at(number)).await.unwrap();
+    }
+    while store.index_terms().await.unwrap().more {}
+    let thirds: Vec<i64> = (1..=40).rev().filter(|id| id % 3 == 0).collect();
+    let older: Vec<i64> = thirds.iter().copied().filter(|id| *id < 30).collect();
+    let every = DeliveryFilter::default;
+    let labels = vec![("third".to_owned(), "是".to_owned())];
+    let errcode = DeliveryFilter { errcode: Some(81013), ..every() };
+    for filter in
+        [errcode, DeliveryFilter { words: Question::of("81013"), ..every() }, DeliveryFilter { labels, ..every() }]
+    {
+        for limit in [3, 5, 8, 13] {
+            assert_eq!(found(store, DeliveryFilter { limit, ..filter.clone() }).await, thirds[..limit]);
+        }
+        assert_eq!(found(store, filter.clone()).await, thirds);
+        let before = DeliveryFilter { before: Some(30), until: Some(at(33)), ..filter };
+        assert_eq!(found(store, before).await, older);
+    }
 }
 
 /// `cargo test --release -p wegraf --lib -- --ignored --nocapture intake_with_and_without`: how long the same messages take

@@ -373,9 +373,9 @@ async fn large(wegraf: &Server) -> anyhow::Result<(usize, f64, f64)> {
     Ok((length, answered, peak()?))
 }
 
-/// The size of a database file with its log.
+/// The size of a database file whose log is merged into it: the log is bounded and does not grow with the alerts.
 fn bytes_of(database: &Database) -> anyhow::Result<f64> {
     let Database::Sqlite(file) = database else { return Ok(f64::NAN) };
-    let log = std::fs::metadata(format!("{}-wal", file.display())).map_or(0, |log| log.len());
-    Ok((std::fs::metadata(file)?.len() + log) as f64)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(std::fs::metadata(file)?.len() as f64)
 }

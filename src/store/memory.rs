@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 
+use super::retention::{ALERT_LATER_MS, is_young};
 use super::{Breaker, Fate, Kept, Lease, Moved, Retention, State, Truth};
 use crate::alert::{Identity, Timestamp};
 use crate::budget::Window;
@@ -27,9 +28,6 @@ use crate::engine::escalate::Course;
 use crate::engine::judge::AlertRow;
 use crate::names::{Account, LaneKey, Scope, SourceId};
 use rows::Rows;
-
-/// As in the other backends.
-const ALERT_LATER_MS: i64 = 2 * 24 * 3_600_000;
 
 /// All data. It outlives the simulated processes: a crash in the model loses nothing of it.
 #[derive(Debug, Default)]
@@ -298,9 +296,11 @@ impl Memory {
             unpictured,
             ..
         } = &mut *tables;
-        transitions.retain(|_, transition| match transition.message {
-            Some(message) => messages.get(message).is_some(),
-            None => transition.moved.at >= oldest,
+        let mut young = false;
+        transitions.retain(|_, transition| {
+            let goes = transition.message.is_some_and(|message| messages.get(message).is_none());
+            young |= !goes && is_young(transition.moved.at.0, oldest, now);
+            !goes && (young || transition.message.is_some() || transition.moved.at >= oldest)
         });
         let before = oldest.plus_millis(-ALERT_LATER_MS);
         alerts.retain(|id, alert| {

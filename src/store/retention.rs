@@ -12,7 +12,7 @@ pub(super) const LOOK: u32 = 3_000;
 /// Bytes of bodies that one batch deletes, for the same reason.
 pub(super) const BATCH_BYTES: i64 = 4 << 20;
 /// The state of an alert is deleted this much later than its messages: the record that refers to it goes first.
-const ALERT_LATER_MS: i64 = 2 * DAY_MS;
+pub(super) const ALERT_LATER_MS: i64 = 2 * DAY_MS;
 /// While the database is too large, bodies older than this go first: they take most of the space, and the record of
 /// deliveries is worth more.
 const BODY_MS: i64 = DAY_MS;
@@ -163,6 +163,13 @@ impl Round {
     }
 }
 
+/// Is a row of this time too young to be deleted, and with it all behind it? Rows are examined in the order of their ids,
+/// up to the first young one, so that a round does not read what came lately. A row of the future, from a clock that was
+/// set back, says nothing of those behind it.
+pub(super) fn is_young(at: i64, before: Timestamp, now: Timestamp) -> bool {
+    (before.0..=now.0).contains(&at)
+}
+
 /// The actor and the channel under which forgotten alerts are recorded.
 pub(super) const FORGETS: [&str; 2] = ["wegraf", "retention"];
 
@@ -257,6 +264,13 @@ mod tests {
             assert!(round.goes_on(bare, swept, false));
             assert!(!round.is_pressed());
         }
+    }
+
+    #[test]
+    fn only_a_row_between_the_limit_and_now_ends_the_examination() {
+        let before = NOW.plus_millis(-DAY_MS);
+        let young = |millis: i64| is_young(NOW.plus_millis(millis).0, before, NOW);
+        assert!(young(0) && young(-DAY_MS) && !young(1) && !young(-DAY_MS - 1));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use super::Db;
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::values;
 use crate::alert::Timestamp;
-use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
+use crate::store::retention::{
+    BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, is_young, limit,
+};
 use crate::store::{Pruned, Retention, StoreError};
 
 /// Bytes of a message besides its bodies: its row, those of its transitions and attempts, their indexes.
@@ -179,7 +181,7 @@ async fn transitions(
     let (mut young, mut suppressed, mut about) = (false, Vec::new(), Vec::new());
     for row in &rows {
         let at: i64 = row.try_get(1)?;
-        if (before.0..=now.0).contains(&at) {
+        if is_young(at, before, now) {
             young = true;
             break;
         }
@@ -214,7 +216,7 @@ async fn bodies(
     let (mut given_up, mut bytes, mut all): (Vec<i64>, i64, bool) = (Vec::new(), 0, rows.len() < LOOK as usize);
     for row in &rows {
         let (id, at, length): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if (before.0..=now.0).contains(&at) {
+        if is_young(at, before, now) {
             all = true;
             break;
         }

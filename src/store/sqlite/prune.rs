@@ -10,7 +10,9 @@ use super::Db;
 use super::keys;
 use super::statement::Prepare as _;
 use crate::alert::Timestamp;
-use crate::store::retention::{BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, limit};
+use crate::store::retention::{
+    BATCH, BATCH_BYTES, FORGETS, Forgotten, LOOK, Round, Unheard, forgotten, is_young, limit,
+};
 use crate::store::{Pruned, Retention, StoreError};
 
 /// Free pages that one batch returns: the last pages of the file are moved for it, 2 MiB of writing.
@@ -148,7 +150,7 @@ fn transitions(
     let (mut looked, mut young, mut suppressed) = (0, false, Vec::new());
     while let Some(row) = rows.next()? {
         let at: i64 = row.get(1)?;
-        if (before.0..=now.0).contains(&at) {
+        if is_young(at, before, now) {
             young = true;
             break;
         }
@@ -187,7 +189,7 @@ fn bodies(
     let rows = select.query_map([looked, i64::from(LOOK)], Body::of)?.collect::<Result<Vec<Body>, _>>()?;
     let (mut given_up, mut bytes, mut all) = (0, 0, rows.len() < LOOK as usize);
     for body in rows {
-        if (before.0..=now.0).contains(&body.at) {
+        if is_young(body.at, before, now) {
             all = true;
             break;
         }

@@ -60,10 +60,7 @@ impl Statement {
             &format!("m.id IN (SELECT {id} FROM {table} WHERE {matches}"),
             [Given::Words((dialect.question)(question))],
         );
-        // Terms that many messages have are read for the time that is asked for only.
-        if let Some(since) = filter.since {
-            self.and(&format!("{id} >= {}", first_at("message", "created_at")), times::<2>(since, -SLACK_MS));
-        }
+        // Terms that many messages have are read for the range that is asked for only.
         self.within(id, filter);
         if unread {
             let unread = " UNION ALL SELECT id FROM message WHERE id > (SELECT message FROM term_mark)
@@ -162,15 +159,18 @@ fn json(names: &[String]) -> Given {
     Given::words(&serde_json::to_string(names).expect("names are JSON"))
 }
 
-/// The id behind the newest message that a filter admits by time, as a statement.
-pub(super) fn end(filter: &DeliveryFilter) -> Statement {
-    match filter.until {
-        Some(until) => {
-            let sql = format!("SELECT {}", first_at("message", "created_at"));
-            Statement { sql, values: times::<2>(until, SLACK_MS).into() }
-        }
-        None => Statement::new("SELECT coalesce(max(id), 0) + 1 FROM message"),
-    }
+/// The ids between which a filter admits messages by their times, as a statement: the first one, and the one behind the
+/// last. They stand in the statement of the list as numbers, because a planner knows how many rows lie between numbers.
+pub(super) fn bounds(filter: &DeliveryFilter) -> Statement {
+    let first = filter.since.map(|since| (first_at("message", "created_at"), times::<2>(since, -SLACK_MS)));
+    let (first, since) =
+        first.map_or_else(|| ("CAST(0 AS bigint)".to_owned(), Vec::new()), |(sql, at)| (sql, at.into()));
+    let end = filter.until.map(|until| (first_at("message", "created_at"), times::<2>(until, SLACK_MS)));
+    let (end, until) = end.map_or_else(
+        || ("(SELECT coalesce(max(id), 0) + 1 FROM message)".to_owned(), Vec::new()),
+        |(sql, at)| (sql, at.into()),
+    );
+    Statement { sql: format!("SELECT {first}, {end}"), values: [since, until].concat() }
 }
 
 /// The ranges of ids that are read for a list, one after the other, until it is full. An errcode and words stand for a set
@@ -180,18 +180,24 @@ pub(super) fn end(filter: &DeliveryFilter) -> Statement {
 pub(super) struct Ranges {
     filter: DeliveryFilter,
     limit: usize,
-    /// The end of the ids, while the newest are to be read.
+    /// Where the newest messages begin, while they are to be read.
     newest: Option<i64>,
     done: bool,
 }
 
 impl Ranges {
-    /// `end`: what [`end`] selects.
-    pub fn new(filter: DeliveryFilter, end: i64) -> Self {
-        let end = filter.before.map_or(end, |before| end.min(before));
+    /// `first` and `end`: what [`bounds`] selects.
+    pub fn new(mut filter: DeliveryFilter, [first, end]: [i64; 2]) -> Self {
+        if filter.since.is_some() {
+            filter.from = Some(filter.from.map_or(first, |from| from.max(first)));
+        }
+        let end = filter.before.map_or(end, |before| before.min(end));
+        if filter.until.is_some() {
+            filter.before = Some(end);
+        }
         let sets =
             filter.errcode.is_some() || filter.words.is_some() || filter.person.is_some() || !filter.labels.is_empty();
-        let newest = Some(end).filter(|end| sets && *end > NEWEST);
+        let newest = Some(end - NEWEST).filter(|newest| sets && *newest > filter.from.unwrap_or_default());
         Self { limit: length(filter.limit), filter, newest, done: false }
     }
 
@@ -201,8 +207,8 @@ impl Ranges {
             return None;
         }
         let mut range = DeliveryFilter { limit: self.limit - got, ..self.filter.clone() };
-        if let Some(end) = self.newest.take() {
-            range.from = Some(end - NEWEST);
+        if let Some(newest) = self.newest.take() {
+            range.from = Some(newest);
             self.filter.before = range.from;
         } else {
             self.done = true;
@@ -211,17 +217,15 @@ impl Ranges {
     }
 }
 
-/// The list of messages, from `select`, which names them `m`; newest first.
+/// One range of the list of messages, from `select`, which names them `m`; newest first.
 pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialect) -> Statement {
     let mut list = Statement::new(select);
     let number = |value: i64| [Given::Number(value)];
     if let Some(since) = filter.since {
         list.and("m.created_at >= ?", number(since.0));
-        list.and(&format!("m.id >= {}", first_at("message", "created_at")), times::<2>(since, -SLACK_MS));
     }
     if let Some(until) = filter.until {
         list.and("m.created_at < ?", number(until.0));
-        list.and(&format!("m.id < {}", first_at("message", "created_at")), times::<2>(until, SLACK_MS));
     }
     if let Some(receiver) = &filter.receiver {
         list.and("m.receiver = ?", [Given::words(receiver)]);
@@ -360,7 +364,7 @@ mod tests {
 
     /// The ranges of a filter over 40 messages, each of which has `found` rows.
     fn ranges(filter: &DeliveryFilter, found: usize) -> Vec<(usize, Option<i64>, Option<i64>)> {
-        let (mut ranges, mut got, mut all) = (Ranges::new(filter.clone(), 41), 0, Vec::new());
+        let (mut ranges, mut got, mut all) = (Ranges::new(filter.clone(), [12, 41]), 0, Vec::new());
         while let Some(range) = ranges.next(got) {
             got += found;
             all.push((range.limit, range.from, range.before));
@@ -375,6 +379,10 @@ mod tests {
         assert_eq!(ranges(&errcode, 20), [(50, Some(25), None), (30, None, Some(25))]);
         let words = DeliveryFilter { words: Question::of("磁盘"), before: Some(30), ..DeliveryFilter::default() };
         assert_eq!(ranges(&words, 1), [(100, Some(14), Some(30)), (99, None, Some(14))]);
+        // A time bounds the range, too.
+        let late = DeliveryFilter { since: Some(Timestamp(1)), until: Some(Timestamp(2)), ..words.clone() };
+        assert_eq!(ranges(&late, 1), [(100, Some(14), Some(30)), (99, Some(12), Some(14))]);
+        assert_eq!(ranges(&DeliveryFilter { before: None, ..late }, 1)[0], (100, Some(25), Some(41)));
         // Few messages, or a condition that needs no set: one range.
         let early = DeliveryFilter { before: Some(9), ..words };
         assert_eq!(ranges(&early, 1), [(100, None, Some(9))]);

@@ -42,10 +42,11 @@ const SELECT: &str = "
 
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
-        let end = lists::end(&filter);
+        let bounds = lists::bounds(&filter);
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let end = tx.only(&end.numbered(), &typed(&end.values)).await?.try_get(0)?;
-            let (mut ranges, mut found) = (lists::Ranges::new(filter.clone(), end), Vec::new());
+            let bounds = tx.only(&bounds.numbered(), &typed(&bounds.values)).await?;
+            let bounds = [bounds.try_get(0)?, bounds.try_get(1)?];
+            let (mut ranges, mut found) = (lists::Ranges::new(filter.clone(), bounds), Vec::new());
             while let Some(range) = ranges.next(found.len()) {
                 let list = lists::deliveries(SELECT, &range, &DIALECT);
                 for one in tx.rows(&list.numbered(), &typed(&list.values)).await? {

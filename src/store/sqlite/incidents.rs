@@ -65,7 +65,10 @@ mod tests {
             connection.execute_batch(step).unwrap();
         }
         let all = DeliveryFilter::default;
-        let day = DeliveryFilter { since: Some(Timestamp(9)), until: Some(Timestamp(99)), ..all() };
+        let times = DeliveryFilter { since: Some(Timestamp(9)), until: Some(Timestamp(99)), ..all() };
+        let bounds = plan(&connection, &lists::bounds(&times));
+        assert!(bounds.iter().all(|step| !step.contains("SCAN message")), "{bounds:#?}");
+        let day = DeliveryFilter { from: Some(1), before: Some(9), ..times };
         let select = "SELECT m.id FROM message m JOIN notification n ON n.id = m.notification_id";
         for (filter, reads) in [
             (day.clone(), "SEARCH m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),

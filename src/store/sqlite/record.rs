@@ -41,11 +41,13 @@ const SELECT: &str = "
 impl Db {
     pub(in crate::store) async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
         self.read(move |connection| {
-            let end = lists::end(&filter);
-            let end = connection.held(&end.sql)?.query_row(params_from_iter(values(end.values)), |row| row.get(0))?;
+            let bounds = lists::bounds(&filter);
+            let bounds = connection
+                .held(&bounds.sql)?
+                .query_row(params_from_iter(values(bounds.values)), |row| Ok([row.get(0)?, row.get(1)?]))?;
             let words = filter.words.as_ref().map(|words| spelled(connection, words)).transpose()?;
             let filter = DeliveryFilter { words, ..filter };
-            let (mut ranges, mut found) = (lists::Ranges::new(filter, end), Vec::new());
+            let (mut ranges, mut found) = (lists::Ranges::new(filter, bounds), Vec::new());
             while let Some(range) = ranges.next(found.len()) {
                 let list = lists::deliveries(SELECT, &range, &DIALECT);
                 let mut select = connection.prepare(&list.sql)?;

@@ -207,7 +207,10 @@ async fn lists_go_by_indexes_in_postgresql() {
     };
     let select = "SELECT m.id, n.source FROM message m JOIN notification n ON n.id = m.notification_id";
     let all = DeliveryFilter::default;
-    let day = DeliveryFilter { since: Some(Timestamp(30_000_000)), until: Some(Timestamp(30_100_000)), ..all() };
+    let times = DeliveryFilter { since: Some(Timestamp(30_000_000)), until: Some(Timestamp(30_100_000)), ..all() };
+    let plan = explain(lists::bounds(&times)).await;
+    assert!(plan.contains("message_pkey") && !plan.contains("Seq Scan"), "{plan}");
+    let day = DeliveryFilter { from: Some(30_000), before: Some(30_100), ..times };
     for (filter, index) in [
         (day.clone(), "message_pkey"),
         (DeliveryFilter { receivers: Some(vec!["dba".to_owned()]), ..day }, "message_pkey"),

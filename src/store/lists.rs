@@ -162,14 +162,12 @@ fn json(names: &[String]) -> Given {
 /// The ids between which a filter admits messages by their times, as a statement: the first one, and the one behind the
 /// last. They stand in the statement of the list as numbers, because a planner knows how many rows lie between numbers.
 pub(super) fn bounds(filter: &DeliveryFilter) -> Statement {
-    let first = filter.since.map(|since| (first_at("message", "created_at"), times::<2>(since, -SLACK_MS)));
-    let (first, since) =
-        first.map_or_else(|| ("CAST(0 AS bigint)".to_owned(), Vec::new()), |(sql, at)| (sql, at.into()));
-    let end = filter.until.map(|until| (first_at("message", "created_at"), times::<2>(until, SLACK_MS)));
-    let (end, until) = end.map_or_else(
-        || ("(SELECT coalesce(max(id), 0) + 1 FROM message)".to_owned(), Vec::new()),
-        |(sql, at)| (sql, at.into()),
-    );
+    let bound = |at: Option<Timestamp>, slack, without: &str| match at {
+        Some(at) => (first_at("message", "created_at"), times::<2>(at, slack).to_vec()),
+        None => (without.to_owned(), Vec::new()),
+    };
+    let (first, since) = bound(filter.since, -SLACK_MS, "CAST(0 AS bigint)");
+    let (end, until) = bound(filter.until, SLACK_MS, "(SELECT coalesce(max(id), 0) + 1 FROM message)");
     Statement { sql: format!("SELECT {first}, {end}"), values: [since, until].concat() }
 }
 

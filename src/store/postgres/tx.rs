@@ -43,11 +43,12 @@ pub(super) enum Kind {
 impl Kind {
     /// The id of the writers' lock is arbitrary (`wegraf` on a telephone keypad) and must not change: replicas of other
     /// versions take the same. JIT is off: the planner overestimates recursive statements, and compiling one takes 200
-    /// ms at each use, while all writers wait.
+    /// ms at each use, while all writers wait. Reads take one processor each and leave the others to the writer.
     const fn begin(self) -> &'static str {
         match self {
             Self::Read => {
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off"
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off;
+                 SET LOCAL max_parallel_workers_per_gather = 0"
             }
             Self::Write => {
                 "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s'; SET LOCAL jit = off;

@@ -38,6 +38,7 @@ use heard::{Records, Tried};
 use proving::Proved;
 
 pub mod api;
+mod aside;
 mod body;
 mod callback;
 mod certificates;
@@ -122,11 +123,11 @@ fn router(gate: Gate, areas: Vec<Area>) -> axum::Router {
         // people, from a message
         .merge(details::routes())
         .merge(pages::routes())
-        .merge(console::routes())
+        .merge(console::routes().route_layer(axum::middleware::from_fn(aside::aside)))
         .merge(picture::routes())
         .merge(short::routes())
         // programs with a token
-        .merge(api::routes())
+        .merge(api::routes().route_layer(axum::middleware::from_fn(aside::aside)))
         // commands, beside the running gateway
         .merge(orders::routes())
         // senders that speak to another program

@@ -13,7 +13,7 @@ use crate::search::Question;
 /// Most rows in one list.
 const LIST: usize = 1000;
 /// The newest messages, of which a set of ids is read first. Few in tests, so that small stores have more of them.
-const NEWEST: i64 = if cfg!(test) { 16 } else { 16_384 };
+const NEWEST: i64 = if cfg!(test) { 16 } else { 4_096 };
 /// By how much the times of rows may contradict the order of their ids: clocks are set, and replicas have their own.
 const SLACK_MS: i64 = 5 * 60_000;
 
@@ -57,7 +57,7 @@ impl Statement {
     fn with_terms(&mut self, question: &Question, filter: &DeliveryFilter, dialect: &Dialect, unread: bool) {
         let [table, id, matches] = dialect.terms;
         self.and(
-            &format!("m.id IN (SELECT {id} FROM {table} WHERE {matches}"),
+            &format!("m.id {}SELECT {id} FROM {table} WHERE {matches}", dialect.set[0]),
             [Given::Words((dialect.question)(question))],
         );
         // Terms that many messages have are read for the range that is asked for only.
@@ -67,7 +67,7 @@ impl Statement {
                            UNION ALL SELECT message_id FROM term_again";
             self.end(unread, []);
         }
-        self.end(")", []);
+        self.end(dialect.set[1], []);
     }
 
     /// Only messages of the filter's range of ids.
@@ -114,6 +114,8 @@ pub(super) struct Dialect {
     pub question: fn(&Question) -> String,
     /// One of a list, which is a JSON array.
     pub among: &'static str,
+    /// Around a statement: one of what it selects, which is read first and as a whole.
+    pub set: [&'static str; 2],
     /// Does a text hold another? The text is `{}`.
     pub holds: [&'static str; 2],
     /// Is the message `m` live? By the small index of live ones.
@@ -254,9 +256,10 @@ pub(super) fn deliveries(select: &str, filter: &DeliveryFilter, dialect: &Dialec
     if let Some(errcode) = filter.errcode {
         // Said again, so that the index of failed attempts is used.
         let failed = if errcode == 0 { "" } else { "AND errcode <> 0" };
-        list.and(&format!("m.id IN (SELECT message_id FROM attempt WHERE errcode = ? {failed}"), number(errcode));
+        let [before, after] = dialect.set;
+        list.and(&format!("m.id {before}SELECT message_id FROM attempt WHERE errcode = ? {failed}"), number(errcode));
         list.within("message_id", filter);
-        list.end(")", []);
+        list.end(after, []);
     }
     if let Some(question) = &filter.words {
         list.with_terms(question, filter, dialect, false);

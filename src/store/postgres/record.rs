@@ -209,6 +209,8 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
     label: "has_label(a.labels, ?, ?)",
     terms: ["message_term", "message_id", "terms @@ ?::text::tsquery"],
     question: in_tsquery,
+    // In an array, because the planner would go through all messages and look for each in the set, which it believes large.
+    set: ["= ANY (ARRAY(", "))"],
     among: "IN (SELECT json_array_elements_text(?::text::json) COLLATE \"C\")",
     holds: ["strpos(", " COLLATE \"C\", ?) > 0"],
     live: "m.settled_at IS NULL",

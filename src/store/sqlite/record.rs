@@ -201,6 +201,7 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
     label: "EXISTS (SELECT 1 FROM json_each(a.labels) label WHERE label.key = ? AND label.value = ?)",
     terms: ["message_term", "rowid", "message_term MATCH ?"],
     question: in_fts5,
+    set: ["IN (", ")"],
     among: "IN (SELECT value FROM json_each(?))",
     holds: ["instr(", ", ?) > 0"],
     live: "m.id IN (SELECT id FROM message INDEXED BY message_live WHERE settled_at IS NULL)",

@@ -144,11 +144,6 @@ impl Window {
             }
         }
     }
-
-    /// Messages in the last 60 s, to the resolution of buckets: never fewer than were sent.
-    pub fn last_minute(&self, now: Timestamp) -> u32 {
-        self.buckets[0].iter().filter(|&&(at, _)| leaves(at, SPANS[0]) > now.0).map(|&(_, n)| u32::from(n)).sum()
-    }
 }
 
 /// The spans of a limit.
@@ -349,6 +344,25 @@ mod tests {
     }
 
     #[test]
+    fn a_message_counts_for_the_span_and_the_time_under_way_and_no_longer() {
+        for (span, width, bucket) in [(0, 60_000, 2_000), (1, 3_600_000, 60_000), (2, 24 * 3_600_000, 3_600_000)] {
+            let mut limit = Limit { most: [None; 3], reserved: [0; 3] };
+            limit.most[span] = Some(1);
+            // At the last moment of a bucket, so that no resolution adds to the span.
+            let sent = (T0 / bucket + 1) * bucket - 1;
+            let mut window = Window::default();
+            window.debit(Some(&limit), Timestamp(sent));
+            let free = Timestamp(sent + width + 10_000 + 1);
+            let last = free.plus_millis(-1);
+            assert_eq!(room(&[&window], &limit, true, Timestamp(sent)), Err(free));
+            assert_eq!(room(&[&window], &limit, true, last), Err(free));
+            assert_eq!(room(&[&window], &limit, true, free), Ok(()));
+            assert_eq!(used(&[&window], &limit, last)[0].spent, 1);
+            assert_eq!(used(&[&window], &limit, free)[0].spent, 0);
+        }
+    }
+
+    #[test]
     fn sums_of_several_accounts_count_together() {
         let (mut mine, mut theirs) = (Window::default(), Window::default());
         for _ in 0..9 {
@@ -380,7 +394,7 @@ mod tests {
         let start = Timestamp(3_000);
         window.advance(start);
         assert_eq!(Window::from_bytes(&window.to_bytes()).unwrap(), window);
-        assert_eq!(window.last_minute(start), 18);
+        assert_eq!(used(&[&window], &Limit::WEBHOOK, start)[0].spent, 18);
         let until = room(&[&window], &Limit::WEBHOOK, true, start).unwrap_err();
         assert!(until.0 - start.0 <= 73_000, "{}", until.0 - start.0);
     }

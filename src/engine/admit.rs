@@ -558,3 +558,6 @@ pub(super) const fn next(last: &mut i64) -> i64 {
     *last += 1;
     *last
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,63 @@ impl Change<'_> {
         self.arrival.critical || self.kind == TransitionKind::Resolved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Identity;
+
+    const T0: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn after(millis: i64) -> Timestamp {
+        T0.plus_millis(millis)
+    }
+
+    fn report(status: Status, lapses_at: Option<Timestamp>) -> Arrival {
+        Arrival {
+            index: 0,
+            identity: Identity([7; 32]),
+            name: "HighCPU".to_owned(),
+            labels_json: "{}".to_owned(),
+            critical: false,
+            status,
+            starts_at: Some(T0),
+            reported: false,
+            ends_at: None,
+            lapses_at,
+            thread: None,
+            kin: None,
+            steady: false,
+        }
+    }
+
+    /// Heard of at [`T0`].
+    fn row(status: Status, lapses_at: Option<Timestamp>) -> AlertRow {
+        let known = Known { status, starts_at: Some(T0), told_at: T0, sender: String::new(), acknowledged: false };
+        AlertRow { id: 1, thread: 1, notification: 1, heard_at: T0, lapses_at, known }
+    }
+
+    #[test]
+    fn a_report_without_news_is_recorded_once_an_hour() {
+        let on = report(Status::Firing, None);
+        assert!(!row(Status::Firing, None).is_heard(&on, after(HEARD_MS - 1)));
+        assert!(row(Status::Firing, None).is_heard(&on, after(HEARD_MS)));
+    }
+
+    #[test]
+    fn a_report_that_moves_the_lapse_by_little_is_not_recorded() {
+        let lapse = after(300_000);
+        let moved = |millis| report(Status::Firing, Some(lapse.plus_millis(millis)));
+        assert!(!row(Status::Firing, Some(lapse)).is_heard(&moved(LAPSES_MS - 1), T0));
+        assert!(row(Status::Firing, Some(lapse)).is_heard(&moved(LAPSES_MS), T0));
+        assert!(row(Status::Firing, None).is_heard(&moved(0), T0), "it had no time of lapsing");
+    }
+
+    #[test]
+    fn only_what_fires_on_both_sides_is_heard_of() {
+        let lapse = Some(after(300_000));
+        for (known, said) in [(Status::Resolved, Status::Firing), (Status::Firing, Status::Resolved)] {
+            assert!(!row(known, None).is_heard(&report(said, lapse), after(HEARD_MS)), "{known:?} {said:?}");
+        }
+    }
+}

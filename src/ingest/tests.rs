@@ -12,6 +12,7 @@ mod push;
 mod quick;
 mod seen;
 mod spoken;
+mod templates;
 mod unified;
 
 use std::sync::LazyLock;

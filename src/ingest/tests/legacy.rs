@@ -120,3 +120,17 @@ fn null_tags_and_an_empty_rule_name_are_read() {
     }));
     assert_eq!(alert.name, words::UNNAMED.zh);
 }
+
+#[test]
+fn the_zero_character_is_made_visible() {
+    let notification = legacy(|body| {
+        body["ruleName"] = json!("支付\0成功率低");
+        body["message"] = json!("低\0于");
+        body["tags"] = json!({"te\0am": "pa\0y"});
+        body["evalMatches"][0]["metric"] = json!("上海\0");
+    });
+    assert_eq!(notification.message, "低\u{2400}于");
+    let alert = only(notification);
+    assert_eq!(alert.labels, Labels::from([("alertname", "支付\u{2400}成功率低"), ("te\u{2400}am", "pa\u{2400}y")]));
+    assert_eq!(shown(&alert), "上海\u{2400}=91.254321");
+}

@@ -167,6 +167,8 @@ fn the_users_mappings_come_first_and_replace_shipped_ones_of_their_name() {
     let kubewatch = json!({"eventmeta": {"kind": "pod"}, "text": "A `pod` went:"});
     assert!(only(webhook_json(&kubewatch)).discriminator.as_str().starts_with("key:kubewatch/"));
     assert!(only(through(off, &kubewatch)).discriminator.as_str().starts_with("key:general/"));
+    let payloads = Payloads::compile(mappings(off)).unwrap();
+    assert!(payloads.mappings().all(|(mapping, own)| own == (mapping.name == "kubewatch")));
     let greedy = r#"[{name: all, when: "true", alert: {name: x}}]"#;
     let alertmanager = json!({"version": "4", "alerts": [{"labels": {"alertname": "a"}}]});
     assert_eq!(through(greedy, &alertmanager).format, Format::Alertmanager, "a known shape needs no mapping");
@@ -190,6 +192,10 @@ fn mistakes_are_found_when_mappings_are_loaded() {
         assert_eq!(found.len(), 1, "{yaml}: {found:?}");
         assert_eq!(found[0].field, field, "{yaml}");
         assert!(found[0].reason.contains(words), "{yaml}: {}", found[0]);
+    }
+    for field in ["when: '---1'", "has: [x], alert: {name: '{{ ---1 }}'}"] {
+        let deep = mistakes(&format!("[{{name: n, {}}}]", field.replace("---", &"-".repeat(1_000))));
+        assert!(deep[0].reason.contains("divide it"), "{field}: {}", deep[0]);
     }
     let all = mistakes("[{name: n, when: 'x', alert: {name: '{{', message: '{{'}}]");
     assert_eq!(all.len(), 3, "every mistake is told: {all:?}");

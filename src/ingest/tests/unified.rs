@@ -378,3 +378,16 @@ fn a_group_without_alerts_tells_nothing() {
     // Some program's own list that is empty is its own body.
     assert_eq!(webhook(r#"{"title":"备份失败","alerts":[]}"#).alerts.len(), 1);
 }
+
+#[test]
+fn a_fixed_shape_within_another_body_is_read_as_that_shape() {
+    let alert = json!({"status": "firing", "labels": {"alertname": "a"}, "startsAt": "2026-11-22T13:00:00Z"});
+    let enclosed = json!({"version": "4", "groupKey": "g", "receiver": "r", "status": "firing", "alerts": [alert]});
+    for (shape, format) in [(enclosed, Format::Alertmanager), (json!([alert]), Format::AlertsPush)] {
+        let plain = webhook_json(&shape);
+        assert_eq!(plain.format, format);
+        for body in [json!({"body": shape}), json!({"outer": {"inner": shape}}), json!({"outer": shape.to_string()})] {
+            assert_eq!(webhook_json(&body), plain, "{body}");
+        }
+    }
+}

@@ -139,6 +139,7 @@ impl Reader<'_> {
         lines.retain(|(name, _)| place::PLACES.contains(&name.as_str()));
         lines.extend(place::lines(&text));
         let said = level::of(&members, &given, &lines, &titled, &text, &self.settings.levels, &mut origins);
+        let mut measured = measured::of(&members, &lines, &format!("{}\n{text}", titled.raw));
         let state = state::of(
             &state::Evidence {
                 members: &members,
@@ -148,6 +149,7 @@ impl Reader<'_> {
                 title: &titled,
                 level: &said,
                 keyed: is_keyed(&members, &given),
+                beyond: measured.beyond,
                 zone: &self.settings.timezone,
                 now: self.now,
             },
@@ -180,7 +182,6 @@ impl Reader<'_> {
         let (starts_at, ends_at) = self.times(&members, &given, &titled, &lines, &text, status);
         let mut kin = keys.kin;
         kin.reported = starts_at.is_some() && !self.names_its_start(&members, &given, &lines, &leaves);
-        let mut measured = measured::of(&members, &lines);
         let links = links(&members, &given, &annotations, &text);
         let values = if given.values.is_empty() { std::mem::take(&mut measured.values) } else { given.values };
         if !values.is_empty() && !measured.expression.is_empty() {
@@ -286,7 +287,11 @@ impl Reader<'_> {
             .named(EVENT_KEYS)
             .into_iter()
             .filter(|member| member.depth == 0 || member.plain == "id" && is_of_rule(members, &member.parent))
-            .find_map(|member| key(member.value))
+            .find_map(|member| {
+                // Two senders number their events from one: an id of an alert is none of an event.
+                let of = if member.depth == 0 { "" } else { "alert " };
+                Some(format!("{of}{}", key(member.value)?))
+            })
             .or_else(|| (titled.of_thing(status) && !place.is_empty()).then(|| format!("state of {place}")))
             .unwrap_or_default();
         let title = &titled.title;
@@ -329,6 +334,9 @@ impl Reader<'_> {
             // A text in the place of a title has other words at the end.
             let core = if titled.untitled.is_some() && words.is_empty() { "" } else { title.core.as_str() };
             let told = [place, core, words.as_str()].into_iter();
+            // `Disk failed (sda)`: one host has several.
+            let told = told
+                .chain(title.troubles.iter().map(String::as_str).filter(|said| said.starts_with(line::IN_BRACKETS)));
             let identity = digest(parts.chain(told).chain(fields.iter().map(String::as_str)));
             Discriminator::key(shape, &format!("rule:{identity}"))
         } else {

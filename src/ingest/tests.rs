@@ -2,6 +2,7 @@
 
 mod cases;
 pub(crate) mod corpus;
+mod ends;
 mod fixtures;
 mod hostile;
 mod legacy;

@@ -17,6 +17,7 @@ use super::plain;
 use crate::level::Level;
 use crate::pattern::regex;
 pub(super) use bare::is_bare;
+pub(super) use core::IN_BRACKETS;
 use implied::{asks_for_help, ends_as_alarm, sums_up, trouble, words};
 use numbers::numbers;
 pub(super) use numbers::without_digits;
@@ -85,7 +86,7 @@ pub(super) fn read(line: &str) -> Title {
     }
     let behind = behind(&mut title);
     let (subject, predicate) = predicate(&title.text);
-    let shown = title.text.to_lowercase();
+    let shown = core::told_apart(&title.text).to_lowercase();
     let core = subject.map_or(shown.as_str(), |end| shown.get(..end).unwrap_or(&shown));
     let named = marked.named.to_lowercase();
     let core = if named.is_empty() { core } else { named.as_str() };
@@ -118,6 +119,7 @@ pub(super) fn read(line: &str) -> Title {
         .or(marked.implied)
         .or(clause)
         .or_else(|| ends_as_alarm(&calm))
+        .or_else(|| told_behind_name(&line))
         .or_else(|| words(&calm))
         .or_else(|| asks_for_help(&calm))
         .or_else(|| trouble(&calm))
@@ -162,6 +164,11 @@ fn behind(title: &mut Title) -> Option<Word> {
     {
         return Some(Word::Resolved);
     }
+    // `restic backup OK on nas-2`
+    let of = text.find(" OK ").filter(|at| core::is_of(text[at + 4..].split(' ').next().unwrap_or_default()));
+    if of.is_some_and(|at| at > 0 && !denied.iter().any(|no| text[..at].to_lowercase().ends_with(no))) {
+        return Some(Word::Resolved);
+    }
     // `db-7 - ping - UP`
     if let Some((before, word)) = text.rsplit_once(" - ")
         && word.len() > 1
@@ -186,6 +193,32 @@ pub(super) fn begins_with_state(line: &str) -> bool {
         }
         None => prefix::before_colon(&line).and_then(|(head, _)| lexicon::exact(head)).is_some_and(is_state),
     }
+}
+
+/// Does the line begin with a word that is only said of an end, in a bracket or before a colon, and go on? That something
+/// succeeded or finished may be said of a run.
+pub(super) fn begins_with_end(line: &str) -> bool {
+    const ENDS: [&str; 12] = [
+        "reset",
+        "recovered",
+        "recovery",
+        "resolved",
+        "cleared",
+        "恢复",
+        "已恢复",
+        "告警恢复",
+        "报警恢复",
+        "恢复通知",
+        "告警解除",
+        "告警消除",
+    ];
+    let line = plain::line(line);
+    let (head, rest) = match opening(&line) {
+        Some(found) => found,
+        None => prefix::before_colon(&line).unwrap_or_default(),
+    };
+    let is_failure = matches!(lexicon::of_value(rest.trim()), Some(Word::Firing));
+    ENDS.contains(&head.trim().to_lowercase().as_str()) && !rest.trim().is_empty() && !is_failure
 }
 
 /// What brackets and prefixes say.
@@ -399,6 +432,13 @@ fn last_bracket(text: &str) -> Option<(&str, &str)> {
 
 fn alarm_tail(text: &str) -> Option<Word> {
     (text.ends_with("告警") || text.ends_with("报警")).then_some(Word::Firing)
+}
+
+/// `【某云监控】告警通知`: what is told behind the name of who tells it.
+fn told_behind_name(line: &str) -> Option<Word> {
+    const TOLD: [&str; 6] = ["告警通知", "报警通知", "故障通知", "告警提醒", "报警提醒", "告警信息"];
+    let (_, rest) = opening(line)?;
+    TOLD.contains(&rest.trim()).then_some(Word::Firing)
 }
 
 /// What the last clause in Han says that ends with a word for a state. Whether `告警` at the end means trouble is not

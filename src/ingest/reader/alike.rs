@@ -324,6 +324,11 @@ fn unit_at(text: &str) -> Option<(Unit, usize)> {
     found.map(|(kind, unit)| (kind, unit.len())).filter(|(_, length)| text.is_char_boundary(*length))
 }
 
+/// Is it the unit of an amount, and nothing else? No word for what is counted.
+pub(super) fn is_unit(text: &str) -> bool {
+    unit_at(text).is_some_and(|(kind, length)| kind != Unit::Counted && length == text.len())
+}
+
 /// Does nothing that is part of a name follow? Behind a unit in Han, or a sign, anything may.
 fn ends(text: &str, at: usize) -> bool {
     let unit = text[..at].chars().next_back();

@@ -107,7 +107,16 @@ pub(super) fn is_of_rule(members: &Members<'_>, parent: &str) -> bool {
 
 /// Is the object with this plain name a problem, or one that says that it is?
 pub(super) fn is_problem(members: &Members<'_>, parent: &str) -> bool {
-    PROBLEMS.contains(&parent) || is_a(members, parent, PROBLEMS)
+    PROBLEMS.contains(&parent) || is_event_of(parent) || is_a(members, parent, PROBLEMS)
+}
+
+/// `incident_created_v2`: an event that holds the problem to which it happened.
+fn is_event_of(parent: &str) -> bool {
+    const HAPPENED: [&str; 7] = ["created", "updated", "opened", "closed", "resolved", "reopened", "declared"];
+    let parent = parent.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let parent = parent.strip_suffix('v').unwrap_or(parent);
+    let of = HAPPENED.iter().find_map(|happened| parent.strip_suffix(happened));
+    of.is_some_and(|of| PROBLEMS.contains(&of))
 }
 
 /// Does the object say that it is one of these?

@@ -23,6 +23,9 @@ const VALUES: &[&str] = &[
     "currvalue",
     "nowvalue",
     "triggervalue",
+    "triggerval",
+    "alarmval",
+    "alertaggvalue",
     "当前值",
     "当前数值",
     "现值",
@@ -75,6 +78,9 @@ const OPERATORS: &[&str] = &[
     "compareoperator",
     "calctype",
     "op",
+    "alertoperator",
+    "alarmoperator",
+    "ruleoperator",
     "比较符",
     "运算符",
 ];
@@ -91,7 +97,23 @@ const METRICS: &[&str] = &[
     "指标名称",
     "监控指标",
 ];
-const UNITS: &[&str] = &["unit", "units", "valueunit", "metricunit", "calcunit", "单位"];
+const UNITS: &[&str] = &[
+    "unit",
+    "units",
+    "unitname",
+    "valueunit",
+    "metricunit",
+    "metricunitname",
+    "measureunit",
+    "currentunit",
+    "dataunit",
+    "calcunit",
+    "thresholdunit",
+    "单位",
+    "单位名称",
+    "数据单位",
+    "计量单位",
+];
 
 /// Characters of a unit and of the name of a measure.
 const UNIT: usize = 12;
@@ -105,10 +127,12 @@ pub(super) struct Measured {
     pub expression: String,
     /// The texts that are told by this.
     pub told: Vec<String>,
+    /// The value is on the bad side of the limit that the rule compares it with.
+    pub beyond: bool,
 }
 
-/// From the members, else from lines of the text.
-pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured {
+/// From the members, else from lines of the text. Where none says the unit, the words in which the number stands do.
+pub(super) fn of(members: &Members<'_>, lines: &[(String, String)], words: &str) -> Measured {
     let thresholds: Vec<&Member<'_>> = members.named(THRESHOLDS);
     let beside = |member: &&&Member<'_>| thresholds.iter().any(|other| is_beside(other, member));
     let named = members.named(VALUES).into_iter().find(|member| number_of(member).is_some());
@@ -116,7 +140,7 @@ pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured 
         let all = members.named(BESIDE);
         all.iter().filter(beside).copied().find(|member| number_of(member).is_some())
     };
-    let Some(value) = named.or_else(plainly) else { return of_lines(lines) };
+    let Some(value) = named.or_else(plainly) else { return of_lines(lines, words) };
     let near = |names: &[&str]| {
         let found = members.named(names);
         let text = |member: &&Member<'_>| spoken(member.value).filter(|text| !text.contains('\n'));
@@ -132,7 +156,9 @@ pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured 
     let own_name =
         || near(&["name"]).filter(|_| ["metric", "metrics", "measure", "indicator"].contains(&value.parent.as_str()));
     let metric = near(METRICS).or_else(own_name).unwrap_or_default();
+    let unit = if plain::is_missing(&unit) { unit_of(&metric, &sent, words) } else { unit };
     let (text, expression) = told(&metric, &sent, &unit, &operator, &threshold);
+    let beyond = !expression.is_empty() && is_beyond(&text, &operator, &threshold);
     let mut told = vec![sent];
     if !expression.is_empty() {
         told.extend([threshold, operator]);
@@ -140,10 +166,44 @@ pub(super) fn of(members: &Members<'_>, lines: &[(String, String)]) -> Measured 
     if text != told[0] && !unit.is_empty() {
         told.push(unit);
     }
-    Measured { values: named_value(&metric, &text), expression, told }
+    Measured { values: named_value(&metric, &text), expression, told, beyond }
 }
 
-fn of_lines(lines: &[(String, String)]) -> Measured {
+/// The unit behind the name of what is measured (`CPU使用率(%)`), else behind the same number in the words of the body.
+fn unit_of(metric: &str, sent: &str, words: &str) -> String {
+    let behind = metric.trim().strip_suffix([')', '）']).and_then(|name| Some(name.rsplit_once(['(', '（'])?.1.trim()));
+    if let Some(unit) = behind.filter(|unit| super::alike::is_unit(unit)) {
+        return unit.to_owned();
+    }
+    // A number of one digit may be any other.
+    let is_told = sent.len() > 1 && sent.starts_with(|letter: char| letter.is_ascii_digit());
+    let found = words.match_indices(sent).filter(|_| is_told);
+    let mut units = found.filter_map(|(at, _)| {
+        let (before, after) = (&words[..at], &words[at + sent.len()..]);
+        let is_part = |letter: char| letter.is_ascii_digit() || letter == '.';
+        let is_whole = !before.ends_with(is_part) && !after.starts_with(is_part);
+        let length = super::alike::measured(before, after).filter(|length| is_whole && *length > 0)?;
+        Some(after[..length].trim())
+    });
+    let first = units.next().unwrap_or_default();
+    if units.all(|unit| unit == first) { first.to_owned() } else { String::new() }
+}
+
+/// Is a value with its unit on the side of the limit that the comparison is about?
+fn is_beyond(value: &str, operator: &str, threshold: &str) -> bool {
+    let limit = threshold.trim_start_matches(|letter: char| !letter.is_ascii_digit() && letter != '-');
+    let sign = compares(operator).or_else(|| compares(threshold[..threshold.len() - limit.len()].trim()));
+    let (Some((value, _)), Some((limit, _))) = (number(value), number(limit)) else { return false };
+    match sign {
+        Some(">") => value > limit,
+        Some(">=") => value >= limit,
+        Some("<") => value < limit,
+        Some("<=") => value <= limit,
+        _ => false,
+    }
+}
+
+fn of_lines(lines: &[(String, String)], words: &str) -> Measured {
     let line = |names: &[&str]| {
         names.iter().find_map(|wanted| lines.iter().find(|(name, _)| name == wanted)).map(|(_, value)| value.as_str())
     };
@@ -152,13 +212,15 @@ fn of_lines(lines: &[(String, String)]) -> Measured {
         [UNITS, OPERATORS, THRESHOLDS, METRICS].map(|names| line(names).unwrap_or_default());
     // `监控指标: [ident=web-1]` is a set of labels.
     let metric = if metric.contains(['[', '{', '=']) { "" } else { metric };
-    let (text, expression) = told(metric, sent, unit, operator, threshold);
-    Measured { values: named_value(metric, &text), expression, told: Vec::new() }
+    let unit = if plain::is_missing(unit) { unit_of(metric, sent, words) } else { unit.to_owned() };
+    let (text, expression) = told(metric, sent, &unit, operator, threshold);
+    let beyond = !expression.is_empty() && is_beyond(&text, operator, threshold);
+    Measured { values: named_value(metric, &text), expression, told: Vec::new(), beyond }
 }
 
 /// The name and value of what one object measures.
 pub(in crate::ingest) fn measures(item: &Value) -> Option<(String, String)> {
-    let found = of(&Members::of(item, ""), &[]);
+    let found = of(&Members::of(item, ""), &[], "");
     found.values.into_iter().next().map(|value| (value.name, value.text))
 }
 

@@ -1,5 +1,6 @@
 //! Whether there is trouble, its end, or neither.
 
+mod condition;
 mod names;
 
 use jiff::tz::TimeZone;
@@ -13,7 +14,7 @@ use super::level::Said;
 use super::title::{TEXTS, Titled};
 use crate::alert::Timestamp;
 use crate::level::{Level, NAMES as LEVELS};
-use names::{ENDED, NUMBERED, ON, OVER};
+use names::{ENDED, ON, OVER, is_numbered, is_past, is_state, spans};
 pub(super) use names::{LINES, STRONG, WEAK};
 
 /// A clock may be this much ahead.
@@ -29,6 +30,8 @@ pub(super) struct Evidence<'a> {
     pub level: &'a Said,
     /// It has a key, so that it is known what ends.
     pub keyed: bool,
+    /// What is measured is beyond the limit of the rule.
+    pub beyond: bool,
     pub zone: &'a TimeZone,
     pub now: Timestamp,
 }
@@ -93,6 +96,13 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         let word = line::read(&first).state.filter(|word| *word == Word::Resolved)?;
         Some(("text, first line".to_owned(), first, word))
     };
+    // `RESET: Node rt-1 is up`, under a title that is the rule's name.
+    let reset = || {
+        let (first, _) = plain::first_line(evidence.text);
+        line::begins_with_end(&first).then(|| ("text, first line".to_owned(), first, Word::Resolved))
+    };
+    let beyond =
+        || evidence.beyond.then(|| ("value".to_owned(), String::new(), Word::Firing)).filter(|_| idle.is_none());
     let otherwise = || Some(("otherwise".to_owned(), String::new(), evidence.given.otherwise?));
     let text = || {
         let (first, _) = plain::first_line(evidence.text);
@@ -115,6 +125,8 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(withdrawn)
         .or_else(others)
         .or_else(told)
+        .or_else(|| condition::of(evidence.members))
+        .or_else(reset)
         .or_else(over_it)
         .or_else(over)
         .or_else(implied)
@@ -125,6 +137,7 @@ pub(super) fn of(evidence: &Evidence<'_>, origins: &mut Origins) -> Word {
         .or_else(otherwise)
         .or_else(text)
         .or_else(sentence)
+        .or_else(beyond)
         .or_else(|| unended(evidence.members))
         .or_else(|| of_run(evidence.members));
     let found = found.map(|(from, said, word)| {
@@ -144,7 +157,8 @@ fn kind(members: &Members<'_>, counts: impl Fn(Word, &str) -> bool) -> Option<(S
     };
     let categories = members.named(&["category", "eventcategory"]).into_iter();
     let categories = categories.filter(|member| member.value.as_str().is_some_and(is_event));
-    members.named(WEAK).into_iter().chain(categories).find_map(|member| {
+    let weak = members.named(WEAK).into_iter().filter(|member| !condition::is_kind(members, member));
+    weak.chain(categories).find_map(|member| {
         let said = member.value.as_str().filter(|said| member.plain != "eventname" || is_code(said))?;
         let word = lexicon::of_kind(said).filter(|word| counts(*word, said))?;
         Some((member.name.to_owned(), said.to_owned(), word))
@@ -310,7 +324,8 @@ fn strong(members: &Members<'_>) -> Option<(String, String, Word)> {
         Value::Number(_) => is_numbered(&member.plain),
         Value::String(text) => {
             let text = text.trim().to_lowercase();
-            matches!(text.as_str(), "true" | "false") || is_numbered(&member.plain) && matches!(&*text, "0" | "1")
+            let is_flag = matches!(&*text, "0" | "1" | "begin" | "end");
+            matches!(text.as_str(), "true" | "false") || is_numbered(&member.plain) && is_flag
         }
         _ => false,
     });
@@ -355,39 +370,29 @@ fn others(members: &Members<'_>) -> Option<(String, String, Word)> {
     let mut others = others.filter(|member| {
         !(is_bad && member.depth > 0 && of_member(&member.plain, member.value) == Some(Word::Resolved))
     });
-    others.find_map(told)
-}
-
-/// Are the numbers 1 and 0 under this name of a flag a state?
-fn is_numbered(plain: &str) -> bool {
-    plain.starts_with("is") || NUMBERED.contains(&plain)
-}
-
-/// Does a name that is not listed hold a state of now (`volume_status`)?
-fn is_state(plain: &str) -> bool {
-    const ENDS: [&str; 12] = [
-        "status",
-        "state",
-        "health",
-        "statuscode",
-        "statusdesc",
-        "statedesc",
-        "statusname",
-        "statename",
-        "statustext",
-        "statetext",
-        "状态",
-        "健康",
-    ];
-    const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
-    let is_past = PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus");
-    ENDS.iter().any(|end| plain.ends_with(end)) && !is_past
+    // `ParsedResult: Fatal`, if that is all of it.
+    let is_result = |member: &&Member<'_>| member.plain.ends_with("result") && !STRONG.contains(&member.plain.as_str());
+    let mut results = members.all.iter().filter(is_result);
+    let result = || {
+        results.find_map(|member| {
+            let said = said(member.value).filter(|_| !is_past(&member.plain))?;
+            let word = lexicon::exact(said).filter(|word| *word != Word::Notice)?;
+            Some((member.name.to_owned(), said.to_owned(), word))
+        })
+    };
+    others.find_map(told).or_else(result)
 }
 
 /// Is there a state of now in the body itself?
 pub(in crate::ingest) fn is_told(members: &Members<'_>) -> bool {
     let tells = |word: Option<Word>| matches!(word, Some(Word::Firing | Word::Resolved));
-    let holds = |member: &&Member<'_>| STRONG.contains(&member.plain.as_str()) || is_state(&member.plain);
+    let is_result = |plain: &str| plain.ends_with("result") && !is_past(plain);
+    let holds = |member: &&Member<'_>| {
+        STRONG.contains(&member.plain.as_str())
+            || is_state(&member.plain)
+            || is_result(&member.plain)
+            || member.plain == "phase"
+    };
     members.all.iter().filter(holds).any(|member| tells(of_member(&member.plain, member.value)))
 }
 
@@ -445,8 +450,8 @@ fn of_member(plain: &str, value: &Value) -> Option<Word> {
             ("new" | "raised" | "raise" | "set" | "ongoing" | "present" | "red" | "orange" | "yellow", _) => {
                 Some(Word::Firing)
             }
-            ("start", _) if plain == "lifecycle" => Some(Word::Firing),
-            ("end", _) if plain == "lifecycle" => Some(Word::Resolved),
+            ("start" | "begin", _) if spans(plain) => Some(Word::Firing),
+            ("end", _) if spans(plain) => Some(Word::Resolved),
             _ => line::change::of(text).or_else(|| lexicon::of_value(text)),
         },
         Value::Object(_) => lexicon::of_value(&spoken(value)?),

@@ -153,6 +153,11 @@ fn is_passing(name: &str) -> bool {
     {
         return false;
     }
+    // The number of a run: `pipeline.number`.
+    let counts = words.last().is_some_and(|last| matches!(last.as_str(), "number" | "no"));
+    if counts && words.iter().any(|word| matches!(word.as_str(), "pipeline" | "workflow" | "job" | "run" | "build")) {
+        return true;
+    }
     let is_id = words.last().is_some_and(|last| IDS.contains(&last.as_str())) || plain.ends_with("编号");
     if is_id && (words.len() > 1 || plain.ends_with("编号")) {
         return words.iter().any(|word| EVENTS.has(word)) || EVENTS_HAN.is_within(&plain);
@@ -194,6 +199,7 @@ fn named(name: &str, value: &str) -> Option<String> {
         && !plain::is_missing(&lower)
         && !plain::has_placeholder(&lower)
         && !RANDOM.is_match(&lower)
+        && !is_of_run(name, &value)
         && !is_amount(name, &lower);
     if !is_name {
         return None;
@@ -205,6 +211,22 @@ fn named(name: &str, value: &str) -> Option<String> {
     }
     let is_said = !lower.contains(['/', '.']) && lexicon::of_value(&lower).is_some() || Level::of(&lower).is_some();
     (!is_said).then_some(lower)
+}
+
+/// The id of one run of a task, which a program made (`taskId: AVh21JS2JepAEhwQ-P3u`), rather than that of the task.
+fn is_of_run(name: &str, value: &str) -> bool {
+    const SHORTEST: usize = 12;
+    let words = words(name);
+    let is_task = words.len() > 1
+        && words.last().is_some_and(|last| IDS.contains(&last.as_str()))
+        && words.iter().any(|word| matches!(word.as_str(), "task" | "job" | "workflow" | "flow"));
+    let has = |counts: fn(&u8) -> bool| value.bytes().any(|byte| counts(&byte));
+    let is_made = value.len() >= SHORTEST
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    is_task && is_made
 }
 
 /// What is watched at an address: its host and path. What a page of one event is called is left out, and where a link leads
@@ -249,7 +271,8 @@ fn without_amounts(value: &str) -> String {
 
 /// What is left of a value that says a state besides what it names.
 fn without_state(value: &str) -> Option<String> {
-    let is_said = |word: &str| lexicon::exact(word).is_some() || Level::of(word).is_some();
+    let turns = |word: &str| matches!(word, "went" | "came" | "is" | "are" | "has" | "have" | "been" | "now" | "back");
+    let is_said = |word: &str| lexicon::exact(word).is_some() || Level::of(word).is_some() || turns(word);
     let all = words(value);
     let left: Vec<String> = all.iter().filter(|word| !is_said(word)).cloned().collect();
     (!left.is_empty()).then(|| left.join(" "))
@@ -353,6 +376,7 @@ mod tests {
             ("alarmType", "MetricRecovered", Some("metric")),
             ("alarmType", "INSTANCE_OFFLINE", Some("instance")),
             ("trapName", "Node Down", Some("node")),
+            ("alertType", "APs went down", Some("aps")),
             // Of the moment.
             ("temperature", "35.5", None),
             ("depth", "12", None),
@@ -365,6 +389,10 @@ mod tests {
             ("peer", "10.0.0.2", Some("10.0.0.2")),
             ("detailUrl", "https://a.example.com/1", None),
             ("ref", "0f8fad5b-d9cb-469f-a165-70867728950e", None),
+            ("taskId", "AVh21JS2JepAEhwQ-P3u", None),
+            ("taskId", "nightly-orders", Some("nightly-orders")),
+            ("task_id", "77", Some("77")),
+            ("deviceId", "AVh21JS2JepAEhwQ-P3u", Some("avh21js2jepaehwq-p3u")),
         ] {
             assert_eq!(named(name, value).as_deref(), mark, "{name}: {value}");
         }
@@ -388,6 +416,7 @@ mod tests {
             "告警级别",
             "deepLink",
             "error_code",
+            "pipeline.number",
         ] {
             assert!(is_passing(name), "{name}");
         }

@@ -279,21 +279,34 @@ fn below(texts: &[(String, String)]) -> Option<Found> {
 fn named(members: &Members<'_>) -> Vec<(String, String)> {
     let is_word = |text: &&str| !matches!(text.parse::<u64>(), Ok(0 | 1));
     let taken = |(member, text): (&super::super::tree::Member<'_>, &str)| (member.name.to_owned(), text.to_owned());
-    let speaks = |names: &[&str]| {
+    let speaks = |names: &[&str], happened: bool| {
         let all = members.named(names);
         let found = all.iter().filter_map(|member| Some((*member, said(member.value).filter(|text| is_word(text))?)));
         // What happened (`new_item`) tells less than to what.
         let happens = |(member, text): &(&super::super::tree::Member<'_>, &str)| {
-            member.plain == "eventname" && lexicon::of_kind(text).is_some() && !text.contains(' ')
+            let last = text.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            member.plain == "eventname"
+                && !text.contains(' ')
+                && (lexicon::of_kind(text).is_some() || last.ends_with("ed") && last == last.to_lowercase())
         };
         let mut named = found.clone().filter(|(_, text)| !line::is_bare(text));
-        named.clone().find(|pair| !happens(pair)).or_else(|| named.next()).or_else(|| found.clone().next()).map(taken)
+        let told = named.clone().find(|pair| !happens(pair));
+        told.or_else(|| named.next().or_else(|| found.clone().next()).filter(|_| happened)).map(taken)
     };
     let short = |text: &&str| text.chars().count() <= SUMMARY;
     let second = || {
         members.named(SECOND).into_iter().find_map(|member| {
             let text = said(member.value).filter(|text| member.plain != "summary" || short(text))?;
             Some((member.name.to_owned(), text.to_owned()))
+        })
+    };
+    // What is called so is the problem itself: `incident: {name, summary}`.
+    let problem = || {
+        let named = members.named(FOURTH).into_iter();
+        let is_of = |member: &&Member<'_>| member.depth > 0 && super::keys::is_problem(members, &member.parent);
+        named.filter(is_of).find_map(|member| {
+            let name = said(member.value).filter(|name| !line::is_bare(name))?;
+            Some((member.name.to_owned(), name.to_owned()))
         })
     };
     let fourth = || {
@@ -322,7 +335,10 @@ fn named(members: &Members<'_>) -> Vec<(String, String)> {
             .find(|(name, _)| matches!(crate::level::plain_name(name).as_str(), "alertname" | "rulename"))?;
         Some((format!("labels.{name}"), value.clone()))
     };
-    [speaks(NAMES), second(), speaks(THIRD), fourth(), ending(), label()].into_iter().flatten().collect()
+    [speaks(NAMES, false), problem(), speaks(NAMES, true), second(), speaks(THIRD, true), fourth(), ending(), label()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The project that the body itself names.

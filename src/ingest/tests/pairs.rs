@@ -15,7 +15,7 @@ fn of_one_rule_and_host_what_differs_in_a_field_is_another_alert() {
     assert_eq!(of("4", "丢包 12%"), of("4", "丢包 30%"));
 }
 
-fn told(body: &str) -> Alert {
+pub(super) fn told(body: &str) -> Alert {
     let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
     let mut notification = read(body.as_bytes(), Some(kind), Door::Webhook, &SHIPPED, NOW).unwrap();
     notification.alerts.swap_remove(0)
@@ -28,7 +28,7 @@ fn related(alert: &Alert) -> Related {
 }
 
 /// Does the end mean the one alert that is firing?
-fn ends(first: &str, second: &str) -> bool {
+pub(super) fn ends(first: &str, second: &str) -> bool {
     let (on, over) = (told(first), told(second));
     assert_eq!(on.status, Status::Firing, "{first}");
     assert_eq!(over.status, Status::Resolved, "{second}");

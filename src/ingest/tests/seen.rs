@@ -278,3 +278,24 @@ fn no_credential_within_a_value_is_shown() {
         assert!(shown.contains("mysql://root:***@db-7:3306/x"), "the rest is shown: {shown}");
     }
 }
+
+#[test]
+fn a_bare_value_has_the_unit_that_the_body_says_elsewhere() {
+    for (body, text) in [
+        (json!({"title": "CPU 过高", "status": "firing", "current_value": 96.2, "metric": "CPU使用率(%)"}), "96.2 %"),
+        (
+            json!({"title": "CPU 过高", "status": "firing", "current_value": 96.2, "message": "CPU 使用率 96.2%，持续 5 分钟"}),
+            "96.2 %",
+        ),
+        (json!({"title": "慢", "status": "firing", "current_value": 3120, "metric_unit_name": "ms"}), "3120 ms"),
+        (json!({"title": "慢告警", "content": "指标: 响应时间（ms）\n当前值: 3120"}), "3120 ms"),
+        // No unit: what is in brackets is none, a limit is another number, two units are two.
+        (json!({"title": "慢", "status": "firing", "current_value": 96, "metric": "CPU (total)"}), "96"),
+        (json!({"title": "慢", "status": "firing", "current_value": 90, "message": "超过 90%"}), "90"),
+        (json!({"title": "慢", "status": "firing", "current_value": 15, "message": "使用率 15%，延迟 15 ms"}), "15"),
+        (json!({"title": "慢", "status": "firing", "current_value": 5, "message": "使用率 5%"}), "5"),
+    ] {
+        let (alert, _) = told(&body);
+        assert_eq!(alert.values.iter().map(|value| value.text.as_str()).collect::<Vec<_>>(), [text], "{body}");
+    }
+}

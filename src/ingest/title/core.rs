@@ -8,6 +8,9 @@ use super::super::lexicon::{self, Word};
 use super::super::listed::Listed;
 use super::{is_sign, numbers, regex, without_digits};
 
+/// Before what a title says in brackets behind a state.
+pub(in crate::ingest) const IN_BRACKETS: &str = "@()=";
+
 /// What two titles of one problem share, and what they may not both have and differ in.
 #[derive(Debug, Default)]
 pub(super) struct Core {
@@ -29,7 +32,7 @@ static ANY: Listed = Listed::of(
 static ENDS: Listed = Listed::of(
     "up down online offline ok okay normal abnormal healthy unhealthy reachable unreachable available unavailable \
     recovered resolved restored cleared closed failed failing failure succeeded success successful passed completed lost \
-    connected disconnected timeout firing triggered matched error errors warning warnings",
+    connected disconnected timeout firing triggered matched error errors warning warnings escalation",
 );
 /// The longest word for a state in Han.
 const HAN: usize = 6;
@@ -40,12 +43,20 @@ const WORDS: usize = 3;
 static SAID: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
         r"(?:发生|触发|产生)了?(?:紧急|重要|次要|严重|一般|提示)?(?:告警|报警)|已?恢复正常|(?:告警|报警)?已(?:恢复|解除)(?:正常)?|(?:告警|报警)已?触发",
-        r"|(?:告警|报警)恢复|恢复(?:告警|报警)|\s*复归|[，,]?已告警|发生故障|[，,]?已恢复$",
+        r"|(?:告警|报警)恢复|恢复(?:告警|报警)|\s*复归|[，,]?已告警|发生故障|[，,]?已恢复$|连续\s*\d+\s*(?:次|个周期)",
+        r"|将?[在于]?\s*\d+\s*天后?(?:过期|到期)(?:[（(][^）)]*[）)])?",
     ))
 });
+/// A part of a network that went up or down, and why.
+static TURNED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(.*\b(?:neighbor|interface|peer|link|port|tunnel)\s+\S*\d\S*),? (?:went |is |changed state to )?(?:up|down)\b([^:\d]*)$",
+    )
+});
 /// A limit, and the sign before it.
-static LIMIT: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\s*(>=|<=|>|<|≥|≤|大于|小于|超过|高于|低于)\s*-?\d+(?:\.\d+)?\s*[%％℃]?"));
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"\s*(>=|<=|>|<|≥|≤|大于等于|小于等于|大于|小于|超过|高于|低于)\s*-?\d+(?:\.\d+)?\s*[%％℃]?")
+});
 
 /// The core of a title in lower case, of which what stands behind its subject is gone.
 pub(super) fn of(said: &str, address: &str) -> Core {
@@ -59,7 +70,17 @@ pub(super) fn of(said: &str, address: &str) -> Core {
     if within.chars().any(char::is_alphanumeric) {
         text = within.into_owned();
     }
-    text = without_clauses(&text);
+    text = without_time(&without_clauses(&text));
+    // `neighbor 10.9.9.1 Down BGP Notification sent`
+    if let Some(turned) = TURNED.captures(&text)
+        && !is_of(turned[2].trim_start().split(' ').next().unwrap_or_default())
+    {
+        text = turned[1].to_owned();
+    }
+    if let Some((head, reason)) = in_brackets(&text) {
+        core.troubles.extend(reason.map(|reason| format!("{IN_BRACKETS}{reason}")));
+        text = head.to_owned();
+    }
     if let Some((head, reason)) = with_reason(&text) {
         core.troubles.push(format!("@:={}", without_digits(reason)));
         text = head.to_owned();
@@ -76,7 +97,9 @@ pub(super) fn of(said: &str, address: &str) -> Core {
 
 /// Without the clauses that say how much, how bad, when or why, as long as one is left: the end has others.
 fn without_clauses(text: &str) -> String {
-    const PASSING: [&str; 31] = [
+    const PASSING: [&str; 33] = [
+        "reason",
+        "after ",
         "耗时",
         "用时",
         "took",
@@ -125,7 +148,7 @@ fn without_clauses(text: &str) -> String {
 fn without_time(text: &str) -> String {
     static TIME: LazyLock<Regex> = LazyLock::new(|| {
         regex(
-            r"(?:\s+(?:at|since)?\s*(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}\s+)?\d{1,2}:\d{2}(?::\d{2})?|\s*[(（][\d.,]+\s*[a-z%]{0,4}[)）])\s*$",
+            r"(?:\s+(?:at|since)?\s*(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[(]?utc[)]?)?|\s*[(（][\d.,]+\s*[a-z%]{0,4}[)）])\s*$",
         )
     });
     TIME.replace(text, "").into_owned()
@@ -133,7 +156,56 @@ fn without_time(text: &str) -> String {
 
 /// Which side of its limit it is on.
 fn side(sign: &str) -> &'static str {
-    if sign.starts_with(['<', '≤']) || matches!(sign, "小于" | "低于") { "<" } else { ">" }
+    if sign.starts_with(['<', '≤']) || matches!(sign, "小于" | "小于等于" | "低于") { "<" } else { ">" }
+}
+
+/// `db-1 Ping Down (request timed out)`, `db-1 Ping Up (OK)`: what is behind the state, unless it says a state or an amount.
+fn in_brackets(text: &str) -> Option<(&str, Option<String>)> {
+    let inside = text.strip_suffix([')', '）'])?;
+    // The bracket that was closed last: another one may be in it.
+    let mut open = 1_usize;
+    let (at, _) = inside.char_indices().rev().find(|(_, letter)| {
+        match letter {
+            ')' | '）' => open += 1,
+            '(' | '（' => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })?;
+    let head = inside[..at].trim_end();
+    let (_, last) = head.rsplit_once(' ')?;
+    let reason = inside[at..].trim_start_matches(['(', '（']).trim();
+    let is_amount = reason.starts_with(|letter: char| letter.is_ascii_digit()) && !reason.contains(['.', '/', ':']);
+    let says = lexicon::of_value(reason).is_none_or(|word| word == Word::Firing) && !is_amount;
+    ENDS.has(last).then(|| (head, says.then(|| reason.to_owned())))
+}
+
+/// `VmBackupFailed` as `VmBackup_Failed`: the name of an event, of which the last word says how it went. One word before it
+/// is a rule's name (`HostDown`).
+pub(super) fn told_apart(text: &str) -> std::borrow::Cow<'_, str> {
+    const WORDS: usize = 3;
+    let begins: Vec<usize> = text
+        .char_indices()
+        .zip(text.chars().skip(1))
+        .filter(|((_, before), letter)| before.is_ascii_lowercase() && letter.is_ascii_uppercase())
+        .map(|((at, before), _)| at + before.len_utf8())
+        .collect();
+    match begins.last() {
+        Some(last)
+            if begins.len() + 1 >= WORDS
+                && !text.contains(char::is_whitespace)
+                && ENDS.has(&text[*last..].to_lowercase()) =>
+        {
+            format!("{}_{}", &text[..*last], &text[*last..]).into()
+        }
+        _ => text.into(),
+    }
+}
+
+/// Does the word stand between how it went and what it is about (`failed on db-1`)?
+pub(super) fn is_of(word: &str) -> bool {
+    const OF: [&str; 5] = ["for", "on", "in", "of", "at"];
+    OF.contains(&word)
 }
 
 /// `可用性异常: connection refused`: the end says only the first.
@@ -190,10 +262,10 @@ fn last_state(text: &str) -> Option<(&str, &str)> {
 /// `resource limit matched nginx` without how it went.
 pub(super) fn without_middle(text: &str) -> String {
     const WENT: [&str; 4] = ["matched", "succeeded", "failed", "exceeded"];
-    const OF: [&str; 5] = ["for", "on", "in", "of", "at"];
     let words: Vec<&str> = text.split(' ').collect();
-    // `deploy to production failed for shop`
-    let of = words.windows(2).position(|two| WENT.contains(&two[0]) && OF.contains(&two[1])).filter(|at| *at > 0);
+    // `deploy to production failed for shop`, `backup OK on nas-2`
+    let went = |word: &str| WENT.contains(&word) || word == "ok";
+    let of = words.windows(2).position(|two| went(two[0]) && is_of(two[1])).filter(|at| *at > 0);
     if let Some(at) = of {
         return [&words[..at], &words[at + 1..]].concat().join(" ");
     }
@@ -234,6 +306,22 @@ mod tests {
                 "A列精密空调01，温度过高告警恢复，当前值24.5℃，级别：紧急",
             ),
             ("网关 gw-1 发生故障，原因：连接超时", "网关 gw-1 恢复正常，故障持续 10 分钟"),
+            ("sw-4 Ping (Ping) Down ESCALATION (Timed out (code # 7))", "sw-4 Ping (Ping) Up (OK)"),
+            ("sw-4 Ping Down (Timed out)", "sw-4 Ping Up (2 msec)"),
+            (
+                "DOWN: https://a.example.com since 07:02:11 (UTC), reason: 503",
+                "UP: https://a.example.com since 07:12:11 (UTC), after 10 minutes",
+            ),
+            ("borg backup FAILED on nas-4", "borg backup OK on nas-4"),
+            ("Storage.VmBackupFailed", "Storage.VmBackupSucceeded"),
+            (
+                "主机 ecs-4 CPU使用率 连续3次大于等于90%，当前值95.2%，请查看。",
+                "主机 ecs-4 CPU使用率 已恢复正常，当前值35.0%，请查看。",
+            ),
+            ("【某某云】告警通知", "【某某云】恢复通知"),
+            ("neighbor 10.9.9.4 Down BGP Notification sent", "neighbor 10.9.9.4 Up"),
+            ("Search cluster status is red. Allocate missing shards.", "Search cluster status is green."),
+            ("域名 a.example.com 的 SSL 证书将在 5 天后过期（2026-12-05）", "域名 a.example.com 的 SSL 证书已续期"),
         ] {
             assert_eq!(read(first).core, read(second).core, "{first} / {second}");
         }
@@ -245,6 +333,7 @@ mod tests {
             ("机房温度过高", "恢复：机房温度过低"),
             ("电压 > 250", "恢复：电压 < 180"),
             ("订单同步异常: a 超时", "恢复：订单同步异常: b 超时"),
+            ("sw-4 Ping Down (port 80)", "sw-4 Ping Up (port 443)"),
         ] {
             let (on, over) = (read(first), read(second));
             assert_eq!(on.core, over.core, "{first}");

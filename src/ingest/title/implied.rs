@@ -44,7 +44,7 @@ pub(super) fn sums_up(text: &str, word: Word) -> bool {
 pub(super) fn trouble(text: &str) -> Option<Word> {
     static TROUBLE: LazyLock<Regex> = LazyLock::new(|| {
         regex(concat!(
-            r"(?i)(?:低于|高于|超过|大于|小于|超出)了?\s*(?:阈值|阀值|上限|下限|\d+(?:\.\d+)?\s*[%％])",
+            r"(?i)(?:低于|高于|超过|大于等于|小于等于|大于|小于|超出)了?\s*(?:阈值|阀值|上限|下限|\d+(?:\.\d+)?\s*[%％])",
             r"|\b(?:exceed(?:s|ed|ing)?|(?:above|below|over|under) (?:the )?threshold)\b",
             r"|\b(?:unable to|connection refused|oom ?killed|flapping|no heartbeat|unavailable|on battery)\b",
             r"|\b(?:not|never)(?: yet)?(?: been)? (?:recovered|cleared|resolved|restored)\b",
@@ -53,6 +53,8 @@ pub(super) fn trouble(text: &str) -> Option<Word> {
             r"|(?-i:\b(?:FAULT|NotReady|CrashLoopBackOff|ImagePullBackOff|OOMKilled)\b)",
             r"|\b(?:usage|used) (?:at )?(?:[89]\d|100)(?:\.\d+)?\s*%|\bservice \S+ stopped\b|\bfan \d+ stopped\b",
             r"|\b(?:did not (?:complete|start|finish)|missed its schedule|dropped \d+\s*%|no data received|stuck at|returned 5\d\d)\b",
+            r"|\b(?:cpu|memory|mem|heap|swap|load|disk|io|latency|temperature|traffic|lag|error rate|(?:disk|memory|cpu) (?:usage|load|utili[sz]ation)|load average|response time) (?:is |too |very )*high\b",
+            r"|\b(?:high|excessive) (?:cpu|memory|heap|swap|load|disk|latency|temperature|error rate|packet loss|iowait)\b",
             r"|\btimeouts\b|\bunauthorized access\b|\bwebshell\b",
             r"|无法\s*ping|ping\s*不通|(?:使用率|占用率|水位)\s*(?:已?达到?|为)\s*(?:[89]\d|100)|(?:进程|服务|文件|设备)不存在",
             r"|丢包率?\s*\d|抖动|主备切换|频繁$|实例数[为是]\s*0(?:\D|$)",

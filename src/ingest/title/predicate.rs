@@ -8,7 +8,8 @@ const REACH: usize = 4;
 
 const AUXILIARIES: [&str; 12] =
     ["status", "is", "are", "was", "were", "has", "have", "now", "went", "still", "came", "become"];
-const OVER: [&str; 15] = [
+const OVER: [&str; 16] = [
+    "green",
     "repaired",
     "redundant",
     "good",
@@ -25,7 +26,8 @@ const OVER: [&str; 15] = [
     "restored",
     "normally",
 ];
-const ON: [&str; 20] = [
+const ON: [&str; 21] = [
+    "red",
     "bad",
     "dead",
     "down",

@@ -141,6 +141,7 @@ pub(in crate::ingest::reader) const PLACES: &[&str] = &[
     "サーバ",
     "サーバー",
     "machine",
+    "machinename",
     "ident",
     "addr",
     "address",

@@ -115,6 +115,8 @@ pub(super) const OVER: &[&str] = &[
     "recstatus",
     "healthy",
     "ishealthy",
+    "backtonormal",
+    "isbacktonormal",
     "online",
     "isonline",
     "up",
@@ -125,7 +127,7 @@ pub(super) const OVER: &[&str] = &[
     "available",
 ];
 /// Those of trouble of which the numbers 1 and 0 say it as well; `firing: 1` may count.
-pub(super) const NUMBERED: [&str; 11] = [
+const NUMBERED: [&str; 11] = [
     "alarm",
     "inalarm",
     "alerting",
@@ -161,3 +163,40 @@ pub(super) const ENDED: &[&str] = &[
     "清除时间",
     "消警时间",
 ];
+
+/// Are the numbers 1 and 0 under this name of a flag a state?
+pub(super) fn is_numbered(plain: &str) -> bool {
+    plain.starts_with("is") || NUMBERED.contains(&plain)
+}
+
+/// Does a name that is not listed hold a state of now (`volume_status`)?
+pub(super) fn is_state(plain: &str) -> bool {
+    const ENDS: [&str; 14] = [
+        "statusstring",
+        "statestring",
+        "status",
+        "state",
+        "health",
+        "statuscode",
+        "statusdesc",
+        "statedesc",
+        "statusname",
+        "statename",
+        "statustext",
+        "statetext",
+        "状态",
+        "健康",
+    ];
+    ENDS.iter().any(|end| plain.ends_with(end)) && !is_past(plain)
+}
+
+/// Does the name say that its value was so before?
+pub(super) fn is_past(plain: &str) -> bool {
+    const PAST: [&str; 8] = ["previous", "prev", "prior", "last", "old", "from", "before", "initial"];
+    PAST.iter().any(|start| plain.starts_with(start)) || matches!(plain, "prestate" | "prestatus")
+}
+
+/// Do `begin` and `end` under this name say a state?
+pub(super) fn spans(plain: &str) -> bool {
+    plain == "lifecycle" || ON.contains(&plain) && plain.ends_with("flag")
+}

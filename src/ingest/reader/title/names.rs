@@ -94,6 +94,7 @@ pub(super) const KINDS: &[&str] = &["objectkind", "event", "type"];
 /// Objects whose `name` is not the alert's.
 pub(super) const NAMED: &[&str] = &[
     "source",
+    "sources",
     "resource",
     "metric",
     "condition",
@@ -158,8 +159,22 @@ pub(super) const THINGS: &[&str] = &[
 ];
 
 /// Work that runs: what it is called.
-pub(super) const RUNS: &[&str] =
-    &["jobname", "taskname", "processname", "processdefinitionname", "flowname", "pipelinename", "workflowname"];
+pub(super) const RUNS: &[&str] = &[
+    "jobname",
+    "taskname",
+    "processname",
+    "processdefinitionname",
+    "flowname",
+    "pipelinename",
+    "workflowname",
+    "connectorname",
+    "backupname",
+    "buildfullname",
+    "buildname",
+    "playbookname",
+    "rolloutname",
+    "rollout",
+];
 
 /// The names of texts, the best first.
 pub(in crate::ingest::reader) const TEXTS: &[&str] = &[
@@ -193,6 +208,9 @@ pub(in crate::ingest::reader) const TEXTS: &[&str] = &[
     "eventdescription",
     "alarmcontent",
     "alarmdescription",
+    "alarmdesc",
+    "alertdesc",
+    "faultdesc",
     "problemdetailstext",
     "documentation",
     "reason",

@@ -12,8 +12,10 @@ use crate::search::Question;
 
 /// Most rows in one list.
 const LIST: usize = 1000;
-/// The newest messages, of which a set of ids is read first. Few in tests, so that small stores have more of them.
+/// The newest messages, of which a set of ids is read first, and how many times as many are read next. Few in tests, so that
+/// small stores have more of them.
 const NEWEST: i64 = if cfg!(test) { 16 } else { 4_096 };
+const TIMES_AS_MANY: i64 = if cfg!(test) { 2 } else { 8 };
 /// By how much the times of rows may contradict the order of their ids: clocks are set, and replicas have their own.
 const SLACK_MS: i64 = 5 * 60_000;
 
@@ -174,14 +176,14 @@ pub(super) fn bounds(filter: &DeliveryFilter) -> Statement {
 }
 
 /// The ranges of ids that are read for a list, one after the other, until it is full. An errcode and words stand for a set
-/// of ids, which the database reads whole before the first row: a set that is large fills the list from the newest
-/// messages, so that only a small one is ever read over all of them.
+/// of ids, which the database reads whole before the first row. A set that is large fills the list from a few of the newest
+/// messages, so that over many messages only a small one is read: no set is much longer than the list.
 #[derive(Debug)]
 pub(super) struct Ranges {
     filter: DeliveryFilter,
     limit: usize,
-    /// Where the newest messages begin, while they are to be read.
-    newest: Option<i64>,
+    /// The id behind the next range, and its length; `None`: all that is left, in one range.
+    next: Option<(i64, i64)>,
     done: bool,
 }
 
@@ -197,8 +199,7 @@ impl Ranges {
         }
         let sets =
             filter.errcode.is_some() || filter.words.is_some() || filter.person.is_some() || !filter.labels.is_empty();
-        let newest = Some(end - NEWEST).filter(|newest| sets && *newest > filter.from.unwrap_or_default());
-        Self { limit: length(filter.limit), filter, newest, done: false }
+        Self { limit: length(filter.limit), filter, next: sets.then_some((end, NEWEST)), done: false }
     }
 
     /// The next range of a list that has `got` rows.
@@ -207,9 +208,11 @@ impl Ranges {
             return None;
         }
         let mut range = DeliveryFilter { limit: self.limit - got, ..self.filter.clone() };
-        if let Some(newest) = self.newest.take() {
-            range.from = Some(newest);
+        let begin = self.next.map(|(end, length)| (end - length, length));
+        if let Some((begin, length)) = begin.filter(|(begin, _)| *begin > range.from.unwrap_or_default()) {
+            range.from = Some(begin);
             self.filter.before = range.from;
+            self.next = Some((begin, length * TIMES_AS_MANY));
         } else {
             self.done = true;
         }
@@ -363,9 +366,9 @@ fn of_alerts(select: &str, filter: &AlertFilter, dialect: &Dialect) -> Statement
 mod tests {
     use super::*;
 
-    /// The ranges of a filter over 40 messages, each of which has `found` rows.
-    fn ranges(filter: &DeliveryFilter, found: usize) -> Vec<(usize, Option<i64>, Option<i64>)> {
-        let (mut ranges, mut got, mut all) = (Ranges::new(filter.clone(), [12, 41]), 0, Vec::new());
+    /// The ranges of a filter over messages between two ids, each of which has `found` rows.
+    fn ranges(filter: &DeliveryFilter, between: [i64; 2], found: usize) -> Vec<(usize, Option<i64>, Option<i64>)> {
+        let (mut ranges, mut got, mut all) = (Ranges::new(filter.clone(), between), 0, Vec::new());
         while let Some(range) = ranges.next(got) {
             got += found;
             all.push((range.limit, range.from, range.before));
@@ -374,20 +377,24 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_ids_is_read_for_the_newest_messages_first_and_for_all_only_if_those_are_too_few() {
+    fn a_set_of_ids_is_read_for_the_newest_messages_first_and_for_more_only_if_those_are_too_few() {
+        let all = [12, 41];
         let errcode = DeliveryFilter { errcode: Some(93_000), limit: 50, ..DeliveryFilter::default() };
-        assert_eq!(ranges(&errcode, 50), [(50, Some(25), None)]);
-        assert_eq!(ranges(&errcode, 20), [(50, Some(25), None), (30, None, Some(25))]);
+        assert_eq!(ranges(&errcode, all, 50), [(50, Some(25), None)]);
+        assert_eq!(ranges(&errcode, all, 20), [(50, Some(25), None), (30, None, Some(25))]);
+        let begins =
+            |ranges: Vec<(usize, Option<i64>, _)>| ranges.into_iter().map(|(_, from, _)| from).collect::<Vec<_>>();
+        assert_eq!(begins(ranges(&errcode, [0, 200], 1)), [Some(184), Some(152), Some(88), None], "each is longer");
         let words = DeliveryFilter { words: Question::of("磁盘"), before: Some(30), ..DeliveryFilter::default() };
-        assert_eq!(ranges(&words, 1), [(100, Some(14), Some(30)), (99, None, Some(14))]);
+        assert_eq!(ranges(&words, all, 1), [(100, Some(14), Some(30)), (99, None, Some(14))]);
         // A time bounds the range, too.
         let late = DeliveryFilter { since: Some(Timestamp(1)), until: Some(Timestamp(2)), ..words.clone() };
-        assert_eq!(ranges(&late, 1), [(100, Some(14), Some(30)), (99, Some(12), Some(14))]);
-        assert_eq!(ranges(&DeliveryFilter { before: None, ..late }, 1)[0], (100, Some(25), Some(41)));
+        assert_eq!(ranges(&late, all, 1), [(100, Some(14), Some(30)), (99, Some(12), Some(14))]);
+        assert_eq!(ranges(&DeliveryFilter { before: None, ..late }, all, 1)[0], (100, Some(25), Some(41)));
         // Few messages, or a condition that needs no set: one range.
         let early = DeliveryFilter { before: Some(9), ..words };
-        assert_eq!(ranges(&early, 1), [(100, None, Some(9))]);
-        assert_eq!(ranges(&DeliveryFilter::default(), 1), [(100, None, None)]);
+        assert_eq!(ranges(&early, all, 1), [(100, None, Some(9))]);
+        assert_eq!(ranges(&DeliveryFilter::default(), all, 1), [(100, None, None)]);
     }
 
     #[test]

@@ -243,7 +243,7 @@ impl Ledger {
 }
 
 /// Is it told because of an act?
-const fn is_of_act(kind: TransitionKind) -> bool {
+pub const fn is_of_act(kind: TransitionKind) -> bool {
     matches!(kind, TransitionKind::Acknowledged | TransitionKind::Released)
 }
 

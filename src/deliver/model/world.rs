@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::action::{Action, Answer, Jump, Report};
 use super::driver::{Lane, WHOLE_STEP};
 use super::ground::Ground;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, is_of_act};
 use super::people::People;
 use super::phone::Phone;
 use super::reference::{Reference, Truth};
@@ -215,7 +215,8 @@ impl World {
         let of = self.store.delivery(message).await.map_err(|error| said(&error))?;
         let DeliveryRow { settled_at, folded_into, firing, resolved, picture_of, .. } =
             of.as_ref().map(|of| of.row.clone()).ok_or_else(|| format!("L1: message {message} is gone"))?;
-        let told = of.map_or(0, |of| of.transitions.len());
+        // Those about acts are not counted by the message.
+        let told = of.map_or(0, |of| of.transitions.iter().filter(|row| !is_of_act(row.kind)).count());
         // As `deliver::again`. Nothing is left of a message whose alerts were deleted because the clock was set
         // forward.
         if settled_at.is_none()

@@ -1,5 +1,5 @@
 //! Requests of people on a thread of their own: a page takes milliseconds of a processor, and no sender waits for it. The
-//! thread gives way to all others: where processors are short, pages become slower and intake does not.
+//! thread gives way to all others: where processors are short, pages become slower first (docs/performance.md has figures).
 
 use std::sync::LazyLock;
 

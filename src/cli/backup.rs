@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
@@ -17,6 +18,8 @@ use crate::words::{told, words};
 
 /// Beginning of the names of backups in a folder.
 const PREFIX: &str = "wegraf-backup-";
+/// An incomplete backup that has not been written to for so long is that of a process that was killed.
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Copies the database, checks the copy and prints what it holds.
 pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
@@ -44,8 +47,9 @@ pub async fn run(arguments: super::Backup) -> anyhow::Result<ExitCode> {
     };
     let made = backup::backup(path, to.clone(), !arguments.without_tokens).await;
     let made = made.context(words("没有备份", "there is no backup"))?;
-    if let (Some(folder), Some(keep)) = (&folder, arguments.keep) {
-        prune(folder, keep.max(1)).context(words("旧备份没有清理", "older backups were not deleted"))?;
+    if let Some(folder) = &folder {
+        prune(folder, arguments.keep.map_or(usize::MAX, |keep| keep.max(1)), now)
+            .context(words("旧备份没有清理", "older backups were not deleted"))?;
     }
     let screen = if arguments.json {
         Screen::json(&described(&made, &to, &config.timezone))
@@ -157,14 +161,27 @@ fn named(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Deletes all but the newest backups of a folder; their names sort by time.
-fn prune(folder: &Path, keep: usize) -> std::io::Result<()> {
-    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    let ours = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.strip_suffix(".db").is_some());
-    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| ours(name)).collect();
-    names.sort_unstable();
-    names.iter().rev().skip(keep).try_for_each(|name| std::fs::remove_file(folder.join(name)))
+/// Deletes all but the newest backups of a folder, whose names sort by time, and what killed ones left incomplete.
+fn prune(folder: &Path, keep: usize, now: Timestamp) -> std::io::Result<()> {
+    let (mut whole, mut surplus) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        if name.strip_suffix(".db").is_some() {
+            whole.push(name);
+        } else if name.contains(".db.part") {
+            let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            if written + ABANDONED < Duration::from_millis(now.0.unsigned_abs()) {
+                surplus.push(name);
+            }
+        }
+    }
+    whole.sort_unstable();
+    surplus.extend(whole.into_iter().rev().skip(keep));
+    surplus.iter().try_for_each(|name| std::fs::remove_file(folder.join(name)))
 }
 
 #[cfg(test)]
@@ -182,5 +199,30 @@ mod tests {
             assert_eq!(free, folder.path().join(format!("w.db.before-restore-20270115-160000{name}")));
             std::fs::write(free, "").unwrap();
         }
+    }
+
+    #[test]
+    fn of_a_folder_older_backups_and_abandoned_parts_are_deleted_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp(1_800_000_000_000);
+        for (name, hours) in [
+            ("wegraf-backup-20260101-000000.db", 48),
+            ("wegraf-backup-20260102-000000.db", 24),
+            ("wegraf-backup-20260103-000000.db", 0),
+            ("wegraf-backup-20260101-120000.db.part", 36),
+            ("wegraf-backup-20260101-120000.db.part-journal", 36),
+            ("wegraf-backup-20260103-000001.db.part", 0),
+            ("another.db.part", 36),
+        ] {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            let age = hours * Duration::from_hours(1);
+            file.set_modified(UNIX_EPOCH + Duration::from_hours(500_000) - age).unwrap();
+        }
+        prune(folder.path(), 2, now).unwrap();
+        let left = std::fs::read_dir(folder.path()).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort_unstable();
+        let whole = ["wegraf-backup-20260102-000000.db", "wegraf-backup-20260103-000000.db"];
+        assert_eq!(left, ["another.db.part", whole[0], whole[1], "wegraf-backup-20260103-000001.db.part"]);
     }
 }

@@ -86,9 +86,44 @@ async fn a_backup_under_load_is_whole_also_where_it_is_killed_and_comes_back() {
     for _ in 0..2 {
         run(&world, &["restore", "whole.db", "--waiting", "drop"]).await.exits(0);
     }
-    let files = std::fs::read_dir(world.folder.path()).unwrap().map(|file| file.unwrap().file_name());
-    let left: Vec<_> = files.filter(|name| name.to_string_lossy().contains(".db.part")).collect();
-    assert!(left.is_empty(), "{left:?}");
+    let left = parts(world.folder.path());
+    assert!(left.iter().all(|name| name.starts_with("killed-")), "{left:?}");
+    // What a killed backup left is written over by the next one of its name.
+    for name in left.iter().filter_map(|name| name.strip_suffix(".part")) {
+        run(&world, &["backup", "--to", name]).await.exits(0);
+    }
+    assert!(parts(world.folder.path()).is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_backup_that_fails_leaves_no_file() {
+    let mut world = World::idle(Setup::demo(), "").await;
+    world.write("wegraf.yaml", &world.config_text("127.0.0.1:0", OPS));
+    let running = Wegraf::serve(&mut world).await;
+    world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing")])).await;
+    run(&world, &["backup", "--to", "copy.db"]).await.exits(0);
+    running.kill().await;
+    let mut bytes = std::fs::read(world.folder.path().join("copy.db")).unwrap();
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0x5a);
+    for log in ["wegraf.db-wal", "wegraf.db-shm"] {
+        drop(std::fs::remove_file(world.folder.path().join(log)));
+    }
+    std::fs::write(world.folder.path().join("wegraf.db"), &bytes).unwrap();
+    std::fs::create_dir(world.folder.path().join("kept")).unwrap();
+    for to in ["second.db", "kept"] {
+        run(&world, &["backup", "--to", to]).await.exits(1);
+    }
+    std::fs::write(world.folder.path().join("copy.db"), &bytes).unwrap();
+    run(&world, &["restore", "copy.db", "--waiting", "drop"]).await.exits(1);
+    assert!(!world.folder.path().join("second.db").exists());
+    assert_eq!((parts(world.folder.path()), parts(&world.folder.path().join("kept"))), (vec![], vec![]));
+}
+
+/// The incomplete copies in a folder.
+fn parts(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains(".db.part")).collect()
 }
 
 #[tokio::test]

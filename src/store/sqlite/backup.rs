@@ -19,7 +19,7 @@ pub(in crate::store) fn backup(path: &Path, to: &Path, tokens: bool) -> Result<B
     if to.try_exists().map_err(|error| refused(to, &error))? {
         return Err(StoreError::refused(to, words::EXISTS));
     }
-    let part = beside(to, ".part");
+    let part = Part::of(to);
     copy(path, &part)?;
     if !tokens {
         let connection = writable(&part)?;
@@ -29,6 +29,33 @@ pub(in crate::store) fn backup(path: &Path, to: &Path, tokens: bool) -> Result<B
     let backup = look(&part)?;
     settle(&part, to)?;
     Ok(backup)
+}
+
+/// The name of a file while it is written: `backup.db.part`. Where the work on it fails, the file is deleted: it may be
+/// what filled the disk. A process that is killed leaves it.
+struct Part(PathBuf);
+
+impl Part {
+    fn of(to: &Path) -> Self {
+        Self(beside(to, ".part"))
+    }
+}
+
+impl std::ops::Deref for Part {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // A complete file has its own name by now.
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            drop(std::fs::remove_file(beside(&self.0, suffix)));
+        }
+    }
 }
 
 /// Writes one snapshot into a file that only its owner can read.
@@ -71,9 +98,9 @@ pub(in crate::store) fn restore(
 ) -> Result<Option<PathBuf>, StoreError> {
     look(backup)?;
     let _lock = Lock::take(path)?;
-    let part = beside(path, ".part");
-    private().write(true).create(true).truncate(true).open(&part).map_err(|error| refused(&part, &error))?;
-    std::fs::copy(backup, &part).map_err(|error| refused(&part, &error))?;
+    let part = Part::of(path);
+    private().write(true).create(true).truncate(true).open(&*part).map_err(|error| refused(&part, &error))?;
+    std::fs::copy(backup, &*part).map_err(|error| refused(&part, &error))?;
     // The copy has the mode of the backup.
     owner_only(&part)?;
     if let Some(reason) = given_up {
@@ -134,10 +161,9 @@ pub(super) fn before_migration(path: &Path, found: i64, known: i64) {
     if kept.exists() {
         return;
     }
-    let part = beside(&kept, ".part");
+    let part = Part::of(&kept);
     let copied = copy(path, &part).and_then(|()| settle(&part, &kept));
     if let Err(error) = copied {
-        drop(std::fs::remove_file(&part));
         tracing::warn!(%error, "No copy of the database is kept before its schema changes: there is no way back.");
         return;
     }

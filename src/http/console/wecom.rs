@@ -15,6 +15,7 @@ use sha2::Sha256;
 use tracing::warn;
 use wecom::Identity;
 
+use super::super::aside::outward;
 use super::super::pages::{Reader, cookie};
 use super::super::peer::Peer;
 use super::super::refusal::Cause;
@@ -146,7 +147,7 @@ pub(super) async fn back(State(gate): State<Gate>, Query(Back { code, state }): 
     if code.is_empty() {
         return how(&gate, &reader, StatusCode::OK, to, Some(console::SIGN_IN_REFUSED));
     }
-    let asked = gate.server.setup.now().wecom.identify(&account, &code).await;
+    let asked = outward(gate.server.setup.now().wecom.identify(&account, &code)).await;
     let (status, said) = match asked {
         Ok(Identity::Member(person)) if !person.contains('/') => {
             return open(&gate, &reader, &parts, &person, WAY, to).await;

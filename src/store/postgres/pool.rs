@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Client;
+use tokio_util::context::TokioContext;
 
 use super::address::{Address, CONNECT};
 use super::named::{Names, Naming};
@@ -46,14 +48,18 @@ pub(super) struct Server {
     /// With the server's own setting it would answer before a commit is on disk.
     pub sync_commit_is_off: AtomicBool,
     pub naming: Naming,
+    /// Where connections are driven: a connection that a page opened may serve a delivery next.
+    runtime: Handle,
     /// Until when not to connect again, and the error.
     away: Mutex<Option<(Instant, StoreError)>>,
 }
 
 impl Server {
+    /// Its connections live on the current runtime.
     pub fn new(address: Address) -> Self {
         let (tally, sync_commit_is_off) = (Tally::default(), AtomicBool::new(false));
-        Self { address, tally, sync_commit_is_off, naming: Naming::default(), away: Mutex::new(None) }
+        let (naming, runtime) = (Naming::default(), Handle::current());
+        Self { address, tally, sync_commit_is_off, naming, runtime, away: Mutex::new(None) }
     }
 
     /// A new connection. Fails at once while the server is known to be away.
@@ -66,9 +72,14 @@ impl Server {
                 return Err(error.clone());
             }
         }
-        let connected = match tokio::time::timeout(CONNECT, self.address.connect()).await {
+        let connected = match TokioContext::new(
+            tokio::time::timeout(CONNECT, self.address.connect()),
+            self.runtime.clone(),
+        )
+        .await
+        {
             Ok(Ok((client, connection))) => {
-                tokio::spawn(async move {
+                self.runtime.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(error = said(&error), "A connection to the database ended.");
                     }

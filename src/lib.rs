@@ -62,7 +62,8 @@ pub use cli::main;
 pub mod internals {
     pub mod alert {
         pub use crate::alert::{
-            Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
+            Alert, Asked, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind,
+            Value,
         };
     }
     pub mod answer {
@@ -107,9 +108,7 @@ pub mod internals {
         pub use crate::incidents::{Kind, Subject};
     }
     pub mod ingest {
-        #[cfg(fuzzing)]
-        pub use crate::ingest::explain_by_tree;
-        pub use crate::ingest::{Door, Unreadable, Weight, listed, read, reread};
+        pub use crate::ingest::{Door, Unreadable, Weight, explain_by_tree, listed, read, reread};
         pub mod generic {
             pub use crate::ingest::generic::{AlertFields, Mapping, Members, Payloads, ReadSettings};
         }
@@ -141,12 +140,12 @@ pub mod internals {
     pub mod store {
         pub use crate::store::{
             About, ActEnd, ActFilter, ActKind, ActRow, ActState, ApiToken, Breaker, BreakerChange, Claim, Delivery,
-            DeliveryFilter, DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE, State,
-            Store, Way, hash,
+            DeliveryFilter, DeliveryRow, Fate, Followed, Kept, Listeners, NewAct, NewSilence, NewToken, OUTAGE,
+            OnFilter, State, Store, Way, hash,
         };
     }
     pub mod subject {
-        pub use crate::subject::Taught;
+        pub use crate::subject::{Taught, columns};
     }
     pub mod time {
         pub use crate::time::Clock;

@@ -14,9 +14,10 @@ use crate::upstream::{self, Matcher, Origin, covers, known_here, upstream_for};
 const RECORD: usize = 1_000;
 
 /// The owner of all firing alerts; `None`, and the button stays, while one of them is not acknowledged.
-pub fn owner(alerts: &[ActAlert]) -> Option<&Doer> {
-    let on = || alerts.iter().filter(|alert| alert.status == Status::Firing);
-    on().all(|alert| alert.acknowledged.is_some()).then(|| on().find_map(|alert| alert.acknowledged.as_ref())).flatten()
+pub fn owner<'a>(alerts: impl IntoIterator<Item = &'a ActAlert>) -> Option<&'a Doer> {
+    let mut on = alerts.into_iter().filter(|alert| alert.status == Status::Firing);
+    let first = on.next()?.acknowledged.as_ref()?;
+    on.all(|alert| alert.acknowledged.is_some()).then_some(first)
 }
 
 /// The silences in force that concern a message or an act, oldest first: those of its episode, those made for one of

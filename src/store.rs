@@ -24,6 +24,7 @@ pub(crate) mod memory;
 mod migrate;
 mod needless;
 mod news;
+mod on;
 mod outline;
 mod people;
 mod postgres;
@@ -82,6 +83,7 @@ pub use links::{LINK_SECRET_BYTES, LinkSecrets};
 pub use marks::Marks;
 pub use needless::Needless;
 pub use news::{OVERLAP_MS, Reached};
+pub use on::{Counted, OnFilter};
 pub use record::{
     AttemptRow, Audit, Backlog, Contents, Delivery, DeliveryFilter, DeliveryRow, FiringAlert, FrozenPart, LaneBacklog,
     TransitionRow,

@@ -10,11 +10,11 @@ use super::{Actor, Acts, Via, Wish, about};
 use crate::alert::{ThreadId, Timestamp};
 use crate::config::{Channel, Config, Language};
 use crate::render::harmless;
-use crate::store::{ActAlert, ActKind, Doer, StoreError};
+use crate::store::{ActAlert, ActKind, Doer, OnFilter, StoreError};
 use crate::upstream::Span;
 
 /// Alerts listed in an answer; the others are counted.
-const NAMED: u32 = 15;
+const NAMED: usize = 15;
 /// Silences listed in an answer.
 const SILENCES: usize = 15;
 /// Longest time for names: WeCom wants an answer within 5 s, and a userid is good enough.
@@ -157,10 +157,11 @@ impl Speaker<'_> {
 
     async fn alerts(&self) -> Result<String, StoreError> {
         let mut eyes = Eyes::of(self.acts, self.actor);
-        let receivers = eyes.receivers().await?;
-        let owner = eyes.alone().unwrap_or_default();
-        let (alerts, count) = self.acts.store.alerts_on_of(receivers, owner, NAMED).await?;
-        if count == 0 {
+        let receivers = Some(eyes.receivers().await?);
+        let owner = eyes.alone().unwrap_or_default().to_owned();
+        let filter = OnFilter { receivers, owner, acknowledged: false, limit: NAMED };
+        let (alerts, count) = self.acts.store.alerts_on(filter).await?;
+        if count.is_zero() {
             return Ok(self.fit(vec![if eyes.alone().is_some() {
                 self.pick("🟢 现在没有告警是发给你的。", "🟢 Nothing is on that was sent to you.")
             } else {
@@ -172,9 +173,9 @@ impl Speaker<'_> {
         let owners = alerts.iter().filter_map(|alert| alert.acknowledged.as_ref());
         let names = self.names(owners.map(|doer| doer.by.clone()).collect()).await;
         lines.extend(alerts.iter().map(|alert| self.alert(alert, &names)));
-        let more = count.saturating_sub(alerts.len() as u64);
-        if more > 0 {
-            lines.push(if self.zh { format!("另 {more} 条") } else { format!("and {more} more") });
+        let beyond = count.beyond(alerts.len());
+        if !beyond.is_zero() {
+            lines.push(if self.zh { format!("另 {beyond} 条") } else { format!("and {beyond} more") });
         }
         Ok(self.fit(lines))
     }

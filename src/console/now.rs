@@ -15,7 +15,7 @@ use crate::alert::{Labels, ThreadId, Timestamp, level_label};
 use crate::deliver::Page;
 use crate::level::Level;
 use crate::render::{Clock, grade, number};
-use crate::store::{ActAlert, ActRow, Delivery, DeliveryRow, Needless};
+use crate::store::{ActAlert, ActRow, Counted, Delivery, DeliveryRow, Needless};
 use crate::words::{Language, Words};
 
 /// Incidents on one page.
@@ -65,10 +65,33 @@ struct Row {
     owner: String,
     /// What did not arrive; empty if nothing.
     missed: String,
-    critical: bool,
     taken: bool,
+}
+
+/// What decides where an incident stands, and whether: its texts are made only if it is shown.
+#[derive(Debug)]
+struct Facts<'a> {
+    alerts: Vec<&'a ActAlert>,
+    critical: bool,
+    owner: Option<&'a str>,
     mine: bool,
-    since: Timestamp,
+    /// How many of its messages did not arrive.
+    missed: usize,
+    since: Option<Timestamp>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(alerts: Vec<&'a ActAlert>, person: &str, missed: &HashMap<ThreadId, usize>) -> Self {
+        let mut owners = alerts.iter().filter_map(|alert| alert.acknowledged.as_ref());
+        Self {
+            critical: alerts.iter().any(|alert| alert.critical),
+            owner: crate::standing::owner(alerts.iter().copied()).map(|doer| doer.by.as_str()),
+            mine: owners.any(|doer| doer.by.eq_ignore_ascii_case(person)),
+            missed: alerts.first().and_then(|alert| missed.get(&alert.thread)).copied().unwrap_or_default(),
+            since: alerts.iter().filter_map(|alert| alert.starts_at).min(),
+            alerts,
+        }
+    }
 }
 
 /// What an alert is about.
@@ -107,13 +130,13 @@ impl Only {
         Self::WAYS.into_iter().find(|way| way.as_str() == name).unwrap_or(Self::All)
     }
 
-    fn shows(self, row: &Row) -> bool {
+    fn shows(self, facts: &Facts<'_>) -> bool {
         match self {
             Self::All => true,
-            Self::Critical => row.critical,
-            Self::Free => !row.taken,
-            Self::Mine => row.mine,
-            Self::Missed => !row.missed.is_empty(),
+            Self::Critical => facts.critical,
+            Self::Free => facts.owner.is_none(),
+            Self::Mine => facts.mine,
+            Self::Missed => facts.missed > 0,
         }
     }
 }
@@ -128,60 +151,58 @@ impl<'a> NowPage<'a> {
         clock: &Clock<'_>,
         (only, sought): (Only, Sought),
         alerts: &[ActAlert],
-        count: u64,
+        count: Counted,
         missed: &HashMap<ThreadId, usize>,
         place: Place<'_>,
     ) -> Self {
         let mut by_thread: BTreeMap<i64, Vec<&ActAlert>> = BTreeMap::new();
+        let mut seen = HashSet::new();
         for alert in alerts {
-            let of = by_thread.entry(alert.thread.0).or_default();
             // One alert is known to each of its receivers.
-            if of.iter().all(|known| known.identity != alert.identity) {
-                of.push(alert);
+            if seen.insert((alert.thread, alert.identity)) {
+                by_thread.entry(alert.thread.0).or_default().push(alert);
             }
         }
-        let mut rows: Vec<Row> = by_thread.values().map(|of| row(&f, clock, of, place)).collect();
-        for (row, of) in rows.iter_mut().zip(by_thread.values()) {
-            row.mine = of.iter().any(|alert| {
-                alert.acknowledged.as_ref().is_some_and(|doer| doer.by.eq_ignore_ascii_case(&desk.person))
-            });
-            row.missed =
-                missed.get(&of[0].thread).map(|count| f.say(words::missed(*count)).into_owned()).unwrap_or_default();
-        }
-        rows.sort_by_key(|row| (!row.critical, row.taken, row.since));
-        let (critical, free) =
-            (rows.iter().filter(|row| row.critical).count(), rows.iter().filter(|row| !row.taken).count());
+        let mut all: Vec<Facts<'_>> = by_thread.into_values().map(|of| Facts::of(of, &desk.person, missed)).collect();
+        all.sort_by_key(|facts| (!facts.critical, facts.owner.is_some(), facts.since.unwrap_or(clock.now)));
+        let number_of = |way: Only| all.iter().filter(|facts| way.shows(facts)).count();
         let say = |words: Words| f.say(words).into_owned();
         let filters = Only::WAYS.map(|way| Filter {
             href: address(way, &sought.typed, f.language),
-            text: say(words::only(way, rows.iter().filter(|row| way.shows(row)).count())),
+            text: say(words::only(way, number_of(way))),
             on: way == only,
         });
-        let unfound = rows.is_empty() && !sought.typed.is_empty();
-        let heading = say(if unfound { words::NOT_FOUND } else { words::now_heading(rows.len(), critical, free) });
+        let unfound = all.is_empty() && !sought.typed.is_empty();
+        let heading = say(if unfound {
+            words::NOT_FOUND
+        } else {
+            words::now_heading(all.len(), number_of(Only::Critical), number_of(Only::Free))
+        });
         let empty = match (unfound, sought.is_odd()) {
             (true, true) => words::NOTHING_TYPED,
             (true, false) => words::NONE_ON,
-            (false, _) if rows.is_empty() => words::CALM,
+            (false, _) if all.is_empty() => words::CALM,
             (false, _) => words::NONE_OF_PART,
         };
         let mut further: Vec<Onward> = Vec::new();
         if unfound {
             further.extend((!sought.is_odd()).then(|| sought.in_deliveries(&f)));
             further.push(Onward { href: address(Only::All, "", f.language), text: say(words::ALL_ON) });
-        } else if rows.is_empty() {
+        } else if all.is_empty() {
             let href = format!("{}m?since=24h&lang={}", f.root, f.language.as_str());
             further.push(Onward { href, text: say(words::LATEST) });
         }
-        let mut shown: Vec<Row> = rows.into_iter().filter(|row| only.shows(row)).collect();
-        let beyond = shown.len().saturating_sub(ROWS) as u64 + count.saturating_sub(alerts.len() as u64);
-        shown.truncate(ROWS);
+        let chosen = number_of(only);
+        let mut beyond = count.beyond(alerts.len());
+        beyond.number += chosen.saturating_sub(ROWS) as u64;
+        let shown = all.iter().filter(|facts| only.shows(facts)).take(ROWS);
+        let rows: Vec<Row> = shown.map(|facts| row(&f, clock, facts, place)).collect();
         Self {
-            count: number(shown.len() as u64),
+            count: number(chosen as u64),
             heading,
             filters: filters.into(),
-            rows: shown,
-            more: if beyond > 0 { say(words::and_more(beyond)) } else { String::new() },
+            rows,
+            more: if beyond.is_zero() { String::new() } else { say(words::and_more(beyond)) },
             beside: sought.beside(&f),
             empty: say(empty),
             further,
@@ -203,7 +224,8 @@ fn address(only: Only, typed: &str, language: Language) -> String {
     query.append_pair("lang", language.as_str()).finish()
 }
 
-fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> Row {
+fn row(f: &Frame<'_>, clock: &Clock<'_>, facts: &Facts<'_>, place: Place<'_>) -> Row {
+    let of = &facts.alerts;
     let labels = |alert: &ActAlert| -> Labels { serde_json::from_str(&alert.labels_json).unwrap_or_default() };
     let worst = of.iter().find(|alert| alert.critical).unwrap_or(&of[0]);
     let labels = labels(worst);
@@ -217,9 +239,6 @@ fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> 
     if more > 0 {
         what = format!("{what} +{more}");
     }
-    let since = of.iter().filter_map(|alert| alert.starts_at).min();
-    let owner = crate::standing::owner(&of.iter().map(|alert| (*alert).clone()).collect::<Vec<_>>())
-        .map(|doer| doer.by.clone());
     Row {
         thread: worst.thread.to_string(),
         level: if worst.critical { "critical" } else { level.map_or("unknown", words::class_of) },
@@ -231,16 +250,13 @@ fn row(f: &Frame<'_>, clock: &Clock<'_>, of: &[&ActAlert], place: Place<'_>) -> 
         size: of.len(),
         grade: grade(level, said, f.language).to_owned(),
         what: one_line(&what),
-        when: since.map(|since| clock.since(since)).unwrap_or_default(),
-        moment: moment(since),
-        owner: owner
-            .as_ref()
+        when: facts.since.map(|since| clock.since(since)).unwrap_or_default(),
+        moment: moment(facts.since),
+        owner: facts
+            .owner
             .map_or_else(|| f.say(words::NO_OWNER).into_owned(), |by| f.say(words::has_it(by, None)).into_owned()),
-        missed: String::new(),
-        critical: worst.critical,
-        taken: owner.is_some(),
-        mine: false,
-        since: since.unwrap_or(clock.now),
+        missed: if facts.missed > 0 { f.say(words::missed(facts.missed)).into_owned() } else { String::new() },
+        taken: facts.owner.is_some(),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) enum Given {
 }
 
 impl Given {
-    fn words(words: &str) -> Self {
+    pub fn words(words: &str) -> Self {
         Self::Words(text(words).into_owned())
     }
 }
@@ -124,6 +124,8 @@ pub(super) struct Dialect {
     pub live: &'static str,
     /// After `alert a`: reads the firing ones by their own index, where the planner would not.
     pub firing: &'static str,
+    /// The same for a list of acknowledged alerts.
+    pub held: &'static str,
 }
 
 /// The first id of `table` whose row is not older than a time, if the times were in the order of the ids; the time twice.
@@ -159,7 +161,7 @@ fn numbers(all: &[i64]) -> String {
     all.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn json(names: &[String]) -> Given {
+pub(super) fn json(names: &[String]) -> Given {
     Given::words(&serde_json::to_string(names).expect("names are JSON"))
 }
 

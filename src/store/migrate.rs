@@ -37,6 +37,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("schema/sqlite/0019.sql"),
     include_str!("schema/sqlite/0020.sql"),
     include_str!("schema/sqlite/0021.sql"),
+    include_str!("schema/sqlite/0022.sql"),
 ];
 
 /// The same for PostgreSQL.
@@ -59,6 +60,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("schema/postgres/0016.sql"),
     include_str!("schema/postgres/0017.sql"),
     include_str!("schema/postgres/0018.sql"),
+    include_str!("schema/postgres/0019.sql"),
 ];
 
 /// Applies the missing steps; an empty database gets all of them. Refuses a database of a newer wegraf, or one whose

@@ -124,15 +124,6 @@ impl Store {
         }
     }
 
-    /// The firing alerts, each once, however many receivers know it: critical ones first, then the newest; and their
-    /// total number.
-    pub async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        match self {
-            Self::Sqlite(db) => db.alerts_on(limit).await,
-            Self::Postgres(db) => db.alerts_on(limit).await,
-        }
-    }
-
     /// Has `person` (any case) acknowledged a firing alert of this episode?
     pub async fn has(&self, person: &str, thread: ThreadId) -> Result<bool, StoreError> {
         let person = person.to_ascii_lowercase();
@@ -147,21 +138,6 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.receivers_on().await,
             Self::Postgres(db) => db.receivers_on().await,
-        }
-    }
-
-    /// The same as [`Store::alerts_on`], restricted to alerts that one of `receivers` knows or that `owner`
-    /// acknowledged (any case; empty for no owner).
-    pub async fn alerts_on_of(
-        &self,
-        receivers: Vec<String>,
-        owner: &str,
-        limit: u32,
-    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        let owner = owner.to_ascii_lowercase();
-        match self {
-            Self::Sqlite(db) => db.alerts_on_of(receivers, owner, limit).await,
-            Self::Postgres(db) => db.alerts_on_of(receivers, owner, limit).await,
         }
     }
 

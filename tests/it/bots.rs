@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
+use wegraf::internals::store::OnFilter;
 
 use crate::harness::{World, alertmanager};
 use crate::programs::until;
@@ -180,7 +181,7 @@ async fn a_question_is_answered_in_its_own_chat() {
     holds(&say(&world, "zhangsan", None, "值班").await, &["没有配置值班表"]);
     holds(&say(&world, "lisi", Some("wrSimDutyGroup"), "告警").await, &["磁盘将满"]);
     holds(&say(&world, "zhangsan", None, &format!("认领 #{thread}")).await, &["已认领"]);
-    let alerts = world.app().store().alerts_on(9).await.unwrap().0;
+    let alerts = world.app().store().alerts_on(OnFilter { limit: 9, ..OnFilter::default() }).await.unwrap().0;
     assert!(alerts.iter().all(|alert| alert.acknowledged.as_ref().is_some_and(|doer| doer.by == "zhangsan")));
     holds(&say(&world, "lisi", None, &format!("静默 #{thread} 1h")).await, &["正在静默"]);
     let failed = until("why it cannot be silenced", async || {

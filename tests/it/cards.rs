@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
-use wegraf::internals::store::{ActFilter, ActKind, ActRow, ActState};
+use wegraf::internals::store::{ActFilter, ActKind, ActRow, ActState, OnFilter};
 
 use crate::harness::{World, alertmanager};
 use crate::programs::{Server, until};
@@ -113,7 +113,7 @@ async fn an_episode_whose_id_no_message_has_is_guarded_as_well() {
     // The reminder of the first alert gives its id to the message that tells of the second for the first time.
     world.pass(std::time::Duration::from_hours(24));
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "firing"), ("db-2", "firing")])).await;
-    let (on, _) = world.app().store().alerts_on(10).await.unwrap();
+    let (on, _) = world.app().store().alerts_on(OnFilter { limit: 10, ..OnFilter::default() }).await.unwrap();
     let thread = on.iter().map(|alert| alert.thread).max().unwrap();
     assert!(world.deliveries().await.iter().all(|row| row.thread != thread), "no message has it");
     for (who, state) in [("lisi", ActState::Denied), ("zhangsan", ActState::Done)] {

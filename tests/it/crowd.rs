@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wegraf::internals::answer::Foreseen;
-use wegraf::internals::store::{ActFilter, ActKind};
+use wegraf::internals::store::{ActFilter, ActKind, OnFilter};
 
 use crate::harness::{World, alertmanager, crypto};
 
@@ -138,7 +138,7 @@ async fn a_silence_for_alerts_of_many_notifications_is_as_wide_as_all_of_them() 
     let (world, _) = told_singly(MANY).await;
     let last = alertmanager(NAME, &[("db-last", "firing")]).replace("\"warning\"", "\"critical\"");
     world.accept("/webhook", last).await;
-    let (alerts, _) = world.app().store().alerts_on(1_000).await.unwrap();
+    let (alerts, _) = world.app().store().alerts_on(OnFilter { limit: 1_000, ..OnFilter::default() }).await.unwrap();
     let mut oldest_first = alerts;
     oldest_first.sort_by_key(|alert| alert.notification);
     let scope = world.app().acts().scope(&oldest_first, PATIENCE).await.unwrap().scope().unwrap();

@@ -8,6 +8,7 @@ use wecom_simulator::Setup;
 use wegraf::internals::config::{Anonymous, Config};
 use wegraf::internals::incidents::{Kind, Subject};
 use wegraf::internals::names::SourceId;
+use wegraf::internals::store::OnFilter;
 
 use crate::harness::{PATIENCE, World, alertmanager};
 use crate::process::run;
@@ -112,7 +113,7 @@ async fn an_unauthenticated_sender_is_not_the_source_called_anonymous() {
     let said = |word: &str| told.iter().filter(|text| text.contains("DatabaseDown") && text.contains(word)).count();
     assert_eq!(said("恢复"), 1, "{told:#?}");
     world.settled().await;
-    let (on, _) = world.app().store().alerts_on(100).await.unwrap();
+    let (on, _) = world.app().store().alerts_on(OnFilter { limit: 100, ..OnFilter::default() }).await.unwrap();
     assert!(on.iter().any(|alert| alert.name == "DatabaseDown"), "the other one is still on: {on:#?}");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wecom_simulator::Setup;
 use wegraf::internals::answer::{Actor, Via};
-use wegraf::internals::store::{ActFilter, ActRow, ActState};
+use wegraf::internals::store::{ActFilter, ActRow, ActState, OnFilter};
 
 use crate::api::Program;
 use crate::bots;
@@ -99,7 +99,7 @@ async fn an_alert_sent_to_others_cannot_be_acknowledged_and_the_answer_says_why(
     assert_eq!(states, [ActState::Denied; 4]);
     holds(&ask(&world, "zhangsan", &format!("认领 {hers}")).await, &["已认领"]);
     // The escalation of a denied alert continues.
-    let open = world.app().store().alerts_on(9).await.unwrap().0;
+    let open = world.app().store().alerts_on(OnFilter { limit: 9, ..OnFilter::default() }).await.unwrap().0;
     let taken: Vec<&str> =
         open.iter().filter(|alert| alert.acknowledged.is_some()).map(|alert| alert.name.as_str()).collect();
     assert_eq!(taken, ["她的"]);
@@ -125,7 +125,7 @@ route:
 
 /// The instances of the alerts that are acknowledged.
 async fn taken(world: &World) -> Vec<String> {
-    let open = world.app().store().alerts_on(9).await.unwrap().0;
+    let open = world.app().store().alerts_on(OnFilter { limit: 9, ..OnFilter::default() }).await.unwrap().0;
     let taken = open.iter().filter(|alert| alert.acknowledged.is_some());
     let labels = taken.map(|alert| serde_json::from_str::<Value>(&alert.labels_json).unwrap());
     labels.map(|labels| labels["instance"].as_str().unwrap().to_owned()).collect()

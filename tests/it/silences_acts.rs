@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use wecom_simulator::Setup;
 use wegraf::internals::alert::ThreadId;
 use wegraf::internals::answer::{Actor, Via, Wish};
-use wegraf::internals::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence};
+use wegraf::internals::store::{About, ActEnd, ActKind, ActState, Listeners, NewAct, NewSilence, OnFilter};
 use wegraf::internals::upstream::{Client, Matcher, Wanted, marker};
 
 use crate::cards::acts;
@@ -160,7 +160,7 @@ async fn a_silence_is_ended_by_the_id_of_its_alert_though_its_message_has_anothe
     world.accept("/webhook", alertmanager("磁盘将满", &[("db-1", "resolved"), ("db-2", "firing")])).await;
     world.arrived("webhook=sim-ops-group", 2).await;
     let message = world.deliveries().await.iter().map(|row| row.message).max().unwrap();
-    let second = world.app().store().alerts_on(1).await.unwrap().0[0].thread;
+    let second = world.app().store().alerts_on(OnFilter { limit: 1, ..OnFilter::default() }).await.unwrap().0[0].thread;
     assert_ne!(first, second);
     let old = world.app().now().plus_millis(-120_000);
     let wish = NewAct { about: About::Message(message), ..wish(&world, second) };

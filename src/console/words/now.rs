@@ -2,7 +2,8 @@
 
 use crate::console::Only;
 use crate::render::number;
-use crate::words::{Words, words};
+use crate::store::Counted;
+use crate::words::{Words, told, words};
 
 pub(in crate::console) const FILTER: Words = words("筛选", "filter");
 pub(in crate::console) const CALM: Words = words(
@@ -49,7 +50,7 @@ pub(in crate::console) fn and_others(name: &str) -> Words {
 }
 
 /// What is not listed.
-pub(in crate::console) fn and_more(count: u64) -> Words {
-    let count = number(count);
-    (format!("另有 {count} 条，未列出。"), format!("{count} more are not listed.")).into()
+pub(in crate::console) fn and_more(beyond: Counted) -> Words {
+    let count = format!("{}{}", number(beyond.number), if beyond.more { "+" } else { "" });
+    told!("另有 {count} 条，未列出。", "{count} more are not listed.")
 }

@@ -11,7 +11,7 @@ use super::{Gate, Guest, read, see, visitor};
 use crate::alert::ThreadId;
 use crate::console::Sought;
 use crate::search::Question;
-use crate::store::{ActAlert, AlertFilter, DeliveryFilter, StoreError};
+use crate::store::{ActAlert, AlertFilter, DeliveryFilter, OnFilter, StoreError};
 
 /// Alerts that one question gives at most.
 const ALERTS: usize = 1_000;
@@ -59,6 +59,11 @@ pub(super) async fn sought(gate: &Gate, guest: &Guest, typed: &str) -> Result<So
 /// The receivers that the visitor may see; `None`: all.
 pub(super) fn receivers(guest: &Guest) -> Option<Vec<String>> {
     (!guest.rights.all).then(|| guest.rights.receivers.iter().cloned().collect())
+}
+
+/// The firing alerts that the visitor may see.
+pub(super) fn all_on(guest: &Guest, limit: usize) -> OnFilter {
+    OnFilter { receivers: receivers(guest), owner: guest.session.person.clone(), acknowledged: false, limit }
 }
 
 /// The firing alerts that the visitor may see: with the words in name, labels, receiver or source, held by the person

@@ -18,13 +18,13 @@ use crate::deliver::{Page, contents, patience};
 use crate::render::place;
 use crate::standing as state_of;
 use crate::store::{
-    About, ActAlert, ActFilter, ActKind, ActState, DeliveryFilter, DeliveryRow, Needless, State as Progress, Store,
-    StoreError,
+    About, ActAlert, ActFilter, ActKind, ActState, Counted, DeliveryFilter, DeliveryRow, Needless, State as Progress,
+    Store, StoreError,
 };
 use crate::words::Words;
 
 /// Alerts that are read for the list of what is on.
-const ALERTS: u32 = 1_000;
+const ALERTS: usize = 1_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Messages that did not arrive that are counted.
 const MISSED: usize = 500;
@@ -55,12 +55,10 @@ pub(super) async fn now(State(gate): State<Gate>, parts: Parts) -> Response {
     let found = async {
         if !sought.typed.is_empty() {
             let found = find::on(&gate, &guest, &sought.typed).await?;
-            let count = found.len() as u64;
+            let count = Counted::all(found.len());
             return Ok((found, count));
         }
-        let mut receivers = store.receivers_on().await?;
-        receivers.retain(|receiver| guest.rights.sees(receiver));
-        store.alerts_on_of(receivers, &guest.session.person, ALERTS).await
+        store.alerts_on(find::all_on(&guest, ALERTS)).await
     };
     let (alerts, count) = read!(gate, guest, found.await);
     if let Some(thread) = sought.leads(alerts.iter().map(|alert| alert.thread)) {

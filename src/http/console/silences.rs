@@ -10,14 +10,15 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::super::aside::outward;
 use super::super::details::{PATIENCE, outcome};
 use super::super::refusal::Cause;
-use super::{Gate, Guest, clock, missing, read, visitor};
+use super::{Gate, Guest, clock, find, missing, read, visitor};
 use crate::alert::{Status, ThreadId};
 use crate::answer::{self, Answer, Typed, Wish};
 use crate::console::{self, Desk, ElsewherePage, Hushed, SilencesPage};
 use crate::standing;
-use crate::store::{About, ActAlert, ActKind, ActState, AlertFilter, Silence, StoreError};
+use crate::store::{About, ActAlert, ActKind, ActState, AlertFilter, OnFilter, Silence, StoreError};
 use crate::upstream::{Matcher, SilenceState, Span};
 use crate::words::Words;
 
@@ -34,7 +35,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Silences that are changed at once.
 const SEVERAL: usize = 50;
 /// Alerts that are read for the list of acknowledgements.
-const ALERTS: u32 = 1_000;
+const ALERTS: usize = 1_000;
 
 pub(super) async fn list(State(gate): State<Gate>, parts: Parts) -> Response {
     let guest = visitor!(gate, parts);
@@ -56,7 +57,9 @@ async fn elsewhere(gate: &Gate, guest: &Guest, name: &str) -> Result<Option<Resp
     let ours: BTreeMap<String, Silence> =
         store.silences(now).await?.into_iter().map(|silence| (silence.upstream_id.clone(), silence)).collect();
     let asked = match client {
-        Ok(client) => tokio::time::timeout(ANSWER, client.list(&[])).await.map_err(|_| console::UPSTREAM_SILENT),
+        Ok(client) => {
+            tokio::time::timeout(ANSWER, outward(client.list(&[]))).await.map_err(|_| console::UPSTREAM_SILENT)
+        }
         Err(error) => Ok(Err(error.clone())),
     };
     let found = asked.and_then(|asked| asked.map_err(|error| error.what)).map(|mut found| {
@@ -113,10 +116,7 @@ async fn show(gate: &Gate, guest: &Guest, said: Vec<Said>) -> Result<Response, S
             silence: silence.clone(),
         });
     }
-    let mut receivers = store.receivers_on().await?;
-    receivers.retain(|receiver| guest.rights.sees(receiver));
-    let (mut on, _) = store.alerts_on_of(receivers, &guest.session.person, ALERTS).await?;
-    on.retain(|alert| alert.acknowledged.is_some());
+    let (on, _) = store.alerts_on(OnFilter { acknowledged: true, ..find::all_on(guest, ALERTS) }).await?;
     let setup = gate.server.setup.now();
     let f = guest.frame(gate);
     let clock = clock(gate, &setup.config.timezone, f.language);

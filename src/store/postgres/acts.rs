@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::Db;
 use super::admit::{act_waits, last_ids};
-use super::alerts::{on, touched};
+use super::alerts::{reached, touched};
 use super::cards::codes;
 use super::changes::write;
 use super::tx::{Fault, Kind, Tx, caught, transaction};
@@ -118,7 +118,7 @@ async fn facts(tx: &Tx, request: &NewAct, now: Timestamp) -> Result<ActFacts, Fa
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     };
     let (first, (on, missed), thread) =
-        try_join3(find(tx, "event = $1", values![event]), on(tx, request), thread).await?;
+        try_join3(find(tx, "event = $1", values![event]), reached(tx, request), thread).await?;
     if first.is_some() {
         return Ok(ActFacts { first, on, ..ActFacts::default() });
     }

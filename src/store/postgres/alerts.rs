@@ -1,15 +1,16 @@
 //! Alerts as acts need them: owner, receiver, origin.
 
-use futures_util::future::try_join;
 use tokio_postgres::Row;
 
 use super::Db;
+use super::record::{DIALECT, typed};
 use super::tx::{Fault, Kind, Tx, transaction};
 use super::values::{Values, named, time, values};
 use crate::alert::{Identity, Status, ThreadId};
 use crate::engine::act::{Candidate, Reach, reach};
 use crate::names::SourceId;
-use crate::store::{ACT_ALERTS, About, ActAlert, Doer, NewAct, StoreError};
+use crate::store::on::{self, Head};
+use crate::store::{ACT_ALERTS, About, ActAlert, Counted, Doer, NewAct, OnFilter, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
 pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
@@ -52,41 +53,27 @@ impl Db {
         })
     }
 
-    pub(in crate::store) async fn alerts_on_of(
-        &self,
-        receivers: Vec<String>,
-        owner: String,
-        limit: u32,
-    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        let theirs = "status = 'firing' AND (receiver = ANY($2) OR $1 <> '' AND lower(acknowledged_by) = $1)";
-        let condition = format!(
-            "a.id IN (SELECT min(id) FROM alert WHERE {theirs} GROUP BY identity)
-             ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT {limit}"
-        );
-        let count = format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}");
+    pub(in crate::store) async fn alerts_on(&self, filter: OnFilter) -> Result<(Vec<ActAlert>, Counted), StoreError> {
+        let condition = format!("a.id = ANY($1) AND a.status = 'firing' {}", on::ORDER);
+        let heads = on::heads(&filter, &DIALECT);
         transaction!(&self.0.pool, Kind::Read, tx => async {
-            let (alerts, count) = try_join(
-                select(&tx, &condition, values![owner; receivers]),
-                tx.only(&count, values![owner; receivers]),
-            ).await?;
-            Ok((alerts, count.try_get::<_, i64>(0)?.unsigned_abs()))
-        })
-    }
-
-    pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
-                         ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT $1";
-        let count = "SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'";
-        transaction!(&self.0.pool, Kind::Read, tx => async {
-            let (alerts, count) =
-                try_join(select(&tx, condition, values![i64::from(limit)]), tx.only(count, values![])).await?;
-            Ok((alerts, count.try_get::<_, i64>(0)?.unsigned_abs()))
+            let mut lists = Vec::new();
+            for list in &heads {
+                let rows = tx.rows(&list.numbered(), &typed(&list.values)).await?;
+                lists.push(rows.iter().map(head).collect::<Result<_, Fault>>()?);
+            }
+            let (ids, counted) = on::once(lists, filter.limit);
+            Ok((select(&tx, &condition, values![; ids]).await?, counted))
         })
     }
 }
 
+fn head(row: &Row) -> Result<Head, Fault> {
+    Ok(Head { critical: row.try_get(0)?, thread: row.try_get(1)?, id: row.try_get(2)?, identity: identity(row, 3)? })
+}
+
 /// The firing alerts that a request reaches, for each receiver, and how many alerts more it means.
-pub(super) async fn on(tx: &Tx, request: &NewAct) -> Result<(Vec<ActAlert>, u64), Fault> {
+pub(super) async fn reached(tx: &Tx, request: &NewAct) -> Result<(Vec<ActAlert>, u64), Fault> {
     // One lookup for each row, so that the planner, whose statistics are old in a storm, must use the indexes: of the
     // identity, not of all that fires.
     let (named, number) = match request.about {

@@ -211,10 +211,12 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
     question: in_tsquery,
     // In an array, because the planner would go through all messages and look for each in the set, which it believes large.
     set: ["= ANY (ARRAY(", "))"],
-    among: "IN (SELECT json_array_elements_text(?::text::json) COLLATE \"C\")",
+    // The same.
+    among: "= ANY (ARRAY(SELECT json_array_elements_text(?::text::json)))",
     holds: ["strpos(", " COLLATE \"C\", ?) > 0"],
     live: "m.settled_at IS NULL",
     firing: "",
+    held: "",
 };
 
 /// The values of a list with their types.

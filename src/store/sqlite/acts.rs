@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Db;
 use super::admit::{act_waits, last_ids};
-use super::alerts::{on, touched};
+use super::alerts::{reached, touched};
 use super::cards::codes;
 use super::changes::write;
 use super::lanes::{named, time};
@@ -65,7 +65,7 @@ fn finish(connection: &Connection, draft: Draft<'_>) -> Result<Acted, StoreError
 
 fn facts(connection: &Connection, request: &NewAct, now: Timestamp) -> Result<ActFacts, StoreError> {
     let first = find(connection, "event = ?1", text(&act::event(&request.event)))?;
-    let (on, missed) = on(connection, request)?;
+    let (on, missed) = reached(connection, request)?;
     if first.is_some() {
         return Ok(ActFacts { first, on, ..ActFacts::default() });
     }

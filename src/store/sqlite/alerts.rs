@@ -1,15 +1,17 @@
 //! Alerts as acts need them: owner, receiver, origin.
 
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params, params_from_iter};
 
 use super::Db;
 use super::keys::among;
 use super::lanes::{named, time};
+use super::record::{DIALECT, values};
 use super::statement::Prepare as _;
 use crate::alert::{Identity, Status, ThreadId, Timestamp};
 use crate::engine::act::{Candidate, Reach, reach};
 use crate::names::SourceId;
-use crate::store::{ACT_ALERTS, About, ActAlert, Doer, NewAct, StoreError};
+use crate::store::on::{self, Head};
+use crate::store::{ACT_ALERTS, About, ActAlert, Counted, Doer, NewAct, OnFilter, StoreError};
 
 /// The columns of an [`ActAlert`] of the table `a`.
 pub(super) const COLUMNS: &str = "a.id, a.identity, a.receiver, a.source, a.name, a.labels, a.critical, a.status,
@@ -58,45 +60,28 @@ impl Db {
         .await
     }
 
-    pub(in crate::store) async fn alerts_on_of(
-        &self,
-        receivers: Vec<String>,
-        owner: String,
-        limit: u32,
-    ) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        let receivers = serde_json::to_string(&receivers).expect("names are JSON");
+    pub(in crate::store) async fn alerts_on(&self, filter: OnFilter) -> Result<(Vec<ActAlert>, Counted), StoreError> {
         self.read(move |connection| {
-            let theirs = "status = 'firing' AND (receiver IN (SELECT value FROM json_each(?1))
-                          OR ?2 <> '' AND lower(acknowledged_by) = ?2)";
-            let condition = format!(
-                "a.id IN (SELECT min(id) FROM alert WHERE {theirs} GROUP BY identity)
-                 ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT ?3"
-            );
-            let alerts = select(connection, &condition, params![receivers, owner, limit])?;
-            let count: i64 = connection
-                .held(&format!("SELECT count(DISTINCT identity) FROM alert WHERE {theirs}"))?
-                .query_row(params![receivers, owner], |row| row.get(0))?;
-            Ok((alerts, count.unsigned_abs()))
-        })
-        .await
-    }
-
-    pub(in crate::store) async fn alerts_on(&self, limit: u32) -> Result<(Vec<ActAlert>, u64), StoreError> {
-        self.read(move |connection| {
-            let condition = "a.id IN (SELECT min(id) FROM alert WHERE status = 'firing' GROUP BY identity)
-                             ORDER BY a.critical DESC, coalesce(a.starts_at, a.told_at) DESC, a.id DESC LIMIT ?1";
-            let alerts = select(connection, condition, [limit])?;
-            let count: i64 = connection
-                .held("SELECT count(DISTINCT identity) FROM alert WHERE status = 'firing'")?
-                .query_row([], |row| row.get(0))?;
-            Ok((alerts, count.unsigned_abs()))
+            let mut lists = Vec::new();
+            for list in on::heads(&filter, &DIALECT) {
+                let mut select = connection.held(&list.sql)?;
+                let rows = select.query_map(params_from_iter(values(list.values)), |row| {
+                    let identity = Identity(row.get(3)?);
+                    Ok(Head { critical: row.get(0)?, thread: row.get(1)?, id: row.get(2)?, identity })
+                })?;
+                lists.push(rows.collect::<Result<_, _>>()?);
+            }
+            let (ids, counted) = on::once(lists, filter.limit);
+            let condition = format!("a.id IN (SELECT value FROM json_each(?1)) AND a.status = 'firing' {}", on::ORDER);
+            let ids = serde_json::to_string(&ids).expect("numbers are JSON");
+            Ok((select(connection, &condition, [ids])?, counted))
         })
         .await
     }
 }
 
 /// The firing alerts that a request reaches, for each receiver, and how many alerts more it means.
-pub(super) fn on(connection: &Connection, request: &NewAct) -> Result<(Vec<ActAlert>, u64), StoreError> {
+pub(super) fn reached(connection: &Connection, request: &NewAct) -> Result<(Vec<ActAlert>, u64), StoreError> {
     let (named, number) = match request.about {
         About::Message(message) => (
             "SELECT DISTINCT b.identity FROM transition t JOIN alert b ON b.id = t.alert_id WHERE t.message_id = ?1",

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::alert::Timestamp;
     use crate::search::Question;
-    use crate::store::{DeliveryFilter, State};
+    use crate::store::{DeliveryFilter, OnFilter, State, on};
 
     /// How SQLite reads what a statement asks for.
     fn plan(connection: &Connection, list: &lists::Statement) -> Vec<String> {
@@ -99,6 +99,21 @@ mod tests {
         ] {
             let plan = plan(&connection, &lists::incidents(&filter, &DIALECT));
             assert!(plan.iter().any(|step| step.contains(reads)), "{filter:?}: {plan:#?}");
+        }
+        let sees =
+            OnFilter { receivers: Some(vec!["ops".to_owned()]), owner: "lisi".to_owned(), ..OnFilter::default() };
+        for (filter, reads) in [
+            (OnFilter::default(), vec!["alert_firing"]),
+            (sees.clone(), vec!["alert_firing", "alert_held"]),
+            (OnFilter { acknowledged: true, ..sees }, vec!["alert_held", "alert_held"]),
+        ] {
+            let plans: Vec<_> = on::heads(&filter, &DIALECT).iter().map(|list| plan(&connection, list)).collect();
+            assert_eq!(plans.len(), reads.len());
+            for (plan, index) in plans.iter().zip(reads) {
+                assert!(plan.iter().any(|step| step.contains(index)), "{plan:#?}");
+                // The first rows of the index are the first ones of the list.
+                assert_eq!(index == "alert_held", plan.iter().any(|step| step.contains("ORDER BY")), "{plan:#?}");
+            }
         }
         let firing = AlertFilter { firing: Some(true), ..all() };
         let plan = plan(&connection, &lists::alerts("SELECT a.id FROM alert a", &firing, &DIALECT));

@@ -206,6 +206,7 @@ pub(in crate::store) const DIALECT: Dialect = Dialect {
     holds: ["instr(", ", ?) > 0"],
     live: "m.id IN (SELECT id FROM message INDEXED BY message_live WHERE settled_at IS NULL)",
     firing: " INDEXED BY alert_firing",
+    held: " INDEXED BY alert_held",
 };
 
 /// A question with the terms of each beginning, where they are few: FTS5 puts all messages of a beginning together before

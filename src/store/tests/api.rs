@@ -174,6 +174,7 @@ async fn a_question_that_takes_too_long_is_ended_and_says_so() {
 #[tokio::test]
 async fn lists_go_by_indexes_in_postgresql() {
     use crate::store::lists::{self, Given, Statement};
+    use crate::store::on;
     use crate::store::postgres::{DIALECT, firing as firing_alerts, followed};
     let Some(schema) = postgres::Schema::make().await else { return };
     let store = schema.open().await;
@@ -229,6 +230,11 @@ async fn lists_go_by_indexes_in_postgresql() {
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
         assert!(!plan.iter().any(|line| line.contains("Seq Scan on alert ")), "{plan:#?}");
+    }
+    let sees = OnFilter { receivers: Some(vec!["ops".to_owned()]), ..OnFilter::default() };
+    for list in [OnFilter::default(), sees].into_iter().flat_map(|filter| on::heads(&filter, &DIALECT)) {
+        let plan = explain(list).await;
+        assert!(plan.contains("Index Scan Backward using alert_firing") && !plan.contains("Sort"), "{plan}");
     }
     for (filter, index) in [(firing, "alert_firing"), (recent, "alert_thread")] {
         let plan = explain(lists::incidents(&filter, &DIALECT)).await;

@@ -162,9 +162,9 @@ async fn firing_alerts_are_listed_once_critical_first(store: &Store) {
     critical.critical = true;
     store.admit(for_two(0, vec![firing("A", 0), firing("B", 2), critical, firing("D", 0)])).await.unwrap();
     store.admit(for_two(3, vec![resolved("D", 0, 3)])).await.unwrap();
-    let (on, count) = store.alerts_on(2).await.unwrap();
+    let (on, count) = store.alerts_on(OnFilter { limit: 2, ..OnFilter::default() }).await.unwrap();
     let names: Vec<_> = on.iter().map(|alert| alert.name.as_str()).collect();
-    assert_eq!((names, count), (vec!["C", "B"], 3));
+    assert_eq!((names, count), (vec!["C", "B"], Counted::all(3)));
     let alert = &on[0];
     assert_eq!((&*alert.source.stored(), alert.sender.as_str()), ("grafana", "https://grafana.example.com/"));
     assert_eq!(
@@ -181,19 +181,35 @@ async fn firing_alerts_are_listed_by_receiver_and_by_owner(store: &Store) {
     store.admit(notification(2, "lane", vec![firing("Over", 1)])).await.unwrap();
     store.admit(notification(3, "lane", vec![resolved("Over", 1, 3)])).await.unwrap();
     assert_eq!(store.receivers_on().await.unwrap(), ["dba", "ops"]);
-    let of = async |receivers: &[&str], owner: &str, limit: u32| {
-        let receivers = receivers.iter().map(|&name| name.to_owned()).collect();
-        let (on, count) = store.alerts_on_of(receivers, owner, limit).await.unwrap();
-        (on.into_iter().map(|alert| alert.name).collect::<Vec<_>>(), count)
+    let list = async |filter: OnFilter| {
+        let (on, count) = store.alerts_on(filter).await.unwrap();
+        (on.into_iter().map(|alert| alert.name).collect::<Vec<_>>(), count.number)
+    };
+    let of = async |receivers: &[&str], owner: &str, limit: usize| {
+        let receivers = Some(receivers.iter().map(|&name| name.to_owned()).collect());
+        list(OnFilter { receivers, owner: owner.to_owned(), acknowledged: false, limit }).await
     };
     assert_eq!(of(&["ops", "dba"], "", 9).await, (vec!["Ops".to_owned(), "Both".to_owned()], 2));
     assert_eq!(of(&["ops"], "", 1).await, (vec!["Ops".to_owned()], 2));
     assert_eq!(of(&["dba"], "", 9).await, (vec!["Both".to_owned()], 1));
     assert_eq!(of(&[], "", 9).await, (Vec::new(), 0));
-    let taken = store.alerts_on(9).await.unwrap().0.into_iter().find(|alert| alert.name == "Ops").unwrap();
+    let taken = store
+        .alerts_on(OnFilter { limit: 9, ..OnFilter::default() })
+        .await
+        .unwrap()
+        .0
+        .into_iter()
+        .find(|alert| alert.name == "Ops")
+        .unwrap();
     let by = acknowledge(store, "1", taken.thread.0, 4).await.alerts[0].acknowledged.clone().unwrap().by;
     assert_eq!(of(&[], &by.to_uppercase(), 9).await, (vec!["Ops".to_owned()], 1));
     assert_eq!(of(&[], "somebody else", 9).await, (Vec::new(), 0));
+    let acknowledged = OnFilter { acknowledged: true, limit: 9, ..OnFilter::default() };
+    assert_eq!(list(acknowledged.clone()).await, (vec!["Ops".to_owned()], 1));
+    let dba = OnFilter { receivers: Some(vec!["dba".to_owned()]), ..acknowledged.clone() };
+    assert_eq!(list(dba).await, (Vec::new(), 0));
+    let own = OnFilter { receivers: Some(vec![]), owner: by, ..acknowledged };
+    assert_eq!(list(own).await, (vec!["Ops".to_owned()], 1));
 }
 
 async fn prune_deletes_old_acts_unless_their_alert_is_firing(store: &Store) {

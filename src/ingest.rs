@@ -193,7 +193,6 @@ fn explain_each(
 }
 
 /// Reads as [`explain`] does, but always out of a tree: what it is compared with.
-#[cfg(any(test, fuzzing))]
 pub fn explain_by_tree(
     bytes: &[u8],
     content_type: Option<&str>,
@@ -250,7 +249,9 @@ fn ranked(labels: &Labels, levels: &Levels) -> Option<Level> {
     level_label(labels).and_then(|said| levels.of(said))
 }
 
-/// Reads stored bytes again; with the same `payloads` and the time they were received, the result is the same.
+/// Reads stored bytes again; with the same `payloads` and the time they were received, the result is the same. Only
+/// [`lapses_at`](crate::alert::Alert::lapses_at) may differ: what a sender promised depends on the door, of which the record knows no more than
+/// the format.
 pub fn reread(
     format: Format,
     bytes: &[u8],

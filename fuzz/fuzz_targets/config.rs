@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use wegraf::internals::alert::Labels;
-use wegraf::internals::config::{Config, Finding};
+use wegraf::internals::config::{Anonymous, Config, Finding};
 
 fuzz_target!(|text: &str| {
     // Patterns, and files that never end, belong to the file system and not to the parser.
@@ -18,12 +18,16 @@ fuzz_target!(|text: &str| {
     match &looked {
         Ok((config, notes)) => {
             check(config);
-            notes.iter().for_each(|note| check_finding(note, text));
+            for note in notes {
+                check_finding(note, text);
+            }
         }
         Err(mistakes) => {
             assert!(!mistakes.is_empty(), "refused without a reason");
             assert!(mistakes.is_sorted_by_key(|mistake| mistake.place));
-            mistakes.iter().for_each(|mistake| check_finding(mistake, text));
+            for mistake in mistakes {
+                check_finding(mistake, text);
+            }
         }
     }
     let strict = Config::parse(text, folder);
@@ -46,7 +50,7 @@ fn check(config: &Config) {
         assert!(receiver.fallback.iter().all(|name| config.receivers.contains_key(name)));
         assert!(receiver.targets.iter().all(|target| target.face.fits(target.channel()) && target.parts > 0));
     }
-    assert!(config.allow_anonymous || !config.sources.is_empty(), "nobody may post");
+    assert!(config.anonymous != Anonymous::None || !config.sources.is_empty(), "nobody may post");
 }
 
 fn check_finding(finding: &Finding, text: &str) {

@@ -40,7 +40,7 @@ fn check(matchers: Vec<Matcher>, labels: &Labels) {
 
 /// `=` against `!=` and `=~` against `!~`: exactly one of the two holds.
 fn check_opposites(value: &str, labels: &Labels) {
-    for name in labels.keys().map(String::as_str).chain(["absent"]) {
+    for name in labels.keys().map(AsRef::as_ref).chain(["absent"]) {
         for (positive, negative) in [(Operator::Equal, Operator::NotEqual), (Operator::Match, Operator::NotMatch)] {
             let pair = (Matcher::new(name, positive, value), Matcher::new(name, negative, value));
             match pair {

@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
+use http::{Method, Uri};
 use libfuzzer_sys::fuzz_target;
 use wegraf::internals::config::Source;
-use http::{Method, Uri};
 use wegraf::internals::proof::{Certificates, Presented, could_prove};
 use wegraf_fuzz::NOW;
 use wegraf_fuzz::headers::{Case, sources};
@@ -15,7 +15,9 @@ static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(sources);
 
 /// The name of the source that is proven.
 fn prove<'a>(sources: &'a [Source], request: &Presented<'_>, body: &[u8]) -> Option<&'a str> {
-    wegraf::internals::proof::prove(sources, request, body, &Certificates::new(), NOW).ok().map(|proven| proven.source.name.as_str())
+    wegraf::internals::proof::prove(sources, request, body, &Certificates::new(), NOW)
+        .ok()
+        .map(|proven| proven.source.name.as_str())
 }
 
 fuzz_target!(|case: Case<'_>| {

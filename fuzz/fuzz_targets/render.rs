@@ -12,8 +12,9 @@ use std::sync::LazyLock;
 use checker::{Allowed, fault, readable};
 use libfuzzer_sys::fuzz_target;
 use wecom::Content;
-use wegraf::internals::config::{self, Channel, Face, Target};
+use wegraf::internals::config::{Channel, Face, Target};
 use wegraf::internals::render::{Letter, Rendered, Templates};
+use wegraf::internals::subject::columns;
 use wegraf_fuzz::letter::{Case, THREAD, addresses};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::compile(&[]).0);

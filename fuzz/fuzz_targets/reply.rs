@@ -56,7 +56,9 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     if let Outcome::NotSent(failure) | Outcome::Unsure(failure) = &outcome {
-        assert!(failure.message.len() <= MESSAGE_BYTES && !failure.message.contains(char::is_control));
+        for message in [&failure.message.zh, &failure.message.en] {
+            assert!(message.len() <= MESSAGE_BYTES && !message.contains(char::is_control), "{message}");
+        }
         for words in [failure.zh(), failure.en(), format!("{failure:?}")] {
             assert!(!words.contains(SECRET) && !words.contains(ENCODED), "{words}");
             assert!(!words.contains('\n'), "two lines: {words}");

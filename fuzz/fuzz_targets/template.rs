@@ -21,7 +21,7 @@ fuzz_target!(|source: &str| {
     let file = TemplateFile { path: "mine.j2".into(), name: "mine".to_owned(), source: source.to_owned() };
     let (templates, broken) = Templates::compile(&[file]);
     for problem in &broken {
-        assert!(problem.template == "mine.j2" && !problem.reason.trim().is_empty(), "{problem:?}");
+        assert!(problem.template == "mine.j2" && !problem.reason.en.trim().is_empty(), "{problem:?}");
     }
     let sample = &SAMPLES[source.len() % SAMPLES.len()];
     for (face, to) in Face::ALL.into_iter().zip(addresses().into_iter().cycle()) {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use sha2::Sha256;
 use std::time::Duration;
 use wegraf::internals::config::{Algorithm, Carrier, Encoding, Part, Proof, SignedTime, Signing, Source, TimeUnit};
+use wegraf::internals::subject::Taught;
 
 use crate::NOW;
 
@@ -73,7 +74,14 @@ pub fn sources() -> Vec<Source> {
         ("timed", hmac(Some("x-time"))),
         ("empty", bearer("")),
     ]
-    .map(|(name, proof)| Source { name: name.to_owned(), proofs: vec![proof], addresses: Vec::new(), receivers: None, watchdog: None })
+    .map(|(name, proof)| Source {
+        name: name.to_owned(),
+        proofs: vec![proof],
+        addresses: Vec::new(),
+        receivers: None,
+        watchdog: None,
+        taught: Taught::default(),
+    })
     .into()
 }
 
@@ -105,13 +113,20 @@ impl Case<'_> {
         }
         let time_is_sent = !matches!(self.time, Time::None) && put("x-time", &time);
         let signature = if put("x-signature", &signature) { signature.trim_ascii() } else { &[] };
-        let digits = str::from_utf8(time.trim_ascii()).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let digits =
+            str::from_utf8(time.trim_ascii()).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let seconds = digits.and_then(|text| text.parse::<i64>().ok());
         let in_time = time_is_sent && seconds.is_some_and(|seconds| seconds.abs_diff(NOW.0 / 1000) <= 300);
         let given = headers.get("authorization").map_or(&[][..], HeaderValue::as_bytes);
         let bearer = credentials(given, "bearer") == Some(SECRET.as_bytes());
         let basic = credentials(given, "basic") == Some(BASIC);
-        let proven = [bearer, basic, signature.eq_ignore_ascii_case(&plain), in_time && signature.eq_ignore_ascii_case(&timed), false];
+        let proven = [
+            bearer,
+            basic,
+            signature.eq_ignore_ascii_case(&plain),
+            in_time && signature.eq_ignore_ascii_case(&timed),
+            false,
+        ];
         (headers, proven)
     }
 }
@@ -125,6 +140,8 @@ fn credentials<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
 /// HMAC-SHA256 in lower-case hex.
 fn sign(parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes a key of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
 }

@@ -2,9 +2,8 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use jiff::tz::{Offset, TimeZone};
-use wecom::message::Image;
 use wegraf::internals::alert::{
-    Alert, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
+    Alert, Asked, Format, Health, Labels, Links, Notification, Status, ThreadId, Timestamp, TransitionKind, Value,
 };
 use wegraf::internals::config::{Face, Language, Target, To};
 use wegraf::internals::names::Discriminator;
@@ -25,7 +24,7 @@ pub struct Case {
     language: Language,
     details_url: Option<&'static str>,
     picture_url: Option<&'static str>,
-    image: Option<Image>,
+    course: Option<&'static str>,
     zone: TimeZone,
 }
 
@@ -33,9 +32,8 @@ impl Case {
     /// What is news: each alert as its status has it.
     pub fn told(&self) -> Vec<Told<'_>> {
         let told = |alert: &'_ Alert| match alert.status {
-            Status::Firing => TransitionKind::Firing,
+            Status::Firing | Status::Notice => TransitionKind::Firing,
             Status::Resolved => TransitionKind::Resolved,
-            Status::Notice => TransitionKind::Firing,
         };
         let alerts = &self.notification.alerts;
         alerts.iter().map(|alert| Told { alert, kind: told(alert), starts_at: None, ends_at: None }).collect()
@@ -54,7 +52,8 @@ impl Case {
             thread: THREAD,
             details_url: self.details_url,
             offer: Offer::Silence,
-            picture: Picture { url: self.picture_url, content: self.image.as_ref() },
+            picture: Picture { url: self.picture_url },
+            course: self.course,
             notes: &[],
             link_rewrites: &[],
             known_hosts: &[],
@@ -212,7 +211,7 @@ impl<'a> Arbitrary<'a> for Case {
                 Some("https://ok.example/a.png"),
                 Some("http://169.254.169.254/a.png"),
             ])?,
-            image: from.arbitrary::<bool>()?.then(|| Image::Media { media_id: "m".to_owned() }),
+            course: *from.choose(&[None, Some("1 → 96.2")])?,
             zone: TimeZone::fixed(Offset::constant(from.int_in_range(-12..=14)?)),
         })
     }
@@ -234,6 +233,7 @@ fn alert(from: &mut Unstructured<'_>) -> Result<Alert> {
         annotations: labels(from, 4)?,
         starts_at: time(from)?,
         ends_at: if status == Status::Resolved { time(from)? } else { None },
+        lapses_at: None,
         fingerprint: String::new(),
         discriminator: Discriminator::default(),
         values: (0..values).map(|_| value(from)).collect::<Result<_>>()?,
@@ -245,6 +245,7 @@ fn alert(from: &mut Unstructured<'_>) -> Result<Alert> {
             runbook: url(from)?,
             image: String::new(),
         },
+        asked: Asked::default(),
         level: None,
         kin: None,
     })

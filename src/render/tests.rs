@@ -10,3 +10,7 @@ mod letters;
 mod random;
 mod speed;
 mod worked;
+
+// Of the checker, which the fuzz target `render` has as well.
+use crate::config::Channel;
+use crate::subject::columns;

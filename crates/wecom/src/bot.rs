@@ -269,7 +269,6 @@ fn outcome(answer: Result<Value, CallError>) -> Outcome {
     answer.map_or_else(Outcome::from, |_| Outcome::Accepted(Receipt::default()))
 }
 
-#[cfg(fuzzing)]
 pub(crate) fn from_socket(text: &str) -> crate::fuzzing::FromSocket {
     use crate::fuzzing::FromSocket;
     use frame::Frame;
@@ -279,5 +278,5 @@ pub(crate) fn from_socket(text: &str) -> crate::fuzzing::FromSocket {
         Ok(Frame::Event { req_id, body }) => event::event(req_id, &body),
         Ok(Frame::Other { .. }) | Err(_) => return FromSocket::Unread,
     };
-    event.map_or(FromSocket::Unread, FromSocket::Event)
+    event.map_or(FromSocket::Unread, |event| FromSocket::Event(Box::new(event)))
 }

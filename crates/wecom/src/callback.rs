@@ -202,13 +202,11 @@ impl CallbackKeys {
         reply::write(&self.receive_id, to, now_secs, "update_button", &button)
     }
 
-    #[cfg(fuzzing)]
     pub(crate) fn sign(&self, timestamp: i64, nonce: &str, encrypt: &str) -> Signed {
         let timestamp = timestamp.to_string();
         Signed { msg_signature: self.crypto.signature(&timestamp, nonce, encrypt), timestamp, nonce: nonce.to_owned() }
     }
 
-    #[cfg(fuzzing)]
     pub(crate) fn seal_bytes(&self, plain: &[u8]) -> String {
         self.crypto.encrypt_blocks(plain[..plain.len() / 16 * 16].to_vec())
     }

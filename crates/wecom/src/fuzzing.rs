@@ -1,4 +1,4 @@
-//! Access of the fuzz targets to the parsers of answers, pushes and frames; other builds do not have it.
+//! Access of the fuzz targets to the private parsers of answers, pushes and frames; no other code uses it.
 
 use secrecy::SecretString;
 
@@ -35,7 +35,7 @@ pub enum FromSocket {
         errcode: i64,
     },
     /// An event.
-    Event(BotEvent),
+    Event(Box<BotEvent>),
 }
 
 /// Reads a text as a bot's socket does.

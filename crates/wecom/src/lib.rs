@@ -18,7 +18,7 @@ mod client;
 mod directory;
 pub mod errcode;
 mod forward;
-#[cfg(fuzzing)]
+#[doc(hidden)]
 pub mod fuzzing;
 mod http;
 mod identity;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use wecom::Content;
 use wecom::message::{Article, TemplateCard, Text, Textcard};
 
-use crate::config::Channel;
+use super::{Channel, columns};
 
 /// What may be live in a message.
 pub(super) struct Allowed {
@@ -227,7 +227,7 @@ fn fault_in_markdown_v2(text: &str, allowed: &Allowed) -> Option<String> {
 fn is_narrow(row: &str) -> bool {
     let width = |cell: &str| {
         let harmless = cell.chars().filter(|c| matches!(c, '\u{ff01}'..='\u{ff5e}')).count();
-        crate::subject::columns(cell.trim()) - harmless
+        columns(cell.trim()) - harmless
     };
     let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
     matches!(cells[..], [what, value] if width(what) <= 22 && width(value) <= 14)

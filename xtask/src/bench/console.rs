@@ -62,6 +62,9 @@ pub struct Seen {
     /// The p99 of the intake in milliseconds, without and with people.
     alone: f64,
     beside: f64,
+    /// How many alerts fire after that, and the pages that list them.
+    firing: usize,
+    stormy: Vec<Look>,
 }
 
 /// Measures it with `rows` messages in an empty database.
@@ -105,10 +108,16 @@ pub async fn measure(
     let gateway = Server::start(serve(), address, "/readyz").await?;
     let terms = indexed(database).await?;
     let sessions = sessions(binary, &file, address).await?;
-    let looks = looks(address, database, &sessions[0]).await?;
+    let cookie = &sessions[0];
+    let looks = looks(address, database, cookie).await?;
     let streams = streams(&gateway, &sessions).await?;
     let (alone, beside) = beside(address, &sessions).await?;
-    Ok(Seen { store, looks, terms, streams, alone, beside })
+    let firing = database.count("alert WHERE status = 'firing'")?;
+    let mut stormy = Vec::new();
+    for (name, path) in [("what fires", "/now"), ("silences", "/silences")] {
+        stormy.push(look(address, cookie, name, path).await?);
+    }
+    Ok(Seen { store, looks, terms, streams, alone, beside, firing, stormy })
 }
 
 /// A body for one rule of one receiver.
@@ -280,24 +289,29 @@ async fn looks(address: SocketAddr, database: &Database, cookie: &str) -> anyhow
         .to_owned();
     let mut looks = Vec::new();
     for (name, path) in pages(&short, message) {
-        let mut look = Look { name, millis: Vec::new(), bytes: 0 };
-        for number in 0..=LOOKS {
-            let begun = Instant::now();
-            let (head, body) = exchange(address, "GET", &path, cookie).await?;
-            let status = head.split(' ').nth(1).unwrap_or_default();
-            if !matches!(status, "200" | "503") {
-                bail!("{path}: {}", head.lines().next().unwrap_or_default());
-            }
-            if number > 0 {
-                // A question that was given up is told as such, and counts with the time until it was.
-                look.millis.push(begun.elapsed().as_secs_f64() * 1e3);
-                look.bytes = body.len();
-            }
-        }
-        looks.push(look);
+        looks.push(look(address, cookie, name, &path).await?);
     }
     arriving.abort();
     Ok(looks)
+}
+
+/// Opens one page some times.
+async fn look(address: SocketAddr, cookie: &str, name: &'static str, path: &str) -> anyhow::Result<Look> {
+    let mut look = Look { name, millis: Vec::new(), bytes: 0 };
+    for number in 0..=LOOKS {
+        let begun = Instant::now();
+        let (head, body) = exchange(address, "GET", path, cookie).await?;
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        if !matches!(status, "200" | "503") {
+            bail!("{path}: {}", head.lines().next().unwrap_or_default());
+        }
+        if number > 0 {
+            // A question that was given up is told as such, and counts with the time until it was.
+            look.millis.push(begun.elapsed().as_secs_f64() * 1e3);
+            look.bytes = body.len();
+        }
+    }
+    Ok(look)
 }
 
 /// KiB that all open streams cost.
@@ -387,12 +401,15 @@ pub fn print(rows: u64, seen: &[Seen], aims: &mut Aims) {
             .collect();
         println!("| {} |{} {:.1} |", look.name, cells.concat(), look.bytes as f64 / 1e3);
     }
-    for Seen { store, looks, terms, streams, alone, beside } in seen {
+    for Seen { store, looks, terms, streams, alone, beside, firing, stormy } in seen {
         let medians: Vec<f64> = looks.iter().map(|look| median(look.millis.clone())).collect();
         let slowest = medians.iter().copied().fold(0.0, f64::max);
         println!(
             "\n{store}: terms of {terms:.0} messages a second; intake's p99 {alone:.1} ms, beside people {beside:.1} ms"
         );
+        for Look { name, millis, .. } in stormy {
+            println!("{store}, while {firing} alerts fire: {name} in {:.1} ms, median", median(millis.clone()));
+        }
         aims.add(&format!("slowest page, median, {store}"), format!("{slowest:.0} ms"), "< 100 ms");
         aims.add(&format!("{STREAMS} open streams, {store}"), format!("{:.1} MB", streams / 1024.0), "< 8 MB");
         aims.add(

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
+use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use super::essence::Essence;
@@ -31,8 +31,12 @@ const SOURCE_BYTES: usize = 64 * 1024;
 const OUTPUT_BYTES: usize = 64 * 1024;
 /// Items of a list that a function prints.
 const ITEMS: usize = 1_000;
+/// Items of a list that goes through a filter.
+const FILTERED: usize = 100_000;
 /// Bytes of a list or map that is printed directly; four times what a message can hold.
 const LIST_BYTES: usize = 16 * 1024;
+/// Lists within each other in what is printed.
+const DEPTH: usize = 64;
 
 /// A failure of a user's template. The shipped one was used instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -366,8 +370,31 @@ fn environment(dialect: Dialect) -> Environment<'static> {
         environment.remove_filter(filter);
     }
     environment.remove_global("debug");
+    bound_filters(&mut environment);
     add_markup(&mut environment, dialect);
     environment
+}
+
+/// Lets the filters that go through a list refuse long ones: their steps are not charged, and a list may be a hundred
+/// million times the same.
+fn bound_filters(environment: &mut Environment<'static>) {
+    macro_rules! bounded {
+        ($($name:ident),*) => {$(
+            // With a blank before the name, by which no template can call it.
+            let unbounded = concat!(" ", stringify!($name));
+            environment.add_filter(unbounded, minijinja::filters::$name);
+            environment.add_filter(stringify!($name), move |state: &mut State<'_, '_>, given: Rest<Value>| {
+                match given.first().and_then(Value::len) {
+                    Some(length) if length > FILTERED => Err(too_much(LIST_BYTES)),
+                    _ => state.apply_filter(unbounded, &given),
+                }
+            });
+        )*};
+    }
+    bounded!(
+        batch, chain, dictsort, groupby, items, join, list, map, max, min, reject, rejectattr, reverse, select,
+        selectattr, slice, sort, sum, unique, zip
+    );
 }
 
 fn print(out: &mut minijinja::Output<'_>, value: &Value, dialect: Dialect) -> Result<(), Error> {
@@ -396,8 +423,28 @@ fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
         return Ok(Cow::Borrowed(text));
     }
     let mut list = AsMuchAsFits(String::new());
+    if !is_short(value, &mut LIST_BYTES.clone(), DEPTH) {
+        return Err(too_much(LIST_BYTES));
+    }
     write!(list, "{value}").map_err(|_| too_much(LIST_BYTES))?;
     Ok(Cow::Owned(list.0))
+}
+
+/// Has `value` at most `left` items, its own and theirs, in at most `depth` lists? The engine goes through all items of a
+/// list although printing has failed, and `[1] * 100000000` is one. An item takes at least a byte.
+fn is_short(value: &Value, left: &mut usize, depth: usize) -> bool {
+    let Some(rest) = left.checked_sub(1) else { return false };
+    *left = rest;
+    let is_map = value.kind() == ValueKind::Map;
+    // What has no length is told as such, and reading it would use it up.
+    if value.len().is_none() || !(is_map || matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)) {
+        return true;
+    }
+    let (Some(depth), Ok(mut items)) = (depth.checked_sub(1), value.try_iter()) else { return false };
+    items.all(|item| {
+        let inside = if is_map { value.get_item(&item).ok() } else { None };
+        is_short(&inside.unwrap_or(item), left, depth)
+    })
 }
 
 /// Accepts at most [`LIST_BYTES`].

@@ -3,7 +3,7 @@
 use super::action::Answer;
 use super::driver::WHOLE_STEP;
 use super::letter::{CARDS, shows};
-use super::world::{World, said};
+use super::world::{World, is_whole, said};
 use super::{Check, LANES};
 use crate::alert::Timestamp;
 use crate::engine::act::LIMIT_MS;
@@ -86,7 +86,8 @@ impl World {
         }
     }
 
-    /// A card that was changed shows what the record says, unless a newer message tells of its alerts (A3).
+    /// A card that was changed shows what the record says, unless a newer message tells of its alerts (A3), or the record
+    /// has forgotten one of them.
     async fn cards_are_true(&self) -> Check {
         let lane = LANES[CARDS];
         for (&message, shown) in self.phone.cards.iter().filter(|(_, shown)| !shown.shows.is_empty()) {
@@ -95,6 +96,10 @@ impl World {
                 let story = format!("{lane} <- {lane}: {}", alert.name);
                 self.ledger.newest(&story).max(self.phone.last(&story)) > shown.place
             };
+            let of = self.store.delivery(message).await.map_err(|error| said(&error))?;
+            if !of.is_some_and(|of| is_whole(&of)) {
+                continue;
+            }
             if !card.alerts.iter().any(newer) && shows(&card) != shown.shows {
                 return Err(format!("A3: {card:?} shows {shown:?}"));
             }

@@ -15,7 +15,7 @@ use super::{Check, LANES, Mutant};
 use crate::alert::Timestamp;
 use crate::config::{Config, Receiver};
 use crate::deliver::health::Health;
-use crate::store::{DeliveryRow, Retention, StoreError, TargetRow};
+use crate::store::{Delivery, DeliveryRow, Retention, StoreError, TargetRow};
 
 /// Start of the world.
 pub const T0: i64 = 1_700_000_000_000;
@@ -213,17 +213,11 @@ impl World {
         }
         let message = *self.ledger.messages.keys().nth(usize::from(which) % known).expect("one of them");
         let of = self.store.delivery(message).await.map_err(|error| said(&error))?;
-        let DeliveryRow { settled_at, folded_into, firing, resolved, picture_of, .. } =
-            of.as_ref().map(|of| of.row.clone()).ok_or_else(|| format!("L1: message {message} is gone"))?;
-        // Those about acts are not counted by the message.
-        let told = of.map_or(0, |of| of.transitions.iter().filter(|row| !is_of_act(row.kind)).count());
+        let of = of.ok_or_else(|| format!("L1: message {message} is gone"))?;
+        let DeliveryRow { settled_at, folded_into, picture_of, .. } = &of.row;
         // As `deliver::again`. Nothing is left of a message whose alerts were deleted because the clock was set
         // forward.
-        if settled_at.is_none()
-            || folded_into.is_some()
-            || picture_of.is_some()
-            || i64::try_from(told) != Ok(firing + resolved)
-        {
+        if settled_at.is_none() || folded_into.is_some() || picture_of.is_some() || !is_whole(&of) {
             return Ok(());
         }
         let again = self.store.resend(message, "{}", self.now()).await.map_err(|error| said(&error))?;
@@ -245,4 +239,11 @@ impl World {
         self.dirty = true;
         Ok(())
     }
+}
+
+/// Are all alerts of a message on record? Alerts that are no longer reported are deleted, with what tells of them.
+pub fn is_whole(of: &Delivery) -> bool {
+    // Those about acts are not counted by the message.
+    let told = of.transitions.iter().filter(|row| !is_of_act(row.kind)).count();
+    i64::try_from(told) == Ok(of.row.firing + of.row.resolved)
 }

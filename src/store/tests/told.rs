@@ -210,6 +210,12 @@ async fn firing_alerts_are_listed_by_receiver_and_by_owner(store: &Store) {
     assert_eq!(list(dba).await, (Vec::new(), 0));
     let own = OnFilter { receivers: Some(vec![]), owner: by, ..acknowledged };
     assert_eq!(list(own).await, (vec!["Ops".to_owned()], 1));
+    // Of many only the first ones are examined.
+    let many = (0..9).map(|number| firing(&format!("Many {number}"), 0)).collect();
+    store.admit(notification(5, "lane", many)).await.unwrap();
+    let (on, count) = store.alerts_on(OnFilter { limit: 2, ..OnFilter::default() }).await.unwrap();
+    let names: Vec<_> = on.iter().map(|alert| alert.name.as_str()).collect();
+    assert_eq!((names, count), (vec!["Many 8", "Many 7"], Counted { number: 8, more: true }));
 }
 
 async fn prune_deletes_old_acts_unless_their_alert_is_firing(store: &Store) {

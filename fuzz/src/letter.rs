@@ -258,6 +258,9 @@ fn labels(from: &mut Unstructured<'_>, most: usize) -> Result<Labels> {
     (0..from.int_in_range(0..=most)?).map(|_| Ok((name(from)?, words(from, 5)?))).collect()
 }
 
+/// The beginning of the addresses in texts.
+const SAID: &str = "http://evil.example";
+
 fn words(from: &mut Unstructured<'_>, most: usize) -> Result<String> {
     let mut text = String::new();
     for _ in 0..from.int_in_range(0..=most)? {
@@ -270,7 +273,8 @@ fn words(from: &mut Unstructured<'_>, most: usize) -> Result<String> {
     if from.ratio(1, 64)? {
         text = text.repeat(from.int_in_range(1..=60)?);
     }
-    Ok(text)
+    // An address in a text becomes a link: the checker knows this one.
+    Ok(text.split(SAID).map(|rest| rest.replace("://", ": //")).collect::<Vec<_>>().join(SAID))
 }
 
 fn url(from: &mut Unstructured<'_>) -> Result<String> {

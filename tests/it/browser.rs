@@ -13,6 +13,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::harness::PATIENCE;
 use crate::programs::find;
 
+/// What Chromium answers if the page was left while it evaluated an expression.
+const GONE: &str = "Inspected target navigated or closed";
+
 /// A page in a browser of its own.
 pub struct Browser {
     to: ChildStdin,
@@ -83,6 +86,10 @@ impl Browser {
             assert!(read.expect("the browser answers in time").unwrap() > 0, "the browser ended: {method}");
             let mut said: Value = serde_json::from_slice(frame.strip_suffix(b"\0").unwrap_or(&frame)).unwrap();
             if said["id"] == self.calls {
+                if said["error"]["message"] == GONE {
+                    // As an exception in the page: what waits for an expression asks the next page.
+                    return json!({ "exceptionDetails": GONE });
+                }
                 assert!(said.get("error").is_none(), "{method}: {said}");
                 return said["result"].take();
             }
@@ -141,9 +148,13 @@ impl Browser {
         self.until("location.href !== 'about:blank' && document.readyState === 'complete'").await;
     }
 
-    /// The value of a JavaScript expression.
+    /// The value of a JavaScript expression; null if the page was left meanwhile, as a press of a button may do.
     pub async fn evaluate(&mut self, expression: &str) -> Value {
-        self.tried(expression).await.unwrap_or_else(|answer| panic!("{expression}: {answer}"))
+        match self.tried(expression).await {
+            Ok(value) => value,
+            Err(answer) if answer["exceptionDetails"] == GONE => Value::Null,
+            Err(answer) => panic!("{expression}: {answer}"),
+        }
     }
 
     /// The same; the error is the exception.

@@ -17,7 +17,7 @@ const EXAMINED: usize = if cfg!(test) { 8 } else { 2_000 };
 pub struct OnFilter {
     /// Known to one of these receivers; `None`: to any.
     pub receivers: Option<Vec<String>>,
-    /// Or acknowledged by this userid (any case); empty: by no one in particular.
+    /// Or acknowledged by this userid (any case); empty: no owner is looked for.
     pub owner: String,
     /// Only acknowledged ones.
     pub acknowledged: bool,
